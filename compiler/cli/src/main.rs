@@ -1,0 +1,2 @@
+//! filterc
+fn main() {}

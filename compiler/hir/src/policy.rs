@@ -1,0 +1,156 @@
+//! A resolved and typed policy: for each ABI the ordered rules, with every name gone.
+
+use std::collections::BTreeSet;
+
+use filterc_abi::{Abi, Action, KernelVersion};
+use filterc_grammar::source::Span;
+
+use crate::expr::Predicate;
+
+/// A rule of the source, by its position in the ordered list (0 is the first).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleId(pub u32);
+
+/// What of a rule later stages point back at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleOrigin {
+    /// The whole rule in the text.
+    pub span: Span,
+}
+
+/// Which calls an arm is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Selector {
+    /// The call with this number.
+    Nr(u32),
+    /// `any`: every call that the policy's kernel has. A newer number is covered only
+    /// by its own name or number.
+    Known,
+}
+
+/// One (rule, call) pair: the predicate is resolved against that call's fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arm {
+    /// The rule that it is of.
+    pub rule: RuleId,
+    /// The calls.
+    pub selector: Selector,
+    /// When.
+    pub predicate: Predicate,
+    /// What then.
+    pub action: Action,
+}
+
+/// A policy for one ABI.
+#[derive(Clone, Debug)]
+pub struct AbiPolicy {
+    abi: &'static Abi,
+    kernel: KernelVersion,
+    default: Action,
+    unknown: Action,
+    arms: Vec<Arm>,
+    named: BTreeSet<u32>,
+}
+
+impl AbiPolicy {
+    /// A policy for one ABI; `arms` are in rule order.
+    #[must_use]
+    pub fn new(
+        abi: &'static Abi,
+        kernel: KernelVersion,
+        default: Action,
+        unknown: Action,
+        arms: Vec<Arm>,
+    ) -> Self {
+        let named = arms
+            .iter()
+            .filter_map(|arm| match arm.selector {
+                Selector::Nr(nr) => Some(nr),
+                Selector::Known => None,
+            })
+            .collect();
+        Self { abi, kernel, default, unknown, arms, named }
+    }
+
+    /// The ABI.
+    #[must_use]
+    pub const fn abi(&self) -> &'static Abi {
+        self.abi
+    }
+
+    /// The kernel that the policy was written against.
+    #[must_use]
+    pub const fn kernel(&self) -> KernelVersion {
+        self.kernel
+    }
+
+    /// The decision when no rule matched.
+    #[must_use]
+    pub const fn default_action(&self) -> Action {
+        self.default
+    }
+
+    /// The decision for a number that is neither in the policy's kernel nor named.
+    #[must_use]
+    pub const fn unknown_action(&self) -> Action {
+        self.unknown
+    }
+
+    /// The arms, in rule order.
+    #[must_use]
+    pub fn arms(&self) -> &[Arm] {
+        &self.arms
+    }
+
+    /// Numbers that a rule names, sorted.
+    #[must_use]
+    pub const fn named(&self) -> &BTreeSet<u32> {
+        &self.named
+    }
+
+    /// Whether the policy's kernel has the number: what `any` stands for.
+    #[must_use]
+    pub fn has(&self, nr: u32) -> bool {
+        self.abi.syscall_by_nr(nr).is_some_and(|call| call.exists_in(self.kernel))
+    }
+}
+
+/// A whole policy.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    abis: Vec<AbiPolicy>,
+    foreign: Action,
+    rules: Vec<RuleOrigin>,
+}
+
+impl Policy {
+    /// A policy; `abis` are in the order of the text and each stands there once.
+    #[must_use]
+    pub const fn new(abis: Vec<AbiPolicy>, foreign: Action, rules: Vec<RuleOrigin>) -> Self {
+        Self { abis, foreign, rules }
+    }
+
+    /// The ABIs that the policy covers.
+    #[must_use]
+    pub fn abis(&self) -> &[AbiPolicy] {
+        &self.abis
+    }
+
+    /// The part for one ABI.
+    #[must_use]
+    pub fn abi(&self, abi: &Abi) -> Option<&AbiPolicy> {
+        self.abis.iter().find(|part| part.abi.name == abi.name)
+    }
+
+    /// The decision for calls of any other ABI.
+    #[must_use]
+    pub const fn foreign_action(&self) -> Action {
+        self.foreign
+    }
+
+    /// The rules' origins, in rule order.
+    #[must_use]
+    pub fn rules(&self) -> &[RuleOrigin] {
+        &self.rules
+    }
+}

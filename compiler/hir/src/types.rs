@@ -1,0 +1,180 @@
+//! Fields and their types: which bits of a call a name stands for.
+
+use std::fmt;
+
+use filterc_abi as abi;
+
+/// Where a field lies in `struct seccomp_data`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// `nr`, 32 bits.
+    Nr,
+    /// `arch`, 32 bits.
+    Arch,
+    /// `instruction_pointer`, 64 bits.
+    InstructionPointer,
+    /// The low bits of one argument register, `args[0]` … `args[5]`.
+    Arg(u8),
+    /// A 64-bit value of a 32-bit ABI: the low words of two argument registers.
+    Pair {
+        /// The register with bits 31…0.
+        lo: u8,
+        /// The register with bits 63…32.
+        hi: u8,
+    },
+}
+
+/// What sort of value a field holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A number.
+    Integer,
+    /// An address; what it points at is out of sight.
+    Pointer,
+}
+
+/// Width and sign with which the kernel reads a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Type {
+    width: u8,
+    signed: bool,
+    kind: Kind,
+}
+
+impl Type {
+    /// A type of `width` bits; `None` unless that is 1…64.
+    #[must_use]
+    pub const fn new(width: u8, signed: bool, kind: Kind) -> Option<Self> {
+        if width == 0 || width > 64 { None } else { Some(Self { width, signed, kind }) }
+    }
+
+    /// Width in bits, 1…64.
+    #[must_use]
+    pub const fn width(self) -> u8 {
+        self.width
+    }
+
+    /// Whether ordering is that of two's complement.
+    #[must_use]
+    pub const fn signed(self) -> bool {
+        self.signed
+    }
+
+    /// Number or address.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        self.kind
+    }
+
+    /// The `width` low bits set.
+    #[must_use]
+    pub const fn mask(self) -> u64 {
+        u64::MAX >> (64 - self.width)
+    }
+
+    /// The value of a bit pattern of this type.
+    #[must_use]
+    pub const fn value(self, bits: u64) -> i128 {
+        let bits = bits & self.mask();
+        let negative = self.signed && (bits >> (self.width - 1)) & 1 == 1;
+        if negative { bits as i128 - (1 << self.width) } else { bits as i128 }
+    }
+
+    /// The smallest value.
+    #[must_use]
+    pub const fn min(self) -> i128 {
+        if self.signed { -(1 << (self.width - 1)) } else { 0 }
+    }
+
+    /// The largest value.
+    #[must_use]
+    pub const fn max(self) -> i128 {
+        if self.signed { (1 << (self.width - 1)) - 1 } else { (1 << self.width) - 1 }
+    }
+
+    /// The bit pattern of a value of this type; `None` if it is out of range.
+    #[must_use]
+    pub fn bits(self, value: i128) -> Option<u64> {
+        (self.min() <= value && value <= self.max()).then(|| self.truncate(value))
+    }
+
+    /// The bit pattern of a constant that is a value of this width, signed or unsigned
+    /// (`-100`, `0xffff_ff9c` and `~99` are the same test of 32 bits); `None` if it is wider.
+    #[must_use]
+    pub fn pattern(self, value: i128) -> Option<u64> {
+        let min = -(1_i128 << (self.width - 1));
+        (min <= value && value <= i128::from(self.mask())).then(|| self.truncate(value))
+    }
+
+    fn truncate(self, value: i128) -> u64 {
+        let low = u64::try_from(value & i128::from(u64::MAX)).unwrap_or_default();
+        low & self.mask()
+    }
+}
+
+impl fmt::Display for Type {
+    /// `s32`, `u16`, `address`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.kind {
+            Kind::Pointer => f.write_str("address"),
+            Kind::Integer => {
+                write!(f, "{}{}", if self.signed { 's' } else { 'u' }, self.width)
+            }
+        }
+    }
+}
+
+/// A field of a call: a name, a place and a type that fits the place.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Field {
+    name: String,
+    place: Place,
+    ty: Type,
+}
+
+impl Field {
+    /// A field; `None` if the place is not in `seccomp_data` or the type is wider than it.
+    #[must_use]
+    pub fn new(name: impl Into<String>, place: Place, ty: Type) -> Option<Self> {
+        let room = match place {
+            Place::Nr | Place::Arch => 32,
+            Place::InstructionPointer => 64,
+            Place::Arg(i) if i < 6 => 64,
+            Place::Pair { lo, hi } if lo < 6 && hi < 6 && lo != hi => 64,
+            Place::Arg(_) | Place::Pair { .. } => return None,
+        };
+        (ty.width <= room).then(|| Self { name: name.into(), place, ty })
+    }
+
+    /// The name in the policy.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub const fn place(&self) -> Place {
+        self.place
+    }
+
+    /// Its type.
+    #[must_use]
+    pub const fn ty(&self) -> Type {
+        self.ty
+    }
+
+    /// The bits that the kernel uses of this field, in one call.
+    #[must_use]
+    pub fn read(&self, call: &abi::SeccompData) -> u64 {
+        let arg = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
+        let raw = match self.place {
+            Place::Nr => u64::from(call.nr.cast_unsigned()),
+            Place::Arch => u64::from(call.arch),
+            Place::InstructionPointer => call.instruction_pointer,
+            Place::Arg(i) => arg(i),
+            Place::Pair { lo, hi } => (arg(lo) & 0xffff_ffff) | (arg(hi) << 32),
+        };
+        raw & self.ty.mask()
+    }
+}

@@ -1,0 +1,1 @@
+//! filterc-ir

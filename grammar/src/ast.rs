@@ -1,0 +1,351 @@
+//! The syntax tree: what was written, before anybody knows what a name means.
+//!
+//! Every node that a diagnostic may point at carries its [`Span`]. `&&`, `||` and
+//! lists are n-ary, so that long ones do not nest; what does nest is limited by the
+//! parser ([`crate::parser::MAX_NESTING`]), so that no walk of a tree can overflow
+//! the stack. Where the text was wrong, an `Error` node stands in its place.
+
+use crate::source::Span;
+
+/// A whole file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct File {
+    /// The statements, in order.
+    pub statements: Vec<Statement>,
+}
+
+/// A name and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// The text, without `@` for groups.
+    pub text: String,
+    /// Where (for groups, `@` included).
+    pub span: Span,
+}
+
+/// A quoted string.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Str {
+    /// What stands between the quotes; there are no escapes.
+    pub text: String,
+    /// Where, quotes included.
+    pub span: Span,
+}
+
+/// A statement and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// From the keyword to the last token.
+    pub span: Span,
+    /// Which one.
+    pub kind: StatementKind,
+}
+
+/// The statements of `design/language.md` section 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StatementKind {
+    /// `arch x86_64, aarch64`
+    Arch(Vec<Name>),
+    /// `kernel 6.6`
+    Kernel(Version),
+    /// `default ACTION`
+    Default(Action),
+    /// `unknown ACTION`, or `unknown default` (`None`)
+    Unknown(Option<Action>),
+    /// `foreign ACTION`
+    Foreign(Action),
+    /// `include "base.flt"`
+    Include(Str),
+    /// `const NAME = constant`
+    Const(Name, Constant),
+    /// `group @NAME = calls`
+    Group(Name, Vec<Call>),
+    /// `let NAME = predicate`
+    Let(Name, Predicate),
+    /// `ACTION calls [if predicate]`
+    Rule(Rule),
+    /// `label NAME = "…", …`
+    Label(Name, Vec<Str>),
+    /// `require …`, kept as its tokens' span: no target of this version can check it.
+    Require(Span),
+    /// `param NAME: TYPE`
+    Param(Name, Name),
+    /// `test "NAME" { … }`; the span covers the braces and what is between them.
+    Test(Str, Span),
+    /// `sequence NAME …`; the span covers everything after the name.
+    Sequence(Name, Span),
+    /// `event SUBSYSTEM:NAME [if predicate]`
+    Event {
+        /// `syscalls`
+        subsystem: Name,
+        /// `sys_enter_openat`
+        name: Name,
+        /// What the record must satisfy.
+        predicate: Option<Predicate>,
+    },
+    /// Text that could not be parsed.
+    Error,
+}
+
+/// A kernel version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version {
+    /// Before the dot.
+    pub major: u16,
+    /// After the dot.
+    pub minor: u16,
+    /// Where.
+    pub span: Span,
+}
+
+/// One rule of the ordered list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// What to do.
+    pub action: Action,
+    /// With which calls.
+    pub calls: Vec<Call>,
+    /// When; `None` is always.
+    pub predicate: Option<Predicate>,
+}
+
+/// An action and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// Which.
+    pub kind: ActionKind,
+    /// From the keyword to the closing parenthesis.
+    pub span: Span,
+}
+
+/// The actions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActionKind {
+    /// `allow`
+    Allow,
+    /// `log`
+    Log,
+    /// `notify`
+    Notify,
+    /// `trace`, `trace(N)`
+    Trace(Option<Constant>),
+    /// `trap`, `trap(N)`
+    Trap(Option<Constant>),
+    /// `errno(E)`
+    Errno(Constant),
+    /// `kill_thread`
+    KillThread,
+    /// `kill_process`, `kill`
+    KillProcess,
+}
+
+/// One entry of a list of calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// `openat`
+    Name(Name),
+    /// `@io`
+    Group(Name),
+    /// `any`
+    Any(Span),
+    /// `syscall(N)`
+    Number(Constant, Span),
+}
+
+/// A predicate and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Predicate {
+    /// Which.
+    pub kind: PredicateKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// The predicates of `design/language.md` section 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PredicateKind {
+    /// `a || b || …`, at least two.
+    Or(Vec<Predicate>),
+    /// `a && b && …`, at least two.
+    And(Vec<Predicate>),
+    /// `!a`, `not a`
+    Not(Box<Predicate>),
+    /// `( a )`, kept for the formatter.
+    Paren(Box<Predicate>),
+    /// `true`
+    True,
+    /// `false`
+    False,
+    /// A `let` by its name.
+    Let(Name),
+    /// A test of one field.
+    Test(Box<Test>),
+    /// Text that could not be parsed.
+    Error,
+}
+
+/// One test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// What is looked at.
+    pub field: Field,
+    /// `& constant` before the operator, with or without parentheses.
+    pub mask: Option<Mask>,
+    /// How it is compared.
+    pub relation: Relation,
+}
+
+/// The mask of a test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mask {
+    /// The bits that are looked at.
+    pub constant: Constant,
+    /// Whether it was written `(field & constant)`, kept for the formatter.
+    pub parenthesised: bool,
+}
+
+/// A field and the modifiers behind it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// The name: one identifier, dotted (`parent.comm`), or indexed (`args[2]`).
+    pub name: Name,
+    /// `N` of `args[N]`.
+    pub index: Option<Constant>,
+    /// `.ustring` stands behind it (kernel form).
+    pub ustring: bool,
+    /// `.function` stands behind it (kernel form).
+    pub function: bool,
+    /// Where, modifiers included.
+    pub span: Span,
+}
+
+/// How a test compares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Relation {
+    /// `field & constant` alone: some bit of the mask is set.
+    AnyBit,
+    /// `== constant` and its like. A lone name on the right may be a constant or a
+    /// field: only the checker can tell.
+    Compare(CmpOp, Constant),
+    /// `== args[N]`, or another field that cannot be a constant.
+    CompareField(CmpOp, Field),
+    /// `in { item, … }`
+    In(Vec<Item>),
+    /// `== "text"`, `!= "text"` and (refused later) the ordered ones.
+    CompareString(CmpOp, Str),
+    /// `~ "pattern"` (kernel form).
+    Glob(Str),
+    /// `.function == symbol` (kernel form); the operator and the raw symbol.
+    Function(CmpOp, Name),
+    /// `op CPUS{list}` (kernel form); `None` for `&`, else the operator; the raw list.
+    Cpus(Option<CmpOp>, Str),
+}
+
+/// A comparison operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CmpOp {
+    /// `==`
+    Eq,
+    /// `!=`
+    Ne,
+    /// `<`
+    Lt,
+    /// `<=`
+    Le,
+    /// `>`
+    Gt,
+    /// `>=`
+    Ge,
+}
+
+impl CmpOp {
+    /// Its spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Eq => "==",
+            Self::Ne => "!=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+        }
+    }
+}
+
+/// One entry of `in { … }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A single value.
+    One(Constant),
+    /// `first..last`, both included.
+    Range(Constant, Constant),
+}
+
+/// A constant expression and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// Which.
+    pub kind: ConstantKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// The constant expressions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ConstantKind {
+    /// A number; its spelling (`0x1f`, `017`, `'a'`) is the text under the span.
+    /// The sign is a separate node. At most 64 bits.
+    Integer(u64),
+    /// A kernel constant, a `const` or a `-D` definition.
+    Name(String),
+    /// `~ c`
+    Complement(Box<Constant>),
+    /// `- c`
+    Negate(Box<Constant>),
+    /// `( c )`, kept for the formatter.
+    Paren(Box<Constant>),
+    /// `c op c op …`, operators of one precedence level, left to right; at least one operator.
+    Binary(Box<Constant>, Vec<(BinOp, Constant)>),
+    /// Text that could not be parsed.
+    Error,
+}
+
+/// A binary operator of constant expressions, loosest first. As in C, except that
+/// comparison is no part of a constant: `|`, then `^`, `&`, `<< >>`, `+ -`, `*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum BinOp {
+    /// `|`
+    Or,
+    /// `^`
+    Xor,
+    /// `&`
+    And,
+    /// `<<`
+    Shl,
+    /// `>>`
+    Shr,
+    /// `+`
+    Add,
+    /// `-`
+    Sub,
+    /// `*`
+    Mul,
+}
+
+impl BinOp {
+    /// Its spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Or => "|",
+            Self::Xor => "^",
+            Self::And => "&",
+            Self::Shl => "<<",
+            Self::Shr => ">>",
+            Self::Add => "+",
+            Self::Sub => "-",
+            Self::Mul => "*",
+        }
+    }
+}

@@ -4,6 +4,8 @@
 //! Data only: nothing here decides anything. Every row comes from the committed
 //! tables under `tables/` (their `MANIFEST` names the kernel), which a test parses whole.
 
+mod abis;
+mod rows;
 pub mod seccomp;
 mod tables;
 

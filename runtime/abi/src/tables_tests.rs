@@ -1,0 +1,190 @@
+//! Every row of the committed tables parses, and the tables agree with each other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::{ArgKind, KernelVersion, Regs, SetKind, Status, abi, abis, set};
+
+/// Name and value of the MANIFEST's lines that are not comments.
+fn manifest() -> BTreeMap<&'static str, &'static str> {
+    include_str!("../tables/MANIFEST")
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .map(|line| line.split_once('\t').unwrap())
+        .collect()
+}
+
+fn count(name: &str) -> usize {
+    manifest()[name].parse().unwrap()
+}
+
+#[test]
+fn every_row_parses() {
+    for table in &TABLES {
+        let abi = abi(table.name).unwrap();
+        assert_eq!(abi.syscalls().len(), table.text.lines().count(), "{}", table.name);
+        assert_eq!(abi.syscalls().len(), count(&format!("syscalls/{}", table.name)));
+    }
+    assert_eq!(forms().ids().count(), count("forms"));
+    assert!(forms().ids().is_sorted());
+    let sets: Vec<Set> = SETS.lines().filter_map(rows::set).collect();
+    assert_eq!((sets.len(), SETS.lines().count()), (count("sets"), count("sets")));
+    assert!(sets.is_sorted_by_key(|set| set.name));
+    let sub_calls: usize = abis().iter().map(|abi| abi.sub_calls().len()).sum();
+    assert_eq!((sub_calls, SUB_CALLS.lines().count()), (count("subcalls"), count("subcalls")));
+    let version: KernelVersion = manifest()["kernel"].parse().unwrap();
+    assert_eq!(version, KernelVersion::TABLE);
+}
+
+#[test]
+fn every_form_is_used() {
+    let used: BTreeSet<&str> =
+        TABLES.iter().flat_map(|t| t.text.lines()).map(|l| l.split('\t').nth(2).unwrap()).collect();
+    for id in forms().ids() {
+        assert!(used.contains(id), "{id}");
+    }
+}
+
+#[test]
+fn every_constant_parses() {
+    let lines: Vec<&str> = consts::TEXT.lines().collect();
+    assert_eq!(lines.len(), count("consts"));
+    assert!(consts::TEXT.ends_with('\n'));
+    assert!(lines.is_sorted_by(|a, b| a.split('\t').next() < b.split('\t').next()));
+    for line in lines {
+        let columns: Vec<&str> = line.split('\t').collect();
+        assert!(columns.len() == 2 || columns.len() == 1 + abis().len(), "{line}");
+        for (i, abi) in abis().iter().enumerate() {
+            let text = if columns.len() == 2 { columns[1] } else { columns[1 + i] };
+            let value = text.parse::<i128>().ok();
+            assert!(value.is_some() || text == "-", "{line}");
+            assert_eq!(abi.constant(columns[0]), value, "{line}");
+            assert!(value.is_none_or(|v| v >= i64::MIN.into() && v <= u64::MAX.into()), "{line}");
+        }
+    }
+    for abi in abis() {
+        let names: Vec<&str> = abi.constant_names().collect();
+        assert!(names.is_sorted() && names.len() > 3000);
+        assert!(names.iter().all(|name| abi.constant(name).is_some()));
+    }
+}
+
+#[test]
+fn calls_are_sorted_and_found_again() {
+    for abi in abis() {
+        assert!(abi.syscalls().is_sorted_by(|a, b| a.nr < b.nr), "{}", abi.name);
+        for call in abi.syscalls() {
+            assert!(std::ptr::eq(abi.syscall(call.name).unwrap(), call));
+            assert!(std::ptr::eq(abi.syscall_by_nr(call.nr).unwrap(), call));
+            assert!(call.args.is_empty() || call.status == Status::Implemented);
+        }
+        assert!(abi.syscall("").is_none() && abi.syscall("zzz").is_none());
+        assert!(abi.syscall_by_nr(100_000).is_none());
+    }
+}
+
+#[test]
+fn numbers_from_424_on_are_the_same_everywhere() {
+    let mut numbers = BTreeMap::new();
+    for abi in abis() {
+        for call in abi.syscalls().iter().filter(|call| call.nr >= 424 && call.nr < 512) {
+            assert_eq!(*numbers.entry(call.name).or_insert(call.nr), call.nr, "{}", call.name);
+        }
+    }
+    assert!(numbers.len() > 40);
+}
+
+#[test]
+fn arguments_fit_their_registers() {
+    for abi in abis() {
+        for call in abi.syscalls() {
+            let mut names = BTreeSet::new();
+            for arg in call.args {
+                let what = format!("{} {} {}", abi.name, call.name, arg.name);
+                assert!(names.insert(arg.name), "{what}");
+                assert!(matches!(arg.width, 16 | 32 | 64), "{what}");
+                if let Some(name) = arg.set {
+                    assert!(set(name).is_some(), "{what}");
+                }
+                match arg.regs {
+                    Regs::One(_) => assert!(arg.width <= abi.word, "{what}"),
+                    Regs::Pair { lo, hi } => {
+                        assert!(lo != hi && abi.word == 32 && arg.width == 64, "{what}");
+                    }
+                    Regs::Invisible => {}
+                }
+                if arg.kind == ArgKind::Pointer {
+                    assert_eq!((arg.width, arg.signed), (abi.word, false), "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sets_name_constants() {
+    for line in SETS.lines() {
+        let set = rows::set(line).unwrap();
+        for name in set.members.iter().copied().chain(set.mask) {
+            // Some constants exist only on ABIs that have no tables yet.
+            let well_formed = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+            assert!(well_formed, "{} {name}", set.name);
+        }
+        assert!(set.mask.is_none() || set.kind == SetKind::Mixed, "{}", set.name);
+        if let Some(mask) = set.mask {
+            assert!(X86_64.constant(mask).is_some(), "{}", set.name);
+        }
+    }
+}
+
+#[test]
+fn facts_known_by_heart() {
+    let x86 = crate::x86_64();
+    let openat = x86.syscall("openat").unwrap();
+    assert_eq!(openat.nr, 257);
+    let types: Vec<_> = openat.args.iter().map(|a| (a.name, a.width, a.signed, a.regs)).collect();
+    assert_eq!(
+        types,
+        [
+            ("dfd", 32, true, Regs::One(0)),
+            ("filename", 64, false, Regs::One(1)),
+            ("flags", 32, true, Regs::One(2)),
+            ("mode", 16, false, Regs::One(3)),
+        ]
+    );
+    assert_eq!(openat.arg("mode").unwrap().ctype, "umode_t");
+    assert!(openat.arg("nothing").is_none());
+    // Declared `unsigned long`, but the kernel looks at 32 bits.
+    assert_eq!(x86.syscall("mmap").unwrap().arg("prot").unwrap().width, 32);
+    assert_eq!(x86.syscall("mprotect").unwrap().arg("prot").unwrap().width, 64);
+    // The orders of clone differ.
+    let i386 = abi("i386").unwrap();
+    let tls = |abi: &'static Abi| abi.syscall("clone").unwrap().arg("tls").unwrap().regs;
+    assert_eq!((tls(x86), tls(i386)), (Regs::One(4), Regs::One(3)));
+    let offset = |name: &str, arg: &str| i386.syscall(name).unwrap().arg(arg).unwrap().regs;
+    assert_eq!(offset("pread64", "pos"), Regs::Pair { lo: 3, hi: 4 });
+    assert_eq!(offset("_llseek", "offset"), Regs::Pair { lo: 2, hi: 1 });
+    assert_eq!(x86.constant("AT_FDCWD"), Some(-100));
+    assert_eq!(abi("aarch64").unwrap().constant("O_DIRECTORY"), Some(0o40_000));
+    assert_eq!(x86.constant("O_DIRECTORY"), Some(0o200_000));
+    assert_eq!(abi("aarch64").unwrap().constant("ARCH_GET_FS"), None);
+    assert_eq!(x86.constant("NO_SUCH_NAME"), None);
+    assert_eq!(i386.sub_calls().len(), 32);
+    assert!(x86.sub_calls().is_empty());
+    let since = |name: &str| i386.syscall(name).unwrap().since.unwrap().to_string();
+    assert_eq!([since("socket"), since("futex_time64"), since("semget")], ["4.3", "5.1", "5.1"]);
+    assert!(!x86.syscall("clone3").unwrap().exists_in("5.2".parse().unwrap()));
+    assert!(x86.syscall("clone3").unwrap().exists_in("5.3".parse().unwrap()));
+}
+
+#[test]
+fn abis_are_sorted_and_found() {
+    assert!(abis().is_sorted_by(|a, b| a.name < b.name));
+    assert!(WITHOUT_TABLES.is_sorted_by(|a, b| a.0 < b.0));
+    assert!(WITHOUT_TABLES.iter().all(|(name, _)| abi(name).is_none()));
+    for abi in abis() {
+        assert!(TABLES.iter().any(|table| table.name == abi.name));
+        assert_eq!(abi.constant(abi.audit_arch_name), Some(abi.audit_arch.into()));
+        assert_eq!(crate::abi_by_audit_arch(abi.audit_arch).unwrap().name, abi.name);
+    }
+}

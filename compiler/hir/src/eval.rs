@@ -104,3 +104,7 @@ fn test_holds(test: &Test, call: &SeccompData) -> bool {
         Relation::Field(op, other) => op.holds(&left, &other.ty().value(other.read(call))),
     }
 }
+
+#[cfg(test)]
+#[path = "eval_tests.rs"]
+mod tests;

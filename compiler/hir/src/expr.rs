@@ -147,10 +147,20 @@ impl Test {
         let mask = mask_bits(&field, mask).map_err(|error| (error, 0))?;
         let mut ranges = Vec::with_capacity(items.len());
         for (index, &(first, last)) in items.iter().enumerate() {
-            ranges.push(range(ty, mask, first, last).map_err(|error| (error, index))?);
+            ranges.push(range(ty, first, last).map_err(|error| (error, index))?);
         }
         if ranges.is_empty() {
             return Err((TypeError::NeverTrue, 0));
+        }
+        let values = Values::of(ty, mask);
+        for (index, range) in ranges.iter().enumerate() {
+            let (first, last) = (values.rank(range.first), values.rank(range.last));
+            if values.next(first).is_none_or(|value| value > last) {
+                return Err((TypeError::NeverTrue, index));
+            }
+        }
+        if values.all_within(&ranges) {
+            return Err((TypeError::NeverFalse, 0));
         }
         Ok(Self { field, mask, relation: Relation::In(ranges) })
     }
@@ -229,14 +239,74 @@ fn constancy(ty: Type, mask: u64, op: CmpOp, bits: u64) -> Result<(), TypeError>
     }
 }
 
+/// The values that `x & mask` can have, in the order of the field's type: an order-keeping
+/// map takes them to unsigned ranks, where they are `base | s` for every `s` within `free`.
+struct Values {
+    flip: u64,
+    base: u64,
+    free: u64,
+}
+
+impl Values {
+    fn of(ty: Type, mask: u64) -> Self {
+        let sign = 1_u64 << (ty.width() - 1);
+        let flip = if ty.signed() { sign } else { 0 };
+        // Where the mask clears the sign, no value is negative: all ranks have the top bit.
+        Self { flip, base: flip & !mask, free: mask }
+    }
+
+    fn rank(&self, bits: u64) -> u64 {
+        bits ^ self.flip
+    }
+
+    /// The smallest possible rank that is at least `rank`.
+    fn next(&self, rank: u64) -> Option<u64> {
+        let fixed = !self.free;
+        let wrong = (rank ^ self.base) & fixed;
+        if wrong == 0 {
+            return Some(rank);
+        }
+        // The highest bit that cannot be as it is: if it may only be 1, all below it
+        // become as small as possible; if it may only be 0, a free 0 above it must rise.
+        let top = 1_u64 << (63 - wrong.leading_zeros());
+        let below = top - 1;
+        if self.base & top != 0 {
+            return Some((rank & !below & !top) | (self.base & (top | below)));
+        }
+        let rising = self.free & !rank & !(below | top);
+        if rising == 0 {
+            return None;
+        }
+        let bit = rising & rising.wrapping_neg();
+        Some((rank & !(bit - 1)) | bit | (self.base & (bit - 1)))
+    }
+
+    /// Whether every value is in one of the ranges.
+    fn all_within(&self, ranges: &[Range]) -> bool {
+        let mut spans: Vec<(u64, u64)> =
+            ranges.iter().map(|r| (self.rank(r.first), self.rank(r.last))).collect();
+        spans.sort_unstable();
+        let mut value = self.base;
+        for (first, last) in spans {
+            if value < first {
+                return false;
+            }
+            if value <= last {
+                match last.checked_add(1).and_then(|rank| self.next(rank)) {
+                    Some(next) => value = next,
+                    None => return true,
+                }
+            }
+        }
+        false
+    }
+}
+
 /// One checked item of a set.
-fn range(ty: Type, mask: u64, first: i128, last: i128) -> Result<Range, TypeError> {
+fn range(ty: Type, first: i128, last: i128) -> Result<Range, TypeError> {
     let misfit = |value| TypeError::DoesNotFit { value, ty };
     if first == last {
         let bits = ty.pattern(first).ok_or(misfit(first))?;
-        if bits & !mask != 0 {
-            return Err(TypeError::NeverTrue);
-        }
         return Ok(Range { first: bits, last: bits });
     }
     if ty.kind() == Kind::Pointer {
@@ -266,3 +336,7 @@ pub enum Predicate {
     /// A test.
     Test(Test),
 }
+
+#[cfg(test)]
+#[path = "expr_tests.rs"]
+mod tests;

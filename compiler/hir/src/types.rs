@@ -178,3 +178,78 @@ impl Field {
         raw & self.ty.mask()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ty(width: u8, signed: bool) -> Type {
+        Type::new(width, signed, Kind::Integer).unwrap()
+    }
+
+    #[test]
+    fn widths_have_limits() {
+        assert!(Type::new(0, false, Kind::Integer).is_none());
+        assert!(Type::new(65, false, Kind::Integer).is_none());
+        assert_eq!(ty(64, false).mask(), u64::MAX);
+        assert_eq!(ty(1, false).mask(), 1);
+    }
+
+    #[test]
+    fn values_and_patterns_go_back_and_forth() {
+        for width in 1..=8 {
+            for signed in [false, true] {
+                let ty = ty(width, signed);
+                for bits in 0..=ty.mask() {
+                    let value = ty.value(bits);
+                    assert!(ty.min() <= value && value <= ty.max());
+                    assert_eq!(ty.bits(value), Some(bits));
+                    assert_eq!(ty.pattern(value), Some(bits));
+                    assert_eq!(ty.pattern(bits.into()), Some(bits));
+                }
+                assert_eq!(ty.bits(ty.max() + 1), None);
+                assert_eq!(ty.bits(ty.min() - 1), None);
+                assert_eq!(ty.pattern(i128::from(ty.mask()) + 1), None);
+                assert_eq!(ty.pattern(-i128::from(ty.mask() / 2) - 2), None);
+            }
+        }
+        assert_eq!((ty(64, true).min(), ty(64, true).max()), (i64::MIN.into(), i64::MAX.into()));
+        assert_eq!(ty(64, false).value(u64::MAX), u64::MAX.into());
+        assert_eq!(ty(64, true).value(u64::MAX), -1);
+        assert_eq!(ty(64, true).bits(i64::MIN.into()), Some(1 << 63));
+    }
+
+    #[test]
+    fn types_have_names() {
+        let address = Type::new(64, false, Kind::Pointer).unwrap();
+        let shown = [ty(16, false), ty(32, true), address].map(|ty| ty.to_string());
+        assert_eq!(shown, ["u16", "s32", "address"]);
+    }
+
+    #[test]
+    fn fields_must_fit_their_place() {
+        assert!(Field::new("nr", Place::Nr, ty(32, true)).is_some());
+        assert!(Field::new("nr", Place::Nr, ty(64, true)).is_none());
+        assert!(Field::new("x", Place::Arg(5), ty(64, false)).is_some());
+        assert!(Field::new("x", Place::Arg(6), ty(64, false)).is_none());
+        assert!(Field::new("x", Place::Pair { lo: 1, hi: 1 }, ty(64, false)).is_none());
+        assert!(Field::new("x", Place::Pair { lo: 1, hi: 6 }, ty(64, false)).is_none());
+    }
+
+    #[test]
+    fn fields_read_their_bits() {
+        let call = abi::SeccompData {
+            nr: -1,
+            arch: 0xc000_003e,
+            instruction_pointer: 0x1234_5678_9abc_def0,
+            args: [0x1_0002_0003, 7, 8, 0, 0, 0],
+        };
+        let read = |place, ty| Field::new("x", place, ty).unwrap().read(&call);
+        assert_eq!(read(Place::Nr, ty(32, true)), 0xffff_ffff);
+        assert_eq!(read(Place::Arch, ty(32, false)), 0xc000_003e);
+        assert_eq!(read(Place::InstructionPointer, ty(64, false)), 0x1234_5678_9abc_def0);
+        assert_eq!(read(Place::Arg(0), ty(16, false)), 3);
+        assert_eq!(read(Place::Arg(0), ty(32, true)), 0x2_0003);
+        assert_eq!(read(Place::Pair { lo: 1, hi: 2 }, ty(64, true)), (8 << 32) | 7);
+    }
+}

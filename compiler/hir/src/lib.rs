@@ -4,7 +4,26 @@
 //! A [`policy::Policy`] is made from syntax trees by `check`, or by hand through
 //! constructors that keep its invariants.
 
+mod arms;
+pub mod check;
+mod consteval;
+pub mod error;
 pub mod eval;
+mod example;
 pub mod expr;
+mod field;
+mod findings;
+mod header;
+pub mod limits;
+mod lints;
+mod message;
+mod order;
 pub mod policy;
+mod predicate;
+mod reason;
+mod resolve;
+mod scope;
+mod test;
 pub mod types;
+
+pub use check::{Checked, Options};

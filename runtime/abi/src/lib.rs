@@ -166,7 +166,7 @@ pub struct Set {
     pub name: &'static str,
     /// How members combine.
     pub kind: SetKind,
-    /// Names of all members.
+    /// Names of all members, sorted; some may not exist on every ABI.
     pub members: &'static [&'static str],
     /// For [`SetKind::Mixed`], the constant whose bits hold the enumerated part.
     pub mask: Option<&'static str>,
@@ -228,6 +228,12 @@ pub fn host() -> Option<&'static Abi> {
 #[must_use]
 pub fn set(name: &str) -> Option<&'static Set> {
     tables::set(name)
+}
+
+/// All constant sets, sorted by name.
+#[must_use]
+pub fn sets() -> &'static [Set] {
+    tables::sets()
 }
 
 impl Abi {

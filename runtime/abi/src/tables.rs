@@ -80,9 +80,13 @@ pub(crate) fn sub_calls(abi: &'static Abi) -> &'static [SubCall] {
     rows_of(abi).map_or(&[], |rows| &rows.sub_calls)
 }
 
-pub(crate) fn set(name: &str) -> Option<&'static Set> {
+pub(crate) fn sets() -> &'static [Set] {
     static PARSED: OnceLock<Vec<Set>> = OnceLock::new();
-    let sets = PARSED.get_or_init(|| SETS.lines().filter_map(rows::set).collect());
+    PARSED.get_or_init(|| SETS.lines().filter_map(rows::set).collect())
+}
+
+pub(crate) fn set(name: &str) -> Option<&'static Set> {
+    let sets = sets();
     sets.binary_search_by(|set| set.name.cmp(name)).ok().and_then(|i| sets.get(i))
 }
 

@@ -1,0 +1,267 @@
+//! The arms of a policy: each rule for each of its calls, on one ABI after the other.
+//!
+//! A rule without a predicate covers a call's part of its multiplexer too. A rule with
+//! one cannot, for there the arguments are behind a pointer; then the policy must say
+//! itself what becomes of the multiplexer.
+
+use std::collections::HashSet;
+
+use filterc_abi::{Abi, Action, SubCall};
+use filterc_grammar::ast::{self, PredicateKind};
+use filterc_grammar::source::Span;
+
+use crate::error::{Kind, Limit};
+use crate::expr::{CmpOp, Predicate, Test};
+use crate::field;
+use crate::findings::{Calls as About, Findings, Subject};
+use crate::header;
+use crate::limits::MAX_ARMS;
+use crate::policy::{Arm, RuleId, Selector};
+use crate::predicate::Reader;
+use crate::resolve::{Calls, Entry, OnAbi};
+
+/// A rule with its calls written out.
+pub(crate) struct Rule<'a> {
+    pub(crate) span: Span,
+    pub(crate) action: &'a ast::Action,
+    pub(crate) predicate: Option<&'a ast::Predicate>,
+    pub(crate) entries: Vec<Entry<'a>>,
+    /// How many arms it has on all ABIs, and whether an error has kept one from it.
+    arms: usize,
+    failed: bool,
+}
+
+impl<'a> Rule<'a> {
+    pub(crate) fn new(span: Span, rule: &'a ast::Rule, entries: Vec<Entry<'a>>) -> Self {
+        let predicate = rule.predicate.as_ref();
+        // No entry is left only where all were errors.
+        let failed = entries.is_empty();
+        Self { span, action: &rule.action, predicate, entries, arms: 0, failed }
+    }
+
+    fn is_unconditional(&self) -> bool {
+        self.predicate.is_none_or(is_true)
+    }
+}
+
+fn is_true(predicate: &ast::Predicate) -> bool {
+    match &predicate.kind {
+        PredicateKind::True => true,
+        PredicateKind::Paren(inner) => is_true(inner),
+        PredicateKind::Or(_)
+        | PredicateKind::And(_)
+        | PredicateKind::Not(_)
+        | PredicateKind::False
+        | PredicateKind::Let(_)
+        | PredicateKind::Test(_)
+        | PredicateKind::Error => false,
+    }
+}
+
+/// Makes the arms of one ABI after the other, counting them all together.
+pub(crate) struct Builder<'s, 'a> {
+    reader: Reader<'s, 'a>,
+    calls: &'s Calls<'a>,
+    total: usize,
+}
+
+/// One rule on one ABI.
+#[derive(Clone, Copy)]
+struct Job<'r, 'a> {
+    id: RuleId,
+    rule: &'r Rule<'a>,
+    action: Action,
+    abi: &'static Abi,
+    abi_index: usize,
+    /// Multiplexers that some rule decides by name, whatever their arguments are.
+    decided: &'r HashSet<&'static str>,
+}
+
+impl Job<'_, '_> {
+    fn subject(&self, calls: About) -> Subject {
+        Subject { abi: self.abi, abi_index: self.abi_index, calls, used_by: None }
+    }
+}
+
+/// The arms so far of one ABI.
+#[derive(Default)]
+struct Arms {
+    list: Vec<Arm>,
+    /// What the rule at hand has an arm for: a number, perhaps a part of that multiplexer.
+    seen: HashSet<(Selector, Option<u32>)>,
+}
+
+impl Arms {
+    fn push(&mut self, job: &Job<'_, '_>, selector: Selector, predicate: Predicate) {
+        self.list.push(Arm { rule: job.id, selector, predicate, action: job.action });
+    }
+}
+
+/// An error that has been recorded.
+struct Told;
+
+impl<'s, 'a> Builder<'s, 'a> {
+    pub(crate) fn new(reader: Reader<'s, 'a>, calls: &'s Calls<'a>) -> Self {
+        Self { reader, calls, total: 0 }
+    }
+
+    /// The arms of one ABI, in rule order.
+    pub(crate) fn arms(
+        &mut self,
+        abi: &'static Abi,
+        abi_index: usize,
+        rules: &mut [Rule<'a>],
+    ) -> Vec<Arm> {
+        let decided = decided_multiplexers(abi, abi_index, rules, self.calls);
+        let mut arms = Arms::default();
+        for (id, rule) in (0..).map(RuleId).zip(rules) {
+            let before = arms.list.len();
+            let subject = Subject { abi, abi_index, calls: About::None, used_by: None };
+            let Reader { scope, constants, findings, .. } = &mut self.reader;
+            let action = header::action(rule.action, scope, constants, subject, findings);
+            // What is wrong with the action must not hide what is wrong with the predicate.
+            let action = action.unwrap_or(Action::KillProcess);
+            let job = Job { id, rule, action, abi, abi_index, decided: &decided };
+            let told = self.rule(&job, &mut arms).is_err();
+            rule.failed |= told;
+            rule.arms += arms.list.len() - before;
+            if self.is_full(rule, arms.list.len()) {
+                break;
+            }
+        }
+        self.total += arms.list.len();
+        arms.list
+    }
+
+    fn is_full(&mut self, rule: &Rule<'a>, new: usize) -> bool {
+        if self.total + new > MAX_ARMS {
+            self.reader.findings.add(rule.span, Kind::TooLarge(Limit::Arms));
+        }
+        self.total + new > MAX_ARMS || self.reader.is_full()
+    }
+
+    fn rule(&mut self, job: &Job<'_, 'a>, arms: &mut Arms) -> Result<(), Told> {
+        let mut result = Ok(());
+        arms.seen.clear();
+        for &entry in &job.rule.entries {
+            let done = match entry {
+                Entry::Any => self.arm(job, Selector::Known, About::Any, arms),
+                Entry::Number(number) => self.number(job, number, arms),
+                Entry::Name(name) => match self.calls.on(name).get(job.abi_index) {
+                    Some(&on) => self.name(job, on, arms),
+                    None => Ok(()),
+                },
+            };
+            result = result.and(done);
+            if self.reader.is_full() || self.total + arms.list.len() > MAX_ARMS {
+                return Err(Told);
+            }
+        }
+        result
+    }
+
+    /// The arm for a selector, if the rule has none yet.
+    fn arm(
+        &mut self,
+        job: &Job<'_, 'a>,
+        selector: Selector,
+        calls: About,
+        arms: &mut Arms,
+    ) -> Result<(), Told> {
+        if !arms.seen.insert((selector, None)) {
+            return Ok(());
+        }
+        let predicate = match job.rule.predicate {
+            Some(predicate) => self.reader.read(predicate, job.subject(calls)).ok_or(Told)?,
+            None => Predicate::True,
+        };
+        arms.push(job, selector, predicate);
+        Ok(())
+    }
+
+    /// `syscall(N)` is that number and nothing else, whatever multiplexer goes round it.
+    fn number(
+        &mut self,
+        job: &Job<'_, 'a>,
+        written: &'a ast::Constant,
+        arms: &mut Arms,
+    ) -> Result<(), Told> {
+        let subject = job.subject(About::None);
+        let Reader { scope, constants, findings, .. } = &mut self.reader;
+        let value = constants.read(scope, subject, written, findings).ok_or(Told)?.number();
+        let number = u32::try_from(value).ok().filter(|nr| *nr != u32::MAX);
+        let is_foreign = |nr: &u32| job.abi.foreign_bit.is_some_and(|bit| nr & bit != 0);
+        let foreign = number.is_some_and(|nr| is_foreign(&nr));
+        let Some(nr) = number.filter(|_| !foreign) else {
+            findings.about(written.span, Kind::BadNumber { value, foreign }, subject);
+            return Err(Told);
+        };
+        let calls = job.abi.syscall_by_nr(nr).map_or(About::Number(nr), About::One);
+        self.arm(job, Selector::Nr(nr), calls, arms)
+    }
+
+    fn name(&mut self, job: &Job<'_, 'a>, on: OnAbi, arms: &mut Arms) -> Result<(), Told> {
+        let direct = match on.direct {
+            Some(call) => self.arm(job, Selector::Nr(call.nr), About::One(call), arms),
+            None => Ok(()),
+        };
+        let Some(sub_call) = on.sub_call else { return direct };
+        let multiplexer = sub_call.multiplexer;
+        match job.rule.predicate {
+            Some(predicate) if !is_true(predicate) => {
+                if !job.decided.contains(multiplexer) {
+                    let subject = job.subject(About::Named(sub_call.name));
+                    let kind = Kind::Multiplexed { multiplexer };
+                    self.reader.findings.about(predicate.span, kind, subject);
+                    return Err(Told);
+                }
+            }
+            Some(_) | None => {
+                if let Some((nr, test)) = selects(job.abi, sub_call) {
+                    let selector = Selector::Nr(nr);
+                    if arms.seen.insert((selector, Some(sub_call.value))) {
+                        arms.push(job, selector, Predicate::Test(test));
+                    }
+                }
+            }
+        }
+        direct
+    }
+}
+
+/// The multiplexer's number, and the test that it is called for this sub-call.
+pub(crate) fn selects(abi: &'static Abi, sub_call: &SubCall) -> Option<(u32, Test)> {
+    let multiplexer = abi.syscall(sub_call.multiplexer)?;
+    let field = field::of_argument(multiplexer.args.first()?)?;
+    let mask = u64::from(sub_call.mask);
+    let mask = (mask != field.ty().mask()).then_some(i128::from(mask));
+    let test = Test::compare(field, mask, CmpOp::Eq, sub_call.value.into()).ok()?;
+    Some((multiplexer.nr, test))
+}
+
+/// The multiplexers that a rule names without a predicate.
+fn decided_multiplexers(
+    abi: &'static Abi,
+    abi_index: usize,
+    rules: &[Rule<'_>],
+    calls: &Calls<'_>,
+) -> HashSet<&'static str> {
+    let mut decided = HashSet::new();
+    let multiplexers: HashSet<&str> = abi.sub_calls().iter().map(|sub| sub.multiplexer).collect();
+    if multiplexers.is_empty() {
+        return decided;
+    }
+    for entry in rules.iter().filter(|rule| rule.is_unconditional()).flat_map(|r| &r.entries) {
+        let Entry::Name(name) = entry else { continue };
+        let direct = calls.on(*name).get(abi_index).and_then(|on| on.direct);
+        decided.extend(direct.map(|call| call.name).filter(|name| multiplexers.contains(name)));
+    }
+    decided
+}
+
+/// Refuses the rules that have no arm on any ABI, where no other error says why.
+pub(crate) fn without_calls(rules: &[Rule<'_>], findings: &mut Findings) {
+    for rule in rules.iter().filter(|rule| rule.arms == 0 && !rule.failed) {
+        findings.add(rule.span, Kind::NoCallLeft);
+    }
+}

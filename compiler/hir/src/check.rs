@@ -1,0 +1,159 @@
+//! From syntax trees to a policy, or to everything that is wrong with them.
+//!
+//! The order: definitions, header, constants, groups, then each rule for each of its
+//! calls on each ABI. Every stage goes on after an error, so that one run tells them all.
+//! What a policy means in the end is [`crate::eval`]'s to say.
+
+use filterc_abi::{Abi, Action};
+use filterc_grammar::ast::{Statement, StatementKind};
+use filterc_grammar::diagnostic::Diagnostic;
+
+use crate::arms::{self, Builder, Rule};
+use crate::consteval::Constants;
+use crate::error::Kind;
+use crate::findings::{Calls as About, Findings, Subject};
+use crate::header::{self, Header};
+use crate::lints;
+use crate::policy::{AbiPolicy, Policy, RuleOrigin};
+use crate::predicate::Reader;
+use crate::resolve::Calls;
+use crate::scope::Scope;
+
+pub use crate::example::call_example;
+
+/// What is known about a policy from outside its text.
+#[derive(Clone, Debug, Default)]
+pub struct Options<'a> {
+    /// The ABI of a policy without `arch`; `None` makes that an error.
+    pub default_abi: Option<&'static Abi>,
+    /// ABIs that stand in for those of `arch` (`--arch`).
+    pub abis: Option<Vec<&'static Abi>>,
+    /// `-D NAME=VALUE`: constants that win over those of the policy and the kernel.
+    pub defines: &'a [(String, i128)],
+}
+
+/// The outcome of [`check`].
+#[derive(Clone, Debug)]
+pub struct Checked {
+    /// The policy; there is one if, and only if, nothing in the trees is an error.
+    pub policy: Option<Policy>,
+    /// What was found, in the order of the text, each once.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks the statements of a policy, its includes already put in their places.
+#[must_use]
+pub fn check(statements: &[Statement], options: &Options<'_>) -> Checked {
+    let mut findings = Findings::default();
+    refuse_other_targets(statements, &mut findings);
+    let scope = Scope::collect(statements, &mut findings);
+    let header = Header::read(statements, options, &mut findings);
+    let policy = if header.abis.is_empty() {
+        None
+    } else {
+        policy(statements, &scope, &header, options, &mut findings)
+    };
+    let policy = policy.filter(|_| !findings.failed());
+    Checked { policy, diagnostics: findings.into_diagnostics(header.abis.len()) }
+}
+
+fn policy<'a>(
+    statements: &'a [Statement],
+    scope: &Scope<'a>,
+    header: &Header<'a>,
+    options: &Options<'a>,
+    findings: &mut Findings,
+) -> Option<Policy> {
+    let abis = header.abis.as_slice();
+    let constants = Constants::evaluate(scope, abis, options.defines, findings);
+    let mut calls = Calls::of_groups(scope, abis, findings);
+    let mut rules = rules(statements, scope, &mut calls, findings);
+    let reader = Reader::new(scope, &constants, findings);
+    let mut builder = Builder::new(reader, &calls);
+    let arms: Vec<_> =
+        abis.iter().enumerate().map(|(i, abi)| builder.arms(abi, i, &mut rules)).collect();
+    arms::without_calls(&rules, findings);
+    let mut parts = Vec::with_capacity(abis.len());
+    let mut foreign = Action::KillProcess;
+    for (abi_index, (&abi, arms)) in abis.iter().zip(arms).enumerate() {
+        let subject = Subject { abi, abi_index, calls: About::None, used_by: None };
+        let mut read = |action| header::action(action, scope, &constants, subject, findings);
+        let default = header.default.map_or(Some(Action::KillProcess), &mut read);
+        let unknown = match header.unknown {
+            Some(Some(action)) => read(action),
+            Some(None) => default,
+            None => abi.constant("ENOSYS").and_then(|e| u16::try_from(e).ok()).map(Action::Errno),
+        };
+        if let (0, Some(action)) = (abi_index, header.foreign) {
+            // One action for all: the errno of an ABI that is not listed cannot be known.
+            foreign = read(action).unwrap_or(foreign);
+        }
+        let Some((default, unknown)) = default.zip(unknown) else { continue };
+        parts.push(AbiPolicy::new(abi, header.kernel, default, unknown, arms));
+    }
+    let spans: Vec<_> = rules.iter().map(|rule| rule.span).collect();
+    lints::shadowed(&parts, &spans, findings);
+    lints::hidden_constants(scope, &constants, abis, findings);
+    lints::unused(scope, &constants, findings);
+    let complete = parts.len() == abis.len();
+    let origins = spans.into_iter().map(|span| RuleOrigin { span }).collect();
+    complete.then(|| Policy::new(parts, foreign, origins))
+}
+
+fn rules<'a>(
+    statements: &'a [Statement],
+    scope: &Scope<'a>,
+    calls: &mut Calls<'a>,
+    findings: &mut Findings,
+) -> Vec<Rule<'a>> {
+    let mut rules = Vec::new();
+    for Statement { span, kind } in statements {
+        if let StatementKind::Rule(rule) = kind {
+            let entries = calls.entries(scope, &rule.calls, findings);
+            rules.push(Rule::new(*span, rule, entries));
+        }
+    }
+    rules
+}
+
+/// Refuses the statements that a seccomp filter has no use for.
+fn refuse_other_targets(statements: &[Statement], findings: &mut Findings) {
+    for Statement { span, kind } in statements {
+        let (keyword, reason) = match kind {
+            StatementKind::Label(..) => (
+                "label",
+                "a filter is not told which object a call names; a monitor or the BPF LSM is",
+            ),
+            StatementKind::Event { .. } => {
+                ("event", "this belongs to event filters and eBPF tracepoint programs")
+            }
+            StatementKind::Sequence(..) => {
+                ("sequence", "a filter has no memory of earlier calls; a monitor has")
+            }
+            StatementKind::Require(_) => (
+                "require",
+                "a filter cannot ask about the kernel; a loader can, in a later version",
+            ),
+            StatementKind::Param(..) => {
+                ("param", "this version makes no filters that are completed at load time")
+            }
+            StatementKind::Test(..) => ("test", "this version does not run the tests of a policy"),
+            StatementKind::Include(_) => ("include", "it must be put in its place before"),
+            StatementKind::Error => {
+                // The parser has told what is wrong here.
+                findings.fail();
+                continue;
+            }
+            StatementKind::Arch(_)
+            | StatementKind::Kernel(_)
+            | StatementKind::Default(_)
+            | StatementKind::Unknown(_)
+            | StatementKind::Foreign(_)
+            | StatementKind::Const(..)
+            | StatementKind::Group(..)
+            | StatementKind::Let(..)
+            | StatementKind::Rule(_) => continue,
+        };
+        findings.add(*span, Kind::NotForTarget { keyword, reason });
+    }
+}

@@ -1,0 +1,321 @@
+//! Everything that can be wrong with the names and types of a policy, as data.
+//!
+//! The texts are in `message`, the places in `findings`. A code is never reused;
+//! its page is `compiler/driver/codes/CODE.md`.
+
+use filterc_abi::KernelVersion;
+use filterc_grammar::diagnostic::Severity;
+
+use crate::types::Type;
+
+/// The codes of this stage, sorted.
+pub const CODES: &[&str] = &[
+    "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
+    "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
+    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0301",
+    "F0302", "F0303", "F0304", "F0305", "F0306",
+];
+
+/// What a statement defines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definition {
+    /// `const`
+    Const,
+    /// `group`
+    Group,
+    /// `let`
+    Let,
+}
+
+/// Why a field cannot be used in a seccomp filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blindness {
+    /// It lies in memory behind a pointer, which a filter cannot follow.
+    Memory,
+    /// It is a property of the calling task, which a filter is not told.
+    Task,
+    /// It is known only when the call returns.
+    Exit,
+    /// It is a property of the object that the call names.
+    Object,
+    /// It is a form of the kernel's event filters.
+    EventFilter,
+    /// It is beyond the six argument registers that a filter sees.
+    SeventhRegister,
+}
+
+/// Limits that keep a small text from becoming an endless policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Pairs of a rule and a call.
+    Arms,
+    /// Tests and connectives, every `let` written out.
+    Nodes,
+    /// Calls, every group written out.
+    Calls,
+    /// Levels, every `let` written out.
+    Nesting,
+    /// Findings; the rest is not shown.
+    Findings,
+}
+
+/// What is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// F0201: no listed ABI has a call of that name.
+    UnknownCall {
+        /// The name.
+        name: String,
+        /// ABIs that the policy does not list and that have the call.
+        elsewhere: Vec<&'static str>,
+    },
+    /// F0202: `@name` is not defined.
+    UnknownGroup {
+        /// The name, without `@`.
+        name: String,
+    },
+    /// F0203: the call has no argument of that name, and nothing else has it.
+    NoSuchField {
+        /// The name.
+        name: String,
+    },
+    /// F0204: neither the policy nor the kernel has such a constant.
+    UnknownConstant {
+        /// The name.
+        name: String,
+    },
+    /// F0205: no such ABI, or one without tables.
+    UnknownAbi {
+        /// The name.
+        name: String,
+        /// Why it has no tables, if it is an ABI of the kernel.
+        reason: Option<&'static str>,
+    },
+    /// F0206: no `let` has that name.
+    UnknownLet {
+        /// The name.
+        name: String,
+    },
+    /// F0207: two definitions of one name.
+    DefinedTwice {
+        /// Of which sort.
+        definition: Definition,
+        /// The name.
+        name: String,
+    },
+    /// F0208: a header statement, or an ABI in `arch`, stands there twice.
+    Repeated {
+        /// The keyword, or the ABI.
+        what: String,
+    },
+    /// F0209: definitions that need each other.
+    Cycle {
+        /// Of which sort.
+        definition: Definition,
+        /// The names, each needing the next, the last the first.
+        names: Vec<String>,
+    },
+    /// F0210: the constant is no value of the field.
+    DoesNotFit {
+        /// The constant.
+        value: i128,
+        /// The field's type.
+        ty: Type,
+        /// Whether an order was asked for, so that a bit pattern does not do.
+        ordered: bool,
+    },
+    /// F0211: no call can make the test true.
+    NeverTrue {
+        /// Why.
+        reason: String,
+    },
+    /// F0212: no call can make the test false.
+    NeverFalse {
+        /// Why.
+        reason: String,
+    },
+    /// F0213: an address is ordered or masked.
+    PointerOperation {
+        /// The field.
+        field: String,
+    },
+    /// F0214: two fields of different width or sign.
+    Incomparable {
+        /// The left field and its type.
+        left: (String, Type),
+        /// The right one.
+        right: (String, Type),
+    },
+    /// F0214: a masked field compared with a field.
+    MaskedComparison {
+        /// The field on the right.
+        right: String,
+    },
+    /// F0215: a range whose first value comes after its last.
+    EmptyRange {
+        /// The first value.
+        first: i128,
+        /// The last.
+        last: i128,
+    },
+    /// F0216: a constant expression left the range of 64-bit values.
+    Overflow,
+    /// F0216: a shift by less than 0 or more than 63.
+    BadShift {
+        /// By how much.
+        amount: i128,
+    },
+    /// F0217: an action's data is out of range.
+    ActionData {
+        /// `errno`, `trap` or `trace`.
+        action: &'static str,
+        /// The data.
+        value: i128,
+        /// The largest that the kernel passes on.
+        max: u16,
+    },
+    /// F0218: `syscall(N)` with a number that no call of the ABI can have.
+    BadNumber {
+        /// The number.
+        value: i128,
+        /// Whether it is one of another ABI behind the same token.
+        foreign: bool,
+    },
+    /// F0219: none of the rule's calls is left on any ABI.
+    NoCallLeft,
+    /// F0220: a field of one call in a predicate on `any`.
+    NotOfAny {
+        /// The field.
+        field: String,
+    },
+    /// F0221: arguments of a call that also travels through a multiplexer.
+    Multiplexed {
+        /// `socketcall` or `ipc`.
+        multiplexer: &'static str,
+    },
+    /// F0222: a field or test form that a seccomp filter cannot see.
+    OutOfSight {
+        /// The field or form.
+        what: String,
+        /// Why.
+        blindness: Blindness,
+    },
+    /// F0223: a statement that this target has no use for.
+    NotForTarget {
+        /// Its keyword.
+        keyword: &'static str,
+        /// Why, and who can.
+        reason: &'static str,
+    },
+    /// F0224: `kernel` is newer than the tables.
+    NewerKernel {
+        /// The version asked for.
+        version: KernelVersion,
+    },
+    /// F0225: the constant exists, but not on this ABI.
+    NotOnAbi {
+        /// Its name.
+        name: String,
+    },
+    /// F0226: `args[N]` with N not 0…5, no index, or an index behind another field.
+    BadIndex {
+        /// What was written, or the index.
+        what: String,
+    },
+    /// F0227: the policy is too large when written out.
+    TooLarge(Limit),
+    /// F0228: nothing says which ABI the policy is for.
+    NoAbi,
+    /// F0229: a number compared with a string.
+    NotText {
+        /// The field.
+        field: String,
+        /// Its type.
+        ty: Type,
+    },
+    /// F0301: earlier rules decide every call of this one.
+    Shadowed,
+    /// F0302: nothing uses the definition.
+    Unused {
+        /// Of which sort.
+        definition: Definition,
+        /// The name.
+        name: String,
+    },
+    /// F0303: a `const` hides a kernel constant with another value.
+    HidesConstant {
+        /// The name.
+        name: String,
+        /// The policy's value.
+        value: i128,
+        /// The kernel's.
+        kernel: i128,
+    },
+    /// F0304: `errno(0)`: the call is skipped, and the caller told that it succeeded.
+    FakedSuccess,
+    /// F0305: an address compared with something other than 0.
+    AddressConstant {
+        /// The field.
+        field: String,
+    },
+    /// F0306: a constant that belongs to other arguments than this one.
+    WrongSet {
+        /// The constant.
+        name: String,
+        /// The field.
+        field: String,
+        /// Some constants of the field's own set.
+        members: Vec<&'static str>,
+    },
+}
+
+impl Kind {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownCall { .. } => "F0201",
+            Self::UnknownGroup { .. } => "F0202",
+            Self::NoSuchField { .. } => "F0203",
+            Self::UnknownConstant { .. } => "F0204",
+            Self::UnknownAbi { .. } => "F0205",
+            Self::UnknownLet { .. } => "F0206",
+            Self::DefinedTwice { .. } => "F0207",
+            Self::Repeated { .. } => "F0208",
+            Self::Cycle { .. } => "F0209",
+            Self::DoesNotFit { .. } => "F0210",
+            Self::NeverTrue { .. } => "F0211",
+            Self::NeverFalse { .. } => "F0212",
+            Self::PointerOperation { .. } => "F0213",
+            Self::Incomparable { .. } | Self::MaskedComparison { .. } => "F0214",
+            Self::EmptyRange { .. } => "F0215",
+            Self::Overflow | Self::BadShift { .. } => "F0216",
+            Self::ActionData { .. } => "F0217",
+            Self::BadNumber { .. } => "F0218",
+            Self::NoCallLeft => "F0219",
+            Self::NotOfAny { .. } => "F0220",
+            Self::Multiplexed { .. } => "F0221",
+            Self::OutOfSight { .. } => "F0222",
+            Self::NotForTarget { .. } => "F0223",
+            Self::NewerKernel { .. } => "F0224",
+            Self::NotOnAbi { .. } => "F0225",
+            Self::BadIndex { .. } => "F0226",
+            Self::TooLarge(_) => "F0227",
+            Self::NoAbi => "F0228",
+            Self::NotText { .. } => "F0229",
+            Self::Shadowed => "F0301",
+            Self::Unused { .. } => "F0302",
+            Self::HidesConstant { .. } => "F0303",
+            Self::FakedSuccess => "F0304",
+            Self::AddressConstant { .. } => "F0305",
+            Self::WrongSet { .. } => "F0306",
+        }
+    }
+
+    /// F03xx are warnings, all others errors.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        if self.code().starts_with("F03") { Severity::Warning } else { Severity::Error }
+    }
+}

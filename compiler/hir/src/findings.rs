@@ -1,0 +1,269 @@
+//! Collects what is wrong: each finding once, however many calls and ABIs it concerns,
+//! and in the order of the text.
+
+use std::collections::HashMap;
+
+use filterc_abi::{Abi, Syscall};
+use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
+use filterc_grammar::source::Span;
+
+use crate::error::{Kind, Limit};
+use crate::limits::MAX_FINDINGS;
+use crate::message;
+
+/// The call and ABI for which a place in the text was being read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject {
+    /// The ABI.
+    pub(crate) abi: &'static Abi,
+    /// Its position in the policy's list.
+    pub(crate) abi_index: usize,
+    /// Which calls.
+    pub(crate) calls: Calls,
+    /// The outermost `let` or `const` in use whose definition is being read.
+    pub(crate) used_by: Option<Span>,
+}
+
+/// A finding that was just recorded: its position, if it is new.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorded(Option<usize>);
+
+/// The calls that a predicate is about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Calls {
+    /// A call of the tables.
+    One(&'static Syscall),
+    /// `syscall(N)` with a number that the tables do not have.
+    Number(u32),
+    /// A call by its name alone: one that has a multiplexer.
+    Named(&'static str),
+    /// `any`.
+    Any,
+    /// None: a header statement, or a rule's action.
+    None,
+}
+
+impl Subject {
+    fn call(&self) -> Option<String> {
+        match self.calls {
+            Calls::One(call) => Some(call.name.to_owned()),
+            Calls::Number(nr) => Some(format!("syscall({nr})")),
+            Calls::Named(name) => Some(name.to_owned()),
+            Calls::Any => Some("any".to_owned()),
+            Calls::None => None,
+        }
+    }
+}
+
+struct Finding {
+    kind: Kind,
+    span: Option<Span>,
+    secondary: Vec<(Span, &'static str)>,
+    /// For whom; a bounded number, each once.
+    subjects: Vec<Subject>,
+    /// Names that the culprit may be a slip of.
+    similar: Vec<String>,
+}
+
+/// The findings of one run.
+#[derive(Default)]
+pub(crate) struct Findings {
+    list: Vec<Finding>,
+    by_place: HashMap<Option<Span>, Vec<usize>>,
+    failed: bool,
+    full: bool,
+    suggestions: usize,
+}
+
+/// Where a finding about many calls stops to count them: enough for every message.
+const MAX_SUBJECTS: usize = 64;
+
+/// How many unknown names are compared with all known ones.
+const MAX_SUGGESTIONS: usize = 50;
+
+impl Findings {
+    /// Records a finding.
+    pub(crate) fn add(&mut self, span: impl Into<Option<Span>>, kind: Kind) -> Recorded {
+        self.record(span.into(), kind, None, &[])
+    }
+
+    /// Records a finding, and the places that it comes from.
+    pub(crate) fn because(&mut self, span: Span, kind: Kind, secondary: &[(Span, &'static str)]) {
+        self.record(Some(span), kind, None, secondary);
+    }
+
+    /// Records a finding about a call on an ABI; the same one about another call joins it.
+    pub(crate) fn about(&mut self, span: Span, kind: Kind, subject: Subject) -> Recorded {
+        let used_by = subject.used_by.map(|span| (span, "used here"));
+        self.record(Some(span), kind, Some(subject), used_by.as_slice())
+    }
+
+    /// Offers those of the known names that are near a mistyped one.
+    pub(crate) fn suggest<T: AsRef<str>>(
+        &mut self,
+        recorded: Recorded,
+        name: &str,
+        known: impl IntoIterator<Item = T>,
+    ) {
+        let Some(finding) = recorded.0.and_then(|i| self.list.get_mut(i)) else { return };
+        // A text that is full of mistakes gets no more guesses: each looks at all names.
+        if self.suggestions < MAX_SUGGESTIONS {
+            self.suggestions += 1;
+            finding.similar = similar(name, known);
+        }
+    }
+
+    /// Notes that the text has an error that an earlier stage has told already.
+    pub(crate) fn fail(&mut self) {
+        self.failed = true;
+    }
+
+    /// Whether there is an error.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed
+    }
+
+    fn record(
+        &mut self,
+        span: Option<Span>,
+        kind: Kind,
+        subject: Option<Subject>,
+        secondary: &[(Span, &'static str)],
+    ) -> Recorded {
+        self.failed |= kind.severity() == Severity::Error;
+        let same_place = self.by_place.entry(span).or_default();
+        let list = &mut self.list;
+        let known =
+            same_place.iter().copied().find(|&i| list.get(i).is_some_and(|f| f.kind == kind));
+        if let Some(finding) = known.and_then(|i| list.get_mut(i)) {
+            join(&mut finding.subjects, subject);
+            return Recorded(None);
+        }
+        if list.len() >= MAX_FINDINGS {
+            self.full = true;
+            return Recorded(None);
+        }
+        same_place.push(list.len());
+        list.push(Finding {
+            kind,
+            span,
+            secondary: secondary.to_vec(),
+            subjects: subject.into_iter().collect(),
+            similar: Vec::new(),
+        });
+        Recorded(Some(list.len() - 1))
+    }
+
+    /// All findings as diagnostics, in the order of the text. `listed` is the number of
+    /// ABIs that the policy lists: if there is one, no message names it.
+    pub(crate) fn into_diagnostics(mut self, listed: usize) -> Vec<Diagnostic> {
+        if self.full {
+            self.list.push(Finding {
+                kind: Kind::TooLarge(Limit::Findings),
+                span: None,
+                secondary: Vec::new(),
+                subjects: Vec::new(),
+                similar: Vec::new(),
+            });
+        }
+        // Findings without a place come first.
+        self.list.sort_by_key(|f| f.span.map(|span| (span.file, span.start, span.end)));
+        self.list.iter().map(|finding| finding.diagnostic(listed)).collect()
+    }
+}
+
+fn join(subjects: &mut Vec<Subject>, new: Option<Subject>) {
+    let Some(new) = new else { return };
+    let same = |old: &Subject| old.abi.name == new.abi.name && old.call() == new.call();
+    if subjects.len() < MAX_SUBJECTS && !subjects.iter().any(same) {
+        subjects.push(new);
+    }
+}
+
+impl Finding {
+    fn diagnostic(&self, listed: usize) -> Diagnostic {
+        let text = message::label(&self.kind, &self.about(listed));
+        let mut help: Vec<String> = message::did_you_mean(&self.similar).into_iter().collect();
+        help.extend(message::help(&self.kind));
+        if matches!(self.kind, Kind::NoSuchField { .. }) {
+            help.extend(self.fields());
+        }
+        Diagnostic {
+            code: Code(self.kind.code()),
+            severity: self.kind.severity(),
+            message: message::message(&self.kind),
+            primary: self.span.map(|span| Label { span, message: text }),
+            secondary: self
+                .secondary
+                .iter()
+                .map(|(span, text)| Label { span: *span, message: (*text).to_owned() })
+                .collect(),
+            help,
+        }
+    }
+
+    /// ` of `read` on `i386``, with a space before it; empty if there is nothing to say.
+    fn about(&self, listed: usize) -> String {
+        let mut calls: Vec<String> = Vec::new();
+        let mut abis: Vec<&str> = Vec::new();
+        for subject in &self.subjects {
+            let call = subject.call();
+            calls.extend(call.filter(|call| !calls.contains(call)));
+            if !abis.contains(&subject.abi.name) {
+                abis.push(subject.abi.name);
+            }
+        }
+        let mut about = String::new();
+        if !calls.is_empty() {
+            about.push_str(" in ");
+            about.push_str(&message::list(&calls));
+        }
+        if listed > 1 && !abis.is_empty() {
+            about.push_str(" on ");
+            about.push_str(&message::list(&abis));
+        }
+        about
+    }
+
+    /// What fields the first few calls do have.
+    fn fields(&self) -> Vec<String> {
+        const SHOWN: usize = 3;
+        let mut lines: Vec<String> = Vec::new();
+        for subject in &self.subjects {
+            let Calls::One(call) = subject.calls else { continue };
+            let names: Vec<&str> = call.args.iter().map(|arg| arg.name).collect();
+            let line = if names.is_empty() {
+                format!("`{}` has no arguments", call.name)
+            } else {
+                format!("`{}` has {}", call.name, message::list(&names))
+            };
+            if lines.len() < SHOWN && !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
+    }
+}
+
+/// Known names within a few slips of the given one, best first, at most three.
+fn similar<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Vec<String> {
+    // Long garbage is not worth the quadratic comparison.
+    if name.len() > 64 {
+        return Vec::new();
+    }
+    let most = 1 + name.len() / 4;
+    let lower = name.to_ascii_lowercase();
+    let mut near: Vec<(usize, String)> = Vec::new();
+    for other in known {
+        let other = other.as_ref();
+        if other.len().abs_diff(name.len()) > most {
+            continue;
+        }
+        let distance = strsim::osa_distance(&lower, &other.to_ascii_lowercase());
+        if distance <= most && !near.iter().any(|(_, known)| known == other) {
+            near.push((distance, other.to_owned()));
+        }
+    }
+    near.sort();
+    near.into_iter().take(3).map(|(_, name)| name).collect()
+}

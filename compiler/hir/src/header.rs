@@ -1,0 +1,177 @@
+//! The header statements: for which ABIs and which kernel a policy is, and what happens
+//! to calls that no rule decides.
+
+use filterc_abi::seccomp::MAX_ERRNO;
+use filterc_abi::{self as abi, Abi, KernelVersion};
+use filterc_grammar::ast::{self, ActionKind, Statement, StatementKind};
+use filterc_grammar::source::Span;
+
+use crate::check::Options;
+use crate::consteval::Constants;
+use crate::error::Kind;
+use crate::findings::{Findings, Subject};
+use crate::scope::Scope;
+
+/// What the header statements say.
+pub(crate) struct Header<'a> {
+    /// The ABIs, in the order of the text; empty only if that is an error.
+    pub(crate) abis: Vec<&'static Abi>,
+    /// The kernel that the policy is written against.
+    pub(crate) kernel: KernelVersion,
+    /// What decides a call that no rule matches; `None`: `kill_process`.
+    pub(crate) default: Option<&'a ast::Action>,
+    /// What decides an unknown number; `None`: `errno(ENOSYS)`, `Some(None)`: the default.
+    pub(crate) unknown: Option<Option<&'a ast::Action>>,
+    /// What decides a foreign call; `None`: `kill_process`.
+    pub(crate) foreign: Option<&'a ast::Action>,
+}
+
+/// A statement that may stand there once, and where it first stood.
+struct Once<T>(Option<(Span, T)>);
+
+impl<T> Once<T> {
+    fn set(&mut self, span: Span, value: T, keyword: &str, findings: &mut Findings) {
+        match &self.0 {
+            Some((first, _)) => {
+                let kind = Kind::Repeated { what: keyword.to_owned() };
+                findings.because(span, kind, &[(*first, "the first time")]);
+            }
+            None => self.0 = Some((span, value)),
+        }
+    }
+
+    fn get(self) -> Option<T> {
+        self.0.map(|(_, value)| value)
+    }
+}
+
+impl<'a> Header<'a> {
+    /// Reads the header statements, wherever they stand.
+    pub(crate) fn read(
+        statements: &'a [Statement],
+        options: &Options<'_>,
+        findings: &mut Findings,
+    ) -> Self {
+        let (mut arch, mut kernel) = (Once(None), Once(None));
+        let (mut default, mut unknown, mut foreign) = (Once(None), Once(None), Once(None));
+        for Statement { span, kind } in statements {
+            if let StatementKind::Arch(names) = kind {
+                arch.set(*span, names, "arch", findings);
+            } else if let StatementKind::Kernel(version) = kind {
+                kernel.set(*span, version, "kernel", findings);
+            } else if let StatementKind::Default(action) = kind {
+                default.set(*span, action, "default", findings);
+            } else if let StatementKind::Unknown(action) = kind {
+                unknown.set(*span, action.as_ref(), "unknown", findings);
+            } else if let StatementKind::Foreign(action) = kind {
+                foreign.set(*span, action, "foreign", findings);
+            }
+        }
+        let written = arch.get().map(|names| listed(names, findings));
+        Self {
+            abis: abis(written, options, findings),
+            kernel: kernel.get().map_or(KernelVersion::TABLE, |v| version(v, findings)),
+            default: default.get(),
+            unknown: unknown.get(),
+            foreign: foreign.get(),
+        }
+    }
+}
+
+/// The ABIs of an `arch` statement.
+fn listed(names: &[ast::Name], findings: &mut Findings) -> Vec<&'static Abi> {
+    let mut abis: Vec<(&'static Abi, Span)> = Vec::new();
+    for name in names {
+        let Some(abi) = abi::abi(&name.text) else {
+            let reason = abi::abis_without_tables()
+                .iter()
+                .find(|(other, _)| *other == name.text)
+                .map(|(_, reason)| *reason);
+            let kind = Kind::UnknownAbi { name: name.text.clone(), reason };
+            let recorded = findings.add(name.span, kind);
+            if reason.is_none() {
+                findings.suggest(recorded, &name.text, abi::abis().iter().map(|abi| abi.name));
+            }
+            continue;
+        };
+        match abis.iter().find(|(other, _)| other.name == abi.name) {
+            Some((_, first)) => {
+                let kind = Kind::Repeated { what: name.text.clone() };
+                findings.because(name.span, kind, &[(*first, "the first time")]);
+            }
+            None => abis.push((abi, name.span)),
+        }
+    }
+    abis.into_iter().map(|(abi, _)| abi).collect()
+}
+
+/// The ABIs that count: those asked for, else those written, else the default one.
+fn abis(
+    written: Option<Vec<&'static Abi>>,
+    options: &Options<'_>,
+    findings: &mut Findings,
+) -> Vec<&'static Abi> {
+    if let Some(asked) = &options.abis {
+        let mut abis: Vec<&'static Abi> = Vec::with_capacity(asked.len());
+        for &abi in asked {
+            if !abis.iter().any(|other| other.name == abi.name) {
+                abis.push(abi);
+            }
+        }
+        if !abis.is_empty() {
+            return abis;
+        }
+    }
+    if let Some(written) = written {
+        return written;
+    }
+    if options.default_abi.is_none() {
+        findings.add(None, Kind::NoAbi);
+    }
+    options.default_abi.into_iter().collect()
+}
+
+fn version(written: &ast::Version, findings: &mut Findings) -> KernelVersion {
+    let version = KernelVersion { major: written.major, minor: written.minor };
+    if version > KernelVersion::TABLE {
+        findings.add(written.span, Kind::NewerKernel { version });
+    }
+    version
+}
+
+/// An action with its data.
+pub(crate) fn action<'a>(
+    action: &'a ast::Action,
+    scope: &Scope<'a>,
+    constants: &Constants<'a>,
+    subject: Subject,
+    findings: &mut Findings,
+) -> Option<abi::Action> {
+    let mut data = |name, constant: &'a ast::Constant, max| {
+        let value = constants.read(scope, subject, constant, findings)?.number();
+        let fitting = u16::try_from(value).ok().filter(|value| *value <= max);
+        if fitting.is_none() {
+            let kind = Kind::ActionData { action: name, value, max };
+            findings.about(constant.span, kind, subject);
+        }
+        fitting
+    };
+    Some(match &action.kind {
+        ActionKind::Allow => abi::Action::Allow,
+        ActionKind::Log => abi::Action::Log,
+        ActionKind::Notify => abi::Action::Notify,
+        ActionKind::Trace(None) => abi::Action::Trace(0),
+        ActionKind::Trace(Some(value)) => abi::Action::Trace(data("trace", value, u16::MAX)?),
+        ActionKind::Trap(None) => abi::Action::Trap(0),
+        ActionKind::Trap(Some(value)) => abi::Action::Trap(data("trap", value, u16::MAX)?),
+        ActionKind::Errno(value) => {
+            let errno = data("errno", value, MAX_ERRNO)?;
+            if errno == 0 {
+                findings.add(action.span, Kind::FakedSuccess);
+            }
+            abi::Action::Errno(errno)
+        }
+        ActionKind::KillThread => abi::Action::KillThread,
+        ActionKind::KillProcess => abi::Action::KillProcess,
+    })
+}

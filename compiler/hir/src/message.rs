@@ -1,0 +1,303 @@
+//! The words of a finding, made from its data: one line of message, what to say at
+//! the place itself, and what to do about it.
+
+use std::fmt::Display;
+
+use filterc_abi::KernelVersion;
+
+use crate::error::{Blindness, Definition, Kind, Limit};
+use crate::types::{self, Type};
+
+impl Definition {
+    /// The keyword.
+    pub(crate) const fn keyword(self) -> &'static str {
+        match self {
+            Self::Const => "const",
+            Self::Group => "group",
+            Self::Let => "let",
+        }
+    }
+
+    /// The name as the policy spells it.
+    pub(crate) fn spell(self, name: &str) -> String {
+        match self {
+            Self::Const | Self::Let => name.to_owned(),
+            Self::Group => format!("@{name}"),
+        }
+    }
+}
+
+/// One line, without a full stop.
+pub(crate) fn message(kind: &Kind) -> String {
+    match kind {
+        Kind::UnknownCall { name, .. } => format!("unknown system call `{name}`"),
+        Kind::UnknownGroup { name, .. } => format!("unknown group `@{name}`"),
+        Kind::NoSuchField { name, .. } => format!("no field `{name}`"),
+        Kind::UnknownConstant { name, .. } => format!("unknown constant `{name}`"),
+        Kind::UnknownAbi { name, reason: None, .. } => format!("unknown ABI `{name}`"),
+        Kind::UnknownAbi { name, reason: Some(_), .. } => format!("no tables for ABI `{name}`"),
+        Kind::UnknownLet { name, .. } => format!("unknown predicate `{name}`"),
+        Kind::DefinedTwice { definition, name } => {
+            format!("{} `{}` is defined twice", definition.keyword(), definition.spell(name))
+        }
+        Kind::Repeated { what } => format!("`{what}` stands here twice"),
+        Kind::Cycle { definition, .. } => {
+            format!("this {} needs itself", definition.keyword())
+        }
+        Kind::DoesNotFit { value, ty, .. } => format!("{} does not fit {ty}", number(*value)),
+        Kind::NeverTrue { .. } => "this test is never true".to_owned(),
+        Kind::NeverFalse { .. } => "this test is always true".to_owned(),
+        Kind::PointerOperation { field } => format!("`{field}` is an address"),
+        Kind::Incomparable { left, right } => {
+            format!("`{}` and `{}` cannot be compared", left.0, right.0)
+        }
+        Kind::MaskedComparison { .. } => "a masked field is compared with a field".to_owned(),
+        Kind::EmptyRange { .. } => "empty range".to_owned(),
+        Kind::Overflow => "constant beyond 64 bits".to_owned(),
+        Kind::BadShift { amount } => format!("shift by {amount}"),
+        Kind::ActionData { action, value, .. } => {
+            format!("{} is out of range for `{action}`", number(*value))
+        }
+        Kind::BadNumber { value, .. } => format!("{} is no system-call number", number(*value)),
+        Kind::NoCallLeft => "this rule covers no call on any ABI".to_owned(),
+        Kind::NotOfAny { field } => format!("`{field}` is not a field of every call"),
+        Kind::Multiplexed { multiplexer } => {
+            format!("a predicate that a caller can go round by `{multiplexer}`")
+        }
+        Kind::OutOfSight { what, .. } => format!("a seccomp filter cannot see `{what}`"),
+        Kind::NotForTarget { keyword, .. } => format!("`{keyword}` is not for seccomp filters"),
+        Kind::NewerKernel { version } => format!("kernel {version} is newer than the tables"),
+        Kind::NotOnAbi { name } => format!("constant `{name}` is not on every ABI in question"),
+        Kind::BadIndex { .. } => "no such argument register".to_owned(),
+        Kind::TooLarge(Limit::Findings) => "too many findings".to_owned(),
+        Kind::TooLarge(_) => "policy too large".to_owned(),
+        Kind::NoAbi => "the policy does not say for which ABI it is".to_owned(),
+        Kind::NotText { field, .. } => format!("`{field}` is not a string"),
+        Kind::Shadowed => "this rule never decides anything".to_owned(),
+        Kind::Unused { definition, name } => {
+            format!("{} `{}` is never used", definition.keyword(), definition.spell(name))
+        }
+        Kind::HidesConstant { name, .. } => {
+            format!("const `{name}` hides the kernel's with another value")
+        }
+        Kind::FakedSuccess => "`errno(0)` fakes success".to_owned(),
+        Kind::AddressConstant { field } => format!("`{field}` is only an address"),
+        Kind::WrongSet { name, field, .. } => format!("`{name}` is not a value for `{field}`"),
+    }
+}
+
+/// What to say at the place; `about` are the calls and ABIs concerned, perhaps empty.
+pub(crate) fn label(kind: &Kind, about: &str) -> String {
+    match kind {
+        Kind::UnknownCall { elsewhere, .. } if !elsewhere.is_empty() => {
+            format!("only {} has it, which the policy does not list", list(elsewhere))
+        }
+        Kind::UnknownCall { .. } => "no listed ABI has it".to_owned(),
+        Kind::UnknownGroup { .. } | Kind::UnknownLet { .. } => "not defined".to_owned(),
+        Kind::NoSuchField { .. } => format!("no argument has this name{about}"),
+        Kind::UnknownConstant { .. } => {
+            "neither the policy nor the kernel has a constant of this name".to_owned()
+        }
+        Kind::UnknownAbi { reason, .. } => reason.unwrap_or("the kernel has none").to_owned(),
+        Kind::DefinedTwice { .. } | Kind::Repeated { .. } => "the second time".to_owned(),
+        Kind::Cycle { definition, names } => cycle(*definition, names),
+        Kind::DoesNotFit { ty, ordered, .. } => format!("{}{about}", extent(*ty, *ordered)),
+        Kind::NeverTrue { reason } | Kind::NeverFalse { reason } => format!("{reason}{about}"),
+        Kind::PointerOperation { .. } => {
+            format!("an address can be compared by `==` and `!=` only{about}")
+        }
+        Kind::Incomparable { left, right } => {
+            format!("`{}` is {}, `{}` is {}{about}", left.0, left.1, right.0, right.1)
+        }
+        Kind::MaskedComparison { right } => format!("`{right}` is a field, not a constant{about}"),
+        Kind::EmptyRange { first, last } => format!("{first} comes after {last}"),
+        Kind::Overflow => "the result needs more than 64 bits".to_owned(),
+        Kind::BadShift { .. } => "must be 0…63".to_owned(),
+        Kind::ActionData { max, .. } => format!("must be 0…{max}"),
+        Kind::BadNumber { value, foreign } => bad_number(*value, *foreign, about),
+        Kind::NoCallLeft => "every call is skipped".to_owned(),
+        Kind::NotOfAny { .. } => "the rule is about `any`".to_owned(),
+        Kind::Multiplexed { multiplexer } => {
+            format!("`{multiplexer}` does the same, its arguments out of sight:{about}")
+        }
+        Kind::OutOfSight { blindness, .. } => blind(*blindness).to_owned(),
+        Kind::NotForTarget { reason, .. } => (*reason).to_owned(),
+        Kind::NewerKernel { .. } => format!("the tables end with {}", KernelVersion::TABLE),
+        Kind::NotOnAbi { .. } => format!("it has no value{about}"),
+        Kind::BadIndex { what } => format!("{what}; the registers are args[0]…args[5]"),
+        Kind::TooLarge(limit) => too_large(*limit),
+        Kind::NoAbi => String::new(),
+        Kind::NotText { ty, .. } => format!("it is {ty}{about}"),
+        Kind::Shadowed => "earlier rules decide all its calls".to_owned(),
+        Kind::Unused { .. } => "never used".to_owned(),
+        Kind::HidesConstant { value, kernel, .. } => {
+            format!("{} here, {} in the kernel{about}", number(*value), number(*kernel))
+        }
+        Kind::FakedSuccess => "the call is skipped, and the caller told it succeeded".to_owned(),
+        Kind::AddressConstant { .. } => {
+            "what it points at is out of sight, and another address may hold the same".to_owned()
+        }
+        Kind::WrongSet { .. } => format!("it belongs to another argument{about}"),
+    }
+}
+
+/// What to do, one line each.
+pub(crate) fn help(kind: &Kind) -> Vec<String> {
+    let one = |text: &str| vec![text.to_owned()];
+    match kind {
+        Kind::UnknownCall { elsewhere, .. } => {
+            if !elsewhere.is_empty() {
+                return Vec::new();
+            }
+            one("a call newer than the tables can be named `syscall(NUMBER)`")
+        }
+        Kind::UnknownAbi { .. } => {
+            let names: Vec<&str> = filterc_abi::abis().iter().map(|abi| abi.name).collect();
+            vec![format!("the ABIs with tables are {}", list(&names))]
+        }
+        Kind::DoesNotFit { .. } => one("a field has the width and sign that the kernel uses"),
+        Kind::NeverTrue { .. } => {
+            one("a test that decides nothing is a mistake: correct or remove it")
+        }
+        Kind::NeverFalse { .. } => one("leave the test out, or correct its constant"),
+        Kind::PointerOperation { .. } => one("use `args[N]` to compare the register's raw bits"),
+        Kind::MaskedComparison { .. } => one("only whole fields can be compared with each other"),
+        Kind::ActionData { action: "errno", .. } => {
+            one("the kernel cuts a larger errno to 4095: no caller could tell it from another")
+        }
+        Kind::BadNumber { foreign: true, .. } => one("the `foreign` statement decides such calls"),
+        Kind::NotOfAny { .. } => {
+            one("fields of every call: nr, arch, instruction_pointer, args[0]…args[5]")
+        }
+        Kind::Multiplexed { multiplexer } => vec![
+            format!(
+                "refuse the multiplexer: `errno(ENOSYS) {multiplexer}`; libraries then call directly"
+            ),
+            format!("or allow it whatever the arguments: `allow {multiplexer}`"),
+            format!("or leave it to a supervisor: `notify {multiplexer}`"),
+            format!(
+                "or leave the predicate out: that covers the call's part of `{multiplexer}` too"
+            ),
+        ],
+        Kind::OutOfSight { blindness, .. } => one(who_can_see(*blindness)),
+        Kind::NewerKernel { .. } => one("a newer call can be named `syscall(NUMBER)`"),
+        Kind::NotOnAbi { .. } => one("write separate rules, or define it with `const` or `-D`"),
+        Kind::TooLarge(_) => {
+            one("the limits are far beyond what fits a filter of 4096 instructions")
+        }
+        Kind::NoAbi => {
+            one("add `arch NAME` or pass `--arch NAME`: this machine's ABI has no tables")
+        }
+        Kind::Shadowed => one("remove it, or move it up"),
+        Kind::HidesConstant { .. } => one("choose another name"),
+        Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
+        Kind::WrongSet { members, .. } => vec![format!("its values are {}", list(members))],
+        Kind::UnknownGroup { .. }
+        | Kind::NoSuchField { .. }
+        | Kind::UnknownConstant { .. }
+        | Kind::UnknownLet { .. }
+        | Kind::DefinedTwice { .. }
+        | Kind::Repeated { .. }
+        | Kind::Cycle { .. }
+        | Kind::Incomparable { .. }
+        | Kind::EmptyRange { .. }
+        | Kind::Overflow
+        | Kind::BadShift { .. }
+        | Kind::ActionData { .. }
+        | Kind::BadNumber { .. }
+        | Kind::NoCallLeft
+        | Kind::NotForTarget { .. }
+        | Kind::BadIndex { .. }
+        | Kind::NotText { .. }
+        | Kind::Unused { .. }
+        | Kind::AddressConstant { .. } => Vec::new(),
+    }
+}
+
+/// `` `a`, `b` and `c` ``, at most eight of them.
+pub(crate) fn list(names: &[impl Display]) -> String {
+    const SHOWN: usize = 8;
+    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|n| format!("`{n}`")).collect();
+    if names.len() > SHOWN {
+        shown.push(format!("{} more", names.len() - SHOWN));
+    }
+    match shown.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => shown.concat(),
+    }
+}
+
+/// Small numbers in decimal, larger ones in hexadecimal too.
+pub(crate) fn number(value: i128) -> String {
+    if value > 255 { format!("{value} ({value:#x})") } else { value.to_string() }
+}
+
+/// The line that offers names near a mistyped one.
+pub(crate) fn did_you_mean(similar: &[String]) -> Option<String> {
+    (!similar.is_empty()).then(|| format!("did you mean {}?", list(similar)))
+}
+
+fn cycle(definition: Definition, names: &[String]) -> String {
+    let mut path: Vec<String> = names.iter().map(|name| definition.spell(name)).collect();
+    path.extend(path.first().cloned());
+    const SHOWN: usize = 12;
+    if path.len() > SHOWN {
+        path.truncate(SHOWN);
+        path.push("…".to_owned());
+    }
+    path.join(" → ")
+}
+
+fn extent(ty: Type, ordered: bool) -> String {
+    let values = format!("a value is {}…{}", ty.min(), ty.max());
+    if ty.kind() == types::Kind::Pointer {
+        format!("an address here has {} bits", ty.width())
+    } else if ordered {
+        values
+    } else {
+        format!("{values}, a bit pattern 0…{:#x}", ty.mask())
+    }
+}
+
+fn bad_number(value: i128, foreign: bool, about: &str) -> String {
+    if foreign {
+        format!("this number is a foreign ABI's{about}")
+    } else if value == -1 || value == i128::from(u32::MAX) {
+        "a tracer writes −1 to skip a call: it always counts as unknown".to_owned()
+    } else {
+        "must be 0…0xfffffffe".to_owned()
+    }
+}
+
+const fn blind(blindness: Blindness) -> &'static str {
+    match blindness {
+        Blindness::Memory => "it is behind a pointer, and a seccomp filter cannot follow one",
+        Blindness::Task => "a seccomp filter is not told who calls",
+        Blindness::Exit => "a seccomp filter runs before the call, which has no result yet",
+        Blindness::Object => "a seccomp filter is not told which object a call names",
+        Blindness::EventFilter => "this is a form of the kernel's event filters",
+        Blindness::SeventhRegister => "a seccomp filter sees six argument registers",
+    }
+}
+
+const fn who_can_see(blindness: Blindness) -> &'static str {
+    match blindness {
+        Blindness::Memory => "targets that can: the monitor, where it performs the call itself",
+        Blindness::Task => "targets that can: the monitor and eBPF programs",
+        Blindness::Exit => "targets that can: exit events, the monitor and eBPF programs",
+        Blindness::Object => "targets that can: the monitor and the BPF LSM",
+        Blindness::EventFilter => "targets that can: event filters (`event SUBSYSTEM:NAME if …`)",
+        Blindness::SeventhRegister => "targets that can: the monitor",
+    }
+}
+
+fn too_large(limit: Limit) -> String {
+    let (what, most) = match limit {
+        Limit::Arms => ("pairs of a rule and a call", crate::limits::MAX_ARMS),
+        Limit::Nodes => ("tests with every `let` written out", crate::limits::MAX_NODES),
+        Limit::Calls => ("calls with every group written out", crate::limits::MAX_CALLS),
+        Limit::Nesting => ("levels with every `let` written out", crate::limits::MAX_NESTING),
+        Limit::Findings => ("findings; the others are not shown", crate::limits::MAX_FINDINGS),
+    };
+    format!("more than {most} {what}")
+}

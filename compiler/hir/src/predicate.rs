@@ -1,0 +1,95 @@
+//! Types a predicate for one call on one ABI: every name becomes a field or a constant,
+//! every test is made by the constructors of [`crate::expr`].
+
+use filterc_grammar::ast::{self, PredicateKind};
+
+use crate::consteval::Constants;
+use crate::error::{Kind, Limit};
+use crate::expr::Predicate;
+use crate::findings::{Findings, Subject};
+use crate::limits::MAX_NODES;
+use crate::scope::Scope;
+
+/// Reads predicates, and counts how much they grow.
+pub(crate) struct Reader<'s, 'a> {
+    pub(crate) scope: &'s Scope<'a>,
+    pub(crate) constants: &'s Constants<'a>,
+    pub(crate) findings: &'s mut Findings,
+    nodes: usize,
+}
+
+impl<'s, 'a> Reader<'s, 'a> {
+    pub(crate) fn new(
+        scope: &'s Scope<'a>,
+        constants: &'s Constants<'a>,
+        findings: &'s mut Findings,
+    ) -> Self {
+        Self { scope, constants, findings, nodes: 0 }
+    }
+
+    /// Whether the predicates so far have reached the limit, which has been told.
+    pub(crate) fn is_full(&self) -> bool {
+        self.nodes > MAX_NODES
+    }
+
+    /// The predicate for a call; `None` if something is wrong with it, which is recorded.
+    pub(crate) fn read(
+        &mut self,
+        predicate: &'a ast::Predicate,
+        subject: Subject,
+    ) -> Option<Predicate> {
+        self.nodes += 1;
+        if self.is_full() {
+            self.findings
+                .add(subject.used_by.unwrap_or(predicate.span), Kind::TooLarge(Limit::Nodes));
+            return None;
+        }
+        match &predicate.kind {
+            PredicateKind::Or(parts) => Some(Predicate::Or(self.all(parts, subject)?)),
+            PredicateKind::And(parts) => Some(Predicate::And(self.all(parts, subject)?)),
+            PredicateKind::Not(inner) => Some(Predicate::Not(Box::new(self.read(inner, subject)?))),
+            PredicateKind::Paren(inner) => self.read(inner, subject),
+            PredicateKind::True => Some(Predicate::True),
+            PredicateKind::False => Some(Predicate::False),
+            PredicateKind::Let(name) => self.written_out(name, subject),
+            PredicateKind::Test(test) => {
+                self.test(test, predicate.span, subject).map(Predicate::Test)
+            }
+            // The parser has told what is wrong here.
+            PredicateKind::Error => {
+                self.findings.fail();
+                None
+            }
+        }
+    }
+
+    /// All parts, each read even if another is wrong.
+    fn all(&mut self, parts: &'a [ast::Predicate], subject: Subject) -> Option<Vec<Predicate>> {
+        let mut read = Vec::with_capacity(parts.len());
+        for part in parts {
+            read.extend(self.read(part, subject));
+            if self.is_full() {
+                return None;
+            }
+        }
+        (read.len() == parts.len()).then_some(read)
+    }
+
+    fn written_out(&mut self, name: &'a ast::Name, subject: Subject) -> Option<Predicate> {
+        let lets = &self.scope.lets;
+        let Some(position) = lets.position(&name.text) else {
+            let kind = Kind::UnknownLet { name: name.text.clone() };
+            let recorded = self.findings.add(name.span, kind);
+            self.findings.suggest(recorded, &name.text, lets.names());
+            return None;
+        };
+        let defined = lets.get(position)?;
+        defined.mark_used();
+        if !self.scope.is_sound_let(position) {
+            self.findings.fail();
+            return None;
+        }
+        let used_by = Some(subject.used_by.unwrap_or(name.span));
+        self.read(defined.value, Subject { used_by, ..subject })
+    }
+}

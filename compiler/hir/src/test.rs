@@ -1,0 +1,315 @@
+//! Types one test: a field on the left, constants or another field on the right.
+
+use filterc_abi::Arg;
+use filterc_grammar::ast::{self, ConstantKind};
+use filterc_grammar::source::Span;
+
+use crate::error::{Blindness, Kind};
+use crate::expr::{CmpOp, Test, TypeError};
+use crate::field::{self, Found};
+use crate::findings::Subject;
+use crate::lints;
+use crate::predicate::Reader;
+use crate::reason;
+use crate::types::{self, Field};
+
+/// The left side of a test.
+struct Left<'a> {
+    field: Field,
+    /// The argument that the field is, if it is one.
+    arg: Option<&'static Arg>,
+    mask: Option<&'a ast::Constant>,
+    /// The whole test.
+    span: Span,
+    subject: Subject,
+}
+
+/// The right side of a comparison with a constant: its value and place.
+#[derive(Clone, Copy)]
+struct Right {
+    value: i128,
+    span: Span,
+}
+
+impl<'a> Reader<'_, 'a> {
+    /// The test; `None` if something is wrong with it, which is recorded.
+    pub(crate) fn test(
+        &mut self,
+        test: &'a ast::Test,
+        span: Span,
+        subject: Subject,
+    ) -> Option<Test> {
+        let (field, arg) = self.field(&test.field, subject)?;
+        let mask = test.mask.as_ref().map(|mask| &mask.constant);
+        let left = Left { field, arg, mask, span, subject };
+        match &test.relation {
+            ast::Relation::AnyBit => self.any_bit(&left),
+            ast::Relation::Compare(op, right) => match self.lone_field(right, subject) {
+                Some(other) => self.two_fields(&left, *op, other, right.span),
+                None => self.compare(&left, cmp_op(*op), right),
+            },
+            ast::Relation::CompareField(op, right) => {
+                let other = self.field(right, subject);
+                self.two_fields(&left, *op, other, right.span)
+            }
+            ast::Relation::In(items) => self.within(&left, items),
+            ast::Relation::CompareString(..) | ast::Relation::Glob(_) => self.text(&left),
+            ast::Relation::Function(..) => {
+                self.unseen(test.field.span, ".function".to_owned(), subject)
+            }
+            ast::Relation::Cpus(..) => self.unseen(span, "CPUS{…}".to_owned(), subject),
+        }
+    }
+
+    /// The field of a test.
+    fn field(&mut self, written: &'a ast::Field, subject: Subject) -> Option<Found> {
+        let name = &written.name.text;
+        let found = match &written.index {
+            Some(index) if name == "args" => Ok((self.register(index, subject)?, None)),
+            Some(_) => Err(Kind::BadIndex { what: format!("`{name}` is not indexed") }),
+            None => field::find(subject, name),
+        };
+        match found {
+            Ok(_) if written.ustring => {
+                self.unseen(written.span, format!("{name}.ustring"), subject)
+            }
+            Ok(_) if written.function => {
+                self.unseen(written.span, format!("{name}.function"), subject)
+            }
+            Ok(found) => Some(found),
+            Err(kind) => {
+                let missing = matches!(kind, Kind::NoSuchField { .. });
+                let recorded = self.findings.about(written.name.span, kind, subject);
+                if missing {
+                    let fields = lints::fields(subject);
+                    self.findings.suggest(recorded, name, fields);
+                }
+                None
+            }
+        }
+    }
+
+    fn register(&mut self, index: &'a ast::Constant, subject: Subject) -> Option<Field> {
+        let value = self.constants.read(self.scope, subject, index, self.findings)?.number();
+        let field = field::register(value);
+        if field.is_none() {
+            let kind = Kind::BadIndex { what: format!("{value} is not 0…5") };
+            self.findings.about(index.span, kind, subject);
+        }
+        field
+    }
+
+    /// Refuses a form of the kernel's event filters.
+    fn unseen<T>(&mut self, span: Span, what: String, subject: Subject) -> Option<T> {
+        let kind = Kind::OutOfSight { what, blindness: Blindness::EventFilter };
+        self.findings.about(span, kind, subject);
+        None
+    }
+
+    /// Refuses a comparison with a string.
+    fn text(&mut self, left: &Left<'a>) -> Option<Test> {
+        let (field, ty) = (left.field.name().to_owned(), left.field.ty());
+        let kind = match ty.kind() {
+            types::Kind::Pointer => {
+                Kind::OutOfSight { what: format!("*{field}"), blindness: Blindness::Memory }
+            }
+            types::Kind::Integer => Kind::NotText { field, ty },
+        };
+        self.findings.about(left.span, kind, left.subject);
+        None
+    }
+
+    /// The field that a lone name on the right stands for: the call's own argument first,
+    /// then a constant (`None`), then what every call has.
+    fn lone_field(&self, right: &'a ast::Constant, subject: Subject) -> Option<Option<Found>> {
+        let ConstantKind::Name(name) = &right.kind else { return None };
+        if let Some(own) = field::own(subject, name) {
+            return Some(own.ok());
+        }
+        let general = field::of_every_call(name)?;
+        (!self.constants.is_known(self.scope, name)).then_some(Some((general, None)))
+    }
+
+    fn two_fields(
+        &mut self,
+        left: &Left<'a>,
+        op: ast::CmpOp,
+        other: Option<Found>,
+        right_span: Span,
+    ) -> Option<Test> {
+        let Some((other, _)) = other else {
+            self.findings.fail();
+            return None;
+        };
+        if left.mask.is_some() {
+            let kind = Kind::MaskedComparison { right: other.name().to_owned() };
+            self.findings.about(right_span, kind, left.subject);
+            return None;
+        }
+        let named = |field: &Field| (field.name().to_owned(), field.ty());
+        let pair = (named(&left.field), named(&other));
+        Test::compare_field(left.field.clone(), cmp_op(op), other)
+            .map_err(|error| {
+                let kind = match error {
+                    TypeError::Mismatch(..) => Kind::Incomparable { left: pair.0, right: pair.1 },
+                    TypeError::PointerOperation => Kind::PointerOperation { field: pair.0.0 },
+                    TypeError::NeverFalse => Kind::NeverFalse { reason: reason::itself() },
+                    TypeError::NeverTrue
+                    | TypeError::DoesNotFit { .. }
+                    | TypeError::EmptyRange(..) => Kind::NeverTrue { reason: reason::itself() },
+                };
+                self.findings.about(left.span, kind, left.subject);
+            })
+            .ok()
+    }
+
+    fn any_bit(&mut self, left: &Left<'a>) -> Option<Test> {
+        let mask = left.mask?;
+        let value = self.constant(mask, left)?;
+        let test = Test::any_bit(left.field.clone(), value);
+        let right = Right { value: 0, span: mask.span };
+        test.map_err(|error| self.refuse(left, error, Some(value), CmpOp::Ne, right)).ok()
+    }
+
+    fn compare(&mut self, left: &Left<'a>, op: CmpOp, right: &'a ast::Constant) -> Option<Test> {
+        // Both sides are read before either failure ends it.
+        let mask = self.mask(left);
+        let value = self.constant(right, left)?;
+        let mask = mask?;
+        if value != 0 {
+            self.address_constant(left, right.span);
+        }
+        let right = Right { value, span: right.span };
+        let test = Test::compare(left.field.clone(), mask, op, value);
+        test.map_err(|error| self.refuse(left, error, mask, op, right)).ok()
+    }
+
+    fn within(&mut self, left: &Left<'a>, items: &'a [ast::Item]) -> Option<Test> {
+        let mask = self.mask(left);
+        let mut ranges = Vec::with_capacity(items.len());
+        for item in items {
+            let (first, last) = match item {
+                ast::Item::One(one) => {
+                    let value = self.constant(one, left);
+                    (value, value)
+                }
+                ast::Item::Range(first, last) => {
+                    (self.constant(first, left), self.constant(last, left))
+                }
+            };
+            ranges.extend(first.zip(last));
+        }
+        let mask = mask?;
+        if ranges.len() != items.len() {
+            return None;
+        }
+        if ranges.iter().any(|range| *range != (0, 0)) {
+            self.address_constant(left, left.span);
+        }
+        Test::within(left.field.clone(), mask, &ranges)
+            .map_err(|(error, index)| {
+                let span = items.get(index).map_or(left.span, item_span);
+                let range = ranges.get(index).copied().unwrap_or_default();
+                self.refuse_item(left, error, mask, range, span);
+            })
+            .ok()
+    }
+
+    /// The mask of a test, `Some(None)` if it has none.
+    fn mask(&mut self, left: &Left<'a>) -> Option<Option<i128>> {
+        left.mask.map_or(Some(None), |mask| self.constant(mask, left).map(Some))
+    }
+
+    /// The value of a constant in the type of the field.
+    fn constant(&mut self, constant: &'a ast::Constant, left: &Left<'a>) -> Option<i128> {
+        let value = self.constants.read(self.scope, left.subject, constant, self.findings)?;
+        if let Some(arg) = left.arg {
+            lints::constant_of_set(self, constant, arg, left.subject);
+        }
+        Some(value.in_type(left.field.ty()))
+    }
+
+    fn address_constant(&mut self, left: &Left<'a>, span: Span) {
+        if left.field.ty().kind() == types::Kind::Pointer {
+            let kind = Kind::AddressConstant { field: left.field.name().to_owned() };
+            self.findings.about(span, kind, left.subject);
+        }
+    }
+
+    /// Records why a comparison with a constant cannot be made.
+    fn refuse(
+        &mut self,
+        left: &Left<'a>,
+        error: TypeError,
+        mask: Option<i128>,
+        op: CmpOp,
+        right: Right,
+    ) {
+        let ty = left.field.ty();
+        let why = || reason::comparison(ty, mask, op, right.value);
+        let field = || left.field.name().to_owned();
+        let (span, kind) = match error {
+            TypeError::DoesNotFit { value, ty } => {
+                let (span, ordered) = self.misfit(left, mask, op, right.span);
+                (span, Kind::DoesNotFit { value, ty, ordered })
+            }
+            TypeError::NeverTrue => (left.span, Kind::NeverTrue { reason: why() }),
+            TypeError::NeverFalse => (left.span, Kind::NeverFalse { reason: why() }),
+            TypeError::PointerOperation | TypeError::Mismatch(..) => {
+                (left.span, Kind::PointerOperation { field: field() })
+            }
+            TypeError::EmptyRange(first, last) => (right.span, Kind::EmptyRange { first, last }),
+        };
+        self.findings.about(span, kind, left.subject);
+    }
+
+    /// Where the constant stands that does not fit, and whether it is ordered.
+    fn misfit(&self, left: &Left<'a>, mask: Option<i128>, op: CmpOp, right: Span) -> (Span, bool) {
+        match left.mask {
+            Some(written) if mask.is_some_and(|m| left.field.ty().pattern(m).is_none()) => {
+                (written.span, false)
+            }
+            Some(_) | None => (right, op.is_ordered()),
+        }
+    }
+
+    /// Records why an item cannot be in a set.
+    fn refuse_item(
+        &mut self,
+        left: &Left<'a>,
+        error: TypeError,
+        mask: Option<i128>,
+        (first, last): (i128, i128),
+        span: Span,
+    ) {
+        let ty = left.field.ty();
+        if error == TypeError::NeverTrue {
+            let reason = reason::item(ty, mask, first, last);
+            self.findings.about(span, Kind::NeverTrue { reason }, left.subject);
+        } else if error == TypeError::NeverFalse {
+            let kind = Kind::NeverFalse { reason: reason::whole_set(ty, mask) };
+            self.findings.about(left.span, kind, left.subject);
+        } else {
+            let op = if first == last { CmpOp::Eq } else { CmpOp::Le };
+            self.refuse(left, error, mask, op, Right { value: first, span });
+        }
+    }
+}
+
+fn item_span(item: &ast::Item) -> Span {
+    match item {
+        ast::Item::One(one) => one.span,
+        ast::Item::Range(first, last) => first.span.to(last.span),
+    }
+}
+
+const fn cmp_op(op: ast::CmpOp) -> CmpOp {
+    match op {
+        ast::CmpOp::Eq => CmpOp::Eq,
+        ast::CmpOp::Ne => CmpOp::Ne,
+        ast::CmpOp::Lt => CmpOp::Lt,
+        ast::CmpOp::Le => CmpOp::Le,
+        ast::CmpOp::Gt => CmpOp::Gt,
+        ast::CmpOp::Ge => CmpOp::Ge,
+    }
+}

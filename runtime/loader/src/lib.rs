@@ -1,1 +1,32 @@
-//! filterc-loader
+//! Filters into the running kernel: `seccomp(2)`, no_new_privs, and the `execve` that
+//! follows.
+//!
+//! * [`install`] takes a [`Verified`](filterc_cbpf::Verified) program, [`install_bytes`] the
+//!   bytes of one; either the filter is in force when they return, or the error says why
+//!   not and what to do.
+//! * [`exec::Exec`] does everything that a start of a program needs (the search along `PATH`,
+//!   the vectors) before a filter is in force, so that exactly one system call comes after.
+//! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
+//!   filter does there. It is for tests and attestation; nothing else here uses it.
+//!
+//! This is the only crate of the project with `unsafe` code, and it is confined to the
+//! modules that say so in their first lines.
+//!
+//! Not done here: deciding what a filter should say, and supervising anything.
+
+mod entry;
+pub mod error;
+pub mod exec;
+pub mod flags;
+pub mod install;
+pub mod probe;
+mod sys;
+
+pub use error::{CODES, LoadError};
+pub use exec::Exec;
+/// The instruction that `filterc --emit rust` writes, so that its users need this crate only.
+pub use filterc_cbpf::Insn;
+pub use flags::Flags;
+pub use install::{
+    Installed, action_available, install, install_bytes, install_program, set_no_new_privs,
+};

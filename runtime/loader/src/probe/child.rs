@@ -1,0 +1,87 @@
+//! Forked children: started, waited for with a deadline, never left behind.
+#![expect(unsafe_code, reason = "fork, waitpid, and signal dispositions")]
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use crate::sys;
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// `_exit` with this status.
+    Exited(i32),
+    /// Killed by this signal.
+    Signal(i32),
+    /// Still running at the deadline; then killed.
+    TimedOut,
+}
+
+/// Runs `body` in a forked child and waits for its end; a `body` that returns is an exit with
+/// its status.
+///
+/// # Safety
+/// `body` does nothing but what is async-signal-safe (in particular, it takes and frees no
+/// memory and does not panic): other threads' locks are frozen in the child.
+pub(super) unsafe fn run(body: impl FnOnce() -> i32, timeout: Duration) -> io::Result<End> {
+    // SAFETY: the child runs `prepare`, `body` and `_exit` only.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if pid == 0 {
+        prepare();
+        let status = body();
+        // SAFETY: ends this process without running anything of its parent's.
+        unsafe { libc::_exit(status) }
+    }
+    wait(pid, Instant::now() + timeout)
+}
+
+/// Makes sure that the child dies with its parent, leaves no core file, and that signals do
+/// to it what they do by default.
+fn prepare() {
+    const KILL: libc::c_ulong = libc::SIGKILL.cast_unsigned() as libc::c_ulong;
+    // Failures would only cost tidiness.
+    let _tidy = (sys::prctl(libc::PR_SET_PDEATHSIG, KILL), sys::prctl(libc::PR_SET_DUMPABLE, 0));
+    for signal in
+        [libc::SIGILL, libc::SIGSYS, libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGTRAP]
+    {
+        // SAFETY: the default disposition runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+    // SAFETY: an all-zero signal set is an empty one, and the kernel only reads it.
+    unsafe {
+        let none: libc::sigset_t = std::mem::zeroed();
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+fn wait(pid: libc::pid_t, deadline: Instant) -> io::Result<End> {
+    let mut pause = Duration::from_micros(20);
+    let mut timed_out = false;
+    loop {
+        let flags = if timed_out { 0 } else { libc::WNOHANG };
+        let mut status = 0;
+        // SAFETY: the kernel writes one int to the address of `status`.
+        let waited = unsafe { libc::waitpid(pid, &raw mut status, flags) };
+        if waited == pid {
+            return Ok(match timed_out {
+                true => End::TimedOut,
+                false if libc::WIFSIGNALED(status) => End::Signal(libc::WTERMSIG(status)),
+                false => End::Exited(libc::WEXITSTATUS(status)),
+            });
+        }
+        if waited < 0 && sys::errno() != libc::EINTR {
+            return Err(io::Error::last_os_error());
+        }
+        if waited == 0 && Instant::now() >= deadline {
+            timed_out = true;
+            // SAFETY: `pid` is our child and not yet reaped, so it can be nobody else.
+            unsafe { libc::kill(pid, libc::SIGKILL) };
+        } else if waited == 0 {
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Asking the running kernel, in forked children: what it accepts as a filter, what a
+//! filter does there, and which of its return values a call gets.
+//!
+//! * [`accepts`]: the kernel's verdict on programs, thousands a second, none installed.
+//! * [`run`]: a filter in force, real system calls, what came of each.
+//! * [`decisions`]: which return value the filter has for each call, without any call
+//!   being executed: safe for `kill(-1)` and `reboot` too.
+//!
+//! These are oracles for tests and attestation. They fork, so they cost about a millisecond
+//! each; the children make only async-signal-safe calls, so that threads of the parent do
+//! not matter. Nothing of the calling process changes. Where kernel, architecture or
+//! permissions lack what an oracle needs, it says [`ProbeError::Unavailable`] with the reason.
+
+mod acceptance;
+mod child;
+mod decisions;
+mod real;
+mod shared;
+
+use std::{fmt, io};
+
+pub use acceptance::{Verdict, accepts};
+pub use decisions::{Decision, decisions};
+pub use real::{Call, Entry, Observed, run};
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum ProbeError {
+    /// The kernel, the architecture or the permissions do not let the question be asked.
+    Unavailable(String),
+    /// The question makes no sense.
+    Invalid(&'static str),
+    /// A system call failed that should not have.
+    Io(io::Error),
+}
+
+impl fmt::Display for ProbeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(reason) => f.write_str(reason),
+            Self::Invalid(reason) => f.write_str(reason),
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ProbeError {}
+
+impl From<io::Error> for ProbeError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}

@@ -12,7 +12,7 @@ use crate::types::Type;
 pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
-    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0301",
+    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0301",
     "F0302", "F0303", "F0304", "F0305", "F0306",
 ];
 
@@ -225,9 +225,9 @@ pub enum Kind {
     },
     /// F0227: the policy is too large when written out.
     TooLarge(Limit),
-    /// F0228: nothing says which ABI the policy is for.
+    /// F0205: nothing says which ABI the policy is for.
     NoAbi,
-    /// F0229: a number compared with a string.
+    /// F0228: a number compared with a string.
     NotText {
         /// The field.
         field: String,
@@ -302,8 +302,8 @@ impl Kind {
             Self::NotOnAbi { .. } => "F0225",
             Self::BadIndex { .. } => "F0226",
             Self::TooLarge(_) => "F0227",
-            Self::NoAbi => "F0228",
-            Self::NotText { .. } => "F0229",
+            Self::NoAbi => "F0205",
+            Self::NotText { .. } => "F0228",
             Self::Shadowed => "F0301",
             Self::Unused { .. } => "F0302",
             Self::HidesConstant { .. } => "F0303",

@@ -1,11 +1,10 @@
 //! A single call as a C programmer would write it, for `filterc eval`.
 
 use filterc_abi::{Abi, Arg, Regs, SeccompData, Syscall};
-use filterc_grammar::ast::{Constant, Name, Statement};
+use filterc_grammar::ast::{CallExample, Constant, Name, Statement};
 use filterc_grammar::diagnostic::Diagnostic;
 
 use crate::arms::selects;
-use crate::check::Options;
 use crate::consteval::Constants;
 use crate::error::Kind;
 use crate::field;
@@ -14,7 +13,7 @@ use crate::resolve::on_abi;
 use crate::scope::Scope;
 use crate::types::Type;
 
-/// The call `name(args…)` on an ABI; `None` and missing arguments are 0.
+/// The call on an ABI; `_` and missing arguments are 0.
 ///
 /// Each argument takes the registers that the ABI gives it: an `int` the low half, with
 /// zeros above (as glibc leaves them; the kernel does not look), a 64-bit value of a
@@ -27,19 +26,18 @@ use crate::types::Type;
 /// No such call, unknown constants, values that do not fit, more than six registers.
 pub fn call_example(
     statements: &[Statement],
-    options: &Options<'_>,
+    defines: &[(String, i128)],
     abi: &'static Abi,
-    name: &Name,
-    args: &[Option<Constant>],
+    example: &CallExample,
 ) -> Result<SeccompData, Vec<Diagnostic>> {
     let mut findings = Findings::default();
     let scope = Scope::collect(statements, &mut findings);
     let abis = [abi];
-    let constants = Constants::evaluate(&scope, &abis, options.defines, &mut findings);
+    let constants = Constants::evaluate(&scope, &abis, defines, &mut findings);
     // What is wrong with the policy itself is `check`'s to tell.
     let mut findings = Findings::default();
     let made = Example { abi, scope: &scope, constants: &constants, findings: &mut findings }
-        .make(name, args);
+        .make(&example.name, &example.args);
     match made {
         Some(call) if !findings.failed() => Ok(call),
         Some(_) | None => Err(findings.into_diagnostics(1)),

@@ -44,8 +44,16 @@ fn every_code_is_listed_once() {
         LoadError::CommandNotFound { command: "nothing".into() },
         LoadError::CommandNotExecutable { path: "/nothing".into(), errno: 2 },
     ];
-    let texts = ["4711", "Linux 5.19", "reason", "errno 22", "PATH", "/nothing"];
-    for (error, text) in others.iter().zip(texts) {
+    let expected = [
+        ("F0804", "4711"),
+        ("F0809", "Linux 5.19"),
+        ("F0810", "reason"),
+        ("F0811", "errno 22"),
+        ("F0814", "PATH"),
+        ("F0815", "/nothing"),
+    ];
+    for (error, (code, text)) in others.iter().zip(expected) {
+        assert_eq!(error.code(), code);
         assert!(error.to_string().contains(text), "{error}");
     }
     let known = (0..600).map(|errno| LoadError::from_errno(errno).code());

@@ -1,0 +1,2 @@
+        st M[16]
+        ret allow

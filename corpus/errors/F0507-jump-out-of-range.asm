@@ -1,0 +1,2 @@
+        jmp +1
+        ret allow

@@ -1,0 +1,2 @@
+        ret allow
+        ld [0]

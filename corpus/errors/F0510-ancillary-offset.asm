@@ -1,0 +1,2 @@
+        ld [0xfffff040]
+        ret a

@@ -1,0 +1,2 @@
+        jmp done
+        ret allow

@@ -1,0 +1,2 @@
+end:    ret allow
+end:    ret kill

@@ -1,0 +1,2 @@
+again:  ld [0]
+        jmp again

@@ -1,0 +1,2 @@
+        .repeat 65535 ld [0]
+        ret allow

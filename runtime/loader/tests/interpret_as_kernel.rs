@@ -87,6 +87,61 @@ fn same_value_for_random_programs() {
     assert!(compared > 20_000 && killed > 10);
 }
 
+/// Calls whose first two arguments run through all pairs of values that matter.
+fn pairs() -> Vec<Call> {
+    const EDGES: [u64; 14] = [
+        1,
+        2,
+        3,
+        7,
+        31,
+        32,
+        33,
+        63,
+        0xff,
+        0x7fff_ffff,
+        0x8000_0000,
+        0x8000_0001,
+        0xffff_fffe,
+        0xffff_ffff,
+    ];
+    let pair = |a, b| native(110, [a, b, 0, 0, 0, 0]);
+    EDGES.iter().flat_map(|a| EDGES.iter().map(move |b| pair(*a, *b))).collect()
+}
+
+#[test]
+fn same_value_for_every_operation_at_its_edges() {
+    const OPERATIONS: [&str; 14] = [
+        "add x",
+        "sub x",
+        "mul x",
+        "div x",
+        "or x",
+        "and x",
+        "lsh x",
+        "rsh x",
+        "xor x",
+        "neg",
+        "jeq x, +1",
+        "jgt x, +1",
+        "jge x, +1",
+        "jset x, +1",
+    ];
+    let calls = pairs();
+    for operation in OPERATIONS {
+        let text = format!("ld [24]\ntax\nld [16]\n{operation}\nxor #0x55555555\nret a");
+        for shift in [0, 12, 24] {
+            let filter = twelve_bits(&assemble(&text).unwrap(), shift);
+            let Some(observed) = answer(run(&filter, &calls)) else { return };
+            for (call, observed) in calls.iter().zip(observed) {
+                let value = interpret(&filter, &call.seccomp_data(), Endian::HOST) & 0xfff;
+                let expected = Observed::Returned(-i64::from(value));
+                assert_eq!(observed, expected, "{operation} {call:x?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn same_decision_for_random_filters() {
     let mut random = Random::new(3);

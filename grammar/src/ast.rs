@@ -168,9 +168,9 @@ pub enum PredicateKind {
     Or(Vec<Predicate>),
     /// `a && b && …`, at least two.
     And(Vec<Predicate>),
-    /// `!a`, `not a`
+    /// `!a`, `not a`; never more than two deep, since `!!!a` is `!a`.
     Not(Box<Predicate>),
-    /// `( a )`, kept for the formatter.
+    /// `( a )`, kept so that a tree prints as it was written; `((a))` is one of these.
     Paren(Box<Predicate>),
     /// `true`
     True,
@@ -294,7 +294,9 @@ pub struct Constant {
 /// The constant expressions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConstantKind {
-    /// A number; its spelling (`0x1f`, `017`, `'a'`) is the text under the span.
+    /// A number; its spelling (`0x1f`, `017`, `'a'`) is the text under the span. A quoted
+    /// single character is one, too, even where the field turns out to be a string:
+    /// only the checker knows the field's type.
     /// The sign is a separate node. At most 64 bits.
     Integer(u64),
     /// A kernel constant, a `const` or a `-D` definition.
@@ -303,12 +305,23 @@ pub enum ConstantKind {
     Complement(Box<Constant>),
     /// `- c`
     Negate(Box<Constant>),
-    /// `( c )`, kept for the formatter.
+    /// `( c )`, kept so that a tree prints as it was written; `((c))` is one of these.
     Paren(Box<Constant>),
     /// `c op c op …`, operators of one precedence level, left to right; at least one operator.
     Binary(Box<Constant>, Vec<(BinOp, Constant)>),
     /// Text that could not be parsed.
     Error,
+}
+
+/// One call as an example, `openat(AT_FDCWD, _, O_RDWR)`: what `filterc eval` is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallExample {
+    /// Which call.
+    pub name: Name,
+    /// Its arguments, in order; `None` was written `_`: any value, zero where one is needed.
+    pub args: Vec<Option<Constant>>,
+    /// Where.
+    pub span: Span,
 }
 
 /// A binary operator of constant expressions, loosest first. As in C, except that
@@ -348,4 +361,20 @@ impl BinOp {
             Self::Mul => "*",
         }
     }
+
+    /// How tightly it binds: 0 is the loosest, [`Self::LEVELS`] is the number of levels.
+    #[must_use]
+    pub const fn level(self) -> u8 {
+        match self {
+            Self::Or => 0,
+            Self::Xor => 1,
+            Self::And => 2,
+            Self::Shl | Self::Shr => 3,
+            Self::Add | Self::Sub => 4,
+            Self::Mul => 5,
+        }
+    }
+
+    /// Number of precedence levels.
+    pub const LEVELS: u8 = 6;
 }

@@ -1,0 +1,394 @@
+//! What the grammar's productions do: build nodes, check what LR(1) cannot.
+//!
+//! Guarantees: no node is higher than [`MAX_NESTING`]. A node that would be is
+//! reported once and replaced by an `Error` node, so that every tree can be walked
+//! and dropped recursively, whatever the text was.
+
+use crate::ast::{
+    BinOp, CallExample, CmpOp, Constant, ConstantKind, Field, Item, Mask, Name, Predicate,
+    PredicateKind, Relation, Statement, Str, Test, Version,
+};
+use crate::error::{Error, Kind, span};
+use crate::number;
+use crate::parser::MAX_NESTING;
+use crate::source::{FileId, Span};
+
+/// What the grammar makes, by entry.
+#[derive(Debug)]
+pub(crate) enum Tree {
+    Statement(Box<Statement>),
+    Predicate(Predicate),
+    Constant(Constant),
+    Call(CallExample),
+}
+
+/// A node and how many nodes the longest path below it has.
+#[derive(Debug)]
+pub(crate) struct Deep<T> {
+    pub(crate) node: T,
+    pub(crate) height: usize,
+}
+
+impl<T> Deep<T> {
+    /// A node without nodes below it.
+    pub(crate) const fn flat(node: T) -> Self {
+        Self { node, height: 0 }
+    }
+}
+
+/// The text that is being parsed, and what was found wrong with it.
+#[derive(Debug)]
+pub(crate) struct Context<'s> {
+    pub(crate) file: FileId,
+    pub(crate) text: &'s str,
+    pub(crate) errors: Vec<Error>,
+    too_deep: bool,
+}
+
+/// The rest of `first op second op …`.
+type Rest = std::iter::Peekable<std::vec::IntoIter<(BinOp, Deep<Constant>)>>;
+
+impl<'s> Context<'s> {
+    pub(crate) const fn new(file: FileId, text: &'s str) -> Self {
+        Self { file, text, errors: Vec::new(), too_deep: false }
+    }
+
+    /// Forgets what was found since the first `errors` errors: the text is parsed again.
+    pub(crate) fn rewind(&mut self, errors: usize) {
+        self.errors.truncate(errors);
+        self.too_deep = self.errors.iter().any(|error| error.kind == Kind::TooDeep);
+    }
+
+    pub(crate) const fn span(&self, l: u32, r: u32) -> Span {
+        span(self.file, l, r)
+    }
+
+    pub(crate) fn slice(&self, l: u32, r: u32) -> &'s str {
+        self.text.get(l as usize..r as usize).unwrap_or_default()
+    }
+
+    fn error(&mut self, kind: Kind, span: Span) {
+        self.errors.push(Error { kind, span });
+    }
+
+    /// One more level above nodes of `height`; `None`, and reported, if that is one too many.
+    fn raise(&mut self, height: usize, span: Span) -> Option<usize> {
+        if height < MAX_NESTING {
+            return Some(height + 1);
+        }
+        // Above the limit the count begins anew: say it once.
+        if !self.too_deep {
+            self.too_deep = true;
+            self.error(Kind::TooDeep, span);
+        }
+        None
+    }
+
+    // ---- Names and literals
+
+    pub(crate) fn name(&self, l: u32, r: u32) -> Name {
+        let text = self.slice(l, r);
+        Name { text: text.strip_prefix('@').unwrap_or(text).to_owned(), span: self.span(l, r) }
+    }
+
+    fn quoted(&self, l: u32, r: u32, open: usize) -> Str {
+        let text = self.slice(l, r);
+        let inner = text.len().checked_sub(1).and_then(|end| text.get(open..end));
+        Str { text: inner.unwrap_or_default().to_owned(), span: self.span(l, r) }
+    }
+
+    pub(crate) fn string(&self, l: u32, r: u32) -> Str {
+        self.quoted(l, r, "\"".len())
+    }
+
+    pub(crate) fn cpus(&self, l: u32, r: u32) -> Str {
+        self.quoted(l, r, "CPUS{".len())
+    }
+
+    pub(crate) const fn bad_string(&self, l: u32, r: u32) -> Str {
+        Str { text: String::new(), span: self.span(l, r) }
+    }
+
+    pub(crate) fn version(&mut self, l: u32, r: u32) -> Version {
+        let span = self.span(l, r);
+        let numbers = self.slice(l, r).split_once('.').and_then(|(major, minor)| {
+            Some((major.parse::<u16>().ok()?, minor.parse::<u16>().ok()?))
+        });
+        if let Some((major, minor)) = numbers {
+            return Version { major, minor, span };
+        }
+        self.error(Kind::MalformedVersion, span);
+        Version { major: 0, minor: 0, span }
+    }
+
+    pub(crate) fn call_example(
+        &self,
+        name: Name,
+        args: Vec<Deep<Constant>>,
+        l: u32,
+        r: u32,
+    ) -> CallExample {
+        let hole = |c: &Constant| matches!(&c.kind, ConstantKind::Name(name) if name == "_");
+        let args = args.into_iter().map(|c| (!hole(&c.node)).then_some(c.node)).collect();
+        CallExample { name, args, span: self.span(l, r) }
+    }
+
+    // ---- Constants
+
+    const fn flat_constant(&self, kind: ConstantKind, l: u32, r: u32) -> Deep<Constant> {
+        Deep::flat(Constant { kind, span: self.span(l, r) })
+    }
+
+    pub(crate) fn integer(&self, l: u32, r: u32) -> Deep<Constant> {
+        // The lexer lets only integers through.
+        let kind =
+            number::integer(self.slice(l, r)).map_or(ConstantKind::Error, ConstantKind::Integer);
+        self.flat_constant(kind, l, r)
+    }
+
+    pub(crate) fn character(&self, l: u32, r: u32) -> Deep<Constant> {
+        let c = self.slice(l, r).chars().nth(1).map_or(0, u64::from);
+        self.flat_constant(ConstantKind::Integer(c), l, r)
+    }
+
+    pub(crate) fn constant_name(&self, l: u32, r: u32) -> Deep<Constant> {
+        self.flat_constant(ConstantKind::Name(self.slice(l, r).to_owned()), l, r)
+    }
+
+    pub(crate) const fn bad_constant(&self, l: u32, r: u32) -> Deep<Constant> {
+        self.flat_constant(ConstantKind::Error, l, r)
+    }
+
+    fn raise_constant(&mut self, height: usize, kind: ConstantKind, span: Span) -> Deep<Constant> {
+        match self.raise(height, span) {
+            Some(height) => Deep { node: Constant { kind, span }, height },
+            None => Deep::flat(Constant { kind: ConstantKind::Error, span }),
+        }
+    }
+
+    pub(crate) fn complement(&mut self, c: Deep<Constant>, l: u32, r: u32) -> Deep<Constant> {
+        let kind = ConstantKind::Complement(Box::new(c.node));
+        self.raise_constant(c.height, kind, self.span(l, r))
+    }
+
+    pub(crate) fn negate(&mut self, c: Deep<Constant>, l: u32, r: u32) -> Deep<Constant> {
+        let kind = ConstantKind::Negate(Box::new(c.node));
+        self.raise_constant(c.height, kind, self.span(l, r))
+    }
+
+    pub(crate) fn constant_paren(&mut self, c: Deep<Constant>, l: u32, r: u32) -> Deep<Constant> {
+        let span = self.span(l, r);
+        if matches!(c.node.kind, ConstantKind::Paren(_)) {
+            return Deep { node: Constant { span, ..c.node }, height: c.height };
+        }
+        let kind = ConstantKind::Paren(Box::new(c.node));
+        self.raise_constant(c.height, kind, span)
+    }
+
+    /// `first op second op …`, grouped by how tightly the operators bind.
+    pub(crate) fn constant(
+        &mut self,
+        first: Deep<Constant>,
+        rest: Vec<(BinOp, Deep<Constant>)>,
+    ) -> Deep<Constant> {
+        self.climb(0, first, &mut rest.into_iter().peekable())
+    }
+
+    /// Recursion ends at [`BinOp::LEVELS`].
+    fn climb(&mut self, level: u8, first: Deep<Constant>, rest: &mut Rest) -> Deep<Constant> {
+        if level == BinOp::LEVELS {
+            return first;
+        }
+        let mut head = self.climb(level + 1, first, rest);
+        let mut tail = Vec::new();
+        while let Some((op, operand)) = rest.next_if(|(op, _)| op.level() == level) {
+            let operand = self.climb(level + 1, operand, rest);
+            head.height = head.height.max(operand.height);
+            tail.push((op, operand.node));
+        }
+        let Some((_, last)) = tail.last() else { return head };
+        let span = head.node.span.to(last.span);
+        self.raise_constant(head.height, ConstantKind::Binary(Box::new(head.node), tail), span)
+    }
+
+    // ---- Tests
+
+    /// A field with the modifiers that are written into it.
+    pub(crate) fn field(&self, l: u32, r: u32) -> Field {
+        let whole = self.slice(l, r);
+        let name = whole.strip_suffix(".function").unwrap_or(whole);
+        let function = name.len() < whole.len();
+        let base = name.strip_suffix(".ustring").unwrap_or(name);
+        let ustring = base.len() < name.len();
+        let end = l + u32::try_from(base.len()).unwrap_or_default();
+        let name = Name { text: base.to_owned(), span: self.span(l, end) };
+        Field { name, index: None, ustring, function, span: self.span(l, r) }
+    }
+
+    pub(crate) fn indexed(&mut self, c: Deep<Constant>, l: u32, m: u32, r: u32) -> Deep<Field> {
+        let name = self.name(l, m);
+        if name.text != "args" {
+            self.error(Kind::NotIndexed(name.text.clone()), name.span);
+        }
+        let span = self.span(l, r);
+        let node = Field { name, index: Some(c.node), ustring: false, function: false, span };
+        Deep { node, height: c.height }
+    }
+
+    pub(crate) fn compare(&self, op: CmpOp, c: Deep<Constant>) -> Deep<Relation> {
+        Deep { height: c.height, node: Relation::Compare(op, c.node) }
+    }
+
+    pub(crate) fn set(&self, items: Vec<Deep<Item>>) -> Deep<Relation> {
+        let height = items.iter().map(|item| item.height).max().unwrap_or_default();
+        Deep { height, node: Relation::In(items.into_iter().map(|item| item.node).collect()) }
+    }
+
+    pub(crate) fn any_bit(
+        &mut self,
+        field: Deep<Field>,
+        mask: Deep<Constant>,
+        l: u32,
+        r: u32,
+    ) -> Deep<Predicate> {
+        self.test(field, Some(mask), Deep::flat(Relation::AnyBit), l, r)
+    }
+
+    pub(crate) fn test(
+        &mut self,
+        field: Deep<Field>,
+        mask: Option<Deep<Constant>>,
+        relation: Deep<Relation>,
+        l: u32,
+        r: u32,
+    ) -> Deep<Predicate> {
+        let mask_height = mask.as_ref().map_or(0, |mask| mask.height);
+        let height = field.height.max(mask_height).max(relation.height);
+        let mask = mask.map(|mask| Mask { constant: mask.node, parenthesised: false });
+        let mut relation = relation.node;
+        if field.node.ustring
+            && let Relation::Compare(op, constant) = &relation
+            && self.slice(constant.span.start, constant.span.end).starts_with('\'')
+        {
+            // Behind `.ustring` even a single character is a string.
+            relation =
+                Relation::CompareString(*op, self.string(constant.span.start, constant.span.end));
+        }
+        let test = Test { field: field.node, mask, relation };
+        self.raise_predicate(height, PredicateKind::Test(Box::new(test)), self.span(l, r))
+    }
+
+    /// `(field & constant) relation`; `m` is where the parenthesis ends.
+    pub(crate) fn masked(
+        &mut self,
+        inner: Deep<Predicate>,
+        relation: Deep<Relation>,
+        l: u32,
+        m: u32,
+        r: u32,
+    ) -> Deep<Predicate> {
+        let height = inner.height.max(relation.height);
+        let node =
+            if let PredicateKind::Paren(inner) = inner.node.kind { *inner } else { inner.node };
+        let failed = matches!(node.kind, PredicateKind::Error);
+        if let PredicateKind::Test(mut test) = node.kind
+            && test.relation == Relation::AnyBit
+            && let Some(mask) = &mut test.mask
+        {
+            mask.parenthesised = true;
+            test.relation = relation.node;
+            return self.raise_predicate(height, PredicateKind::Test(test), self.span(l, r));
+        }
+        if !failed {
+            self.error(Kind::NotMasked, self.span(l, m));
+        }
+        self.bad_predicate(l, r)
+    }
+
+    // ---- Predicates
+
+    const fn flat_predicate(&self, kind: PredicateKind, l: u32, r: u32) -> Deep<Predicate> {
+        Deep::flat(Predicate { kind, span: self.span(l, r) })
+    }
+
+    pub(crate) const fn bad_predicate(&self, l: u32, r: u32) -> Deep<Predicate> {
+        self.flat_predicate(PredicateKind::Error, l, r)
+    }
+
+    pub(crate) const fn truth(&self, value: bool, l: u32, r: u32) -> Deep<Predicate> {
+        let kind = if value { PredicateKind::True } else { PredicateKind::False };
+        self.flat_predicate(kind, l, r)
+    }
+
+    pub(crate) fn let_name(&self, l: u32, r: u32) -> Deep<Predicate> {
+        self.flat_predicate(PredicateKind::Let(self.name(l, r)), l, r)
+    }
+
+    fn raise_predicate(
+        &mut self,
+        height: usize,
+        kind: PredicateKind,
+        span: Span,
+    ) -> Deep<Predicate> {
+        match self.raise(height, span) {
+            Some(height) => Deep { node: Predicate { kind, span }, height },
+            None => Deep::flat(Predicate { kind: PredicateKind::Error, span }),
+        }
+    }
+
+    pub(crate) fn or(
+        &mut self,
+        first: Deep<Predicate>,
+        rest: Vec<Deep<Predicate>>,
+        l: u32,
+        r: u32,
+    ) -> Deep<Predicate> {
+        let (height, all) = join(first, rest);
+        self.raise_predicate(height, PredicateKind::Or(all), self.span(l, r))
+    }
+
+    pub(crate) fn and(
+        &mut self,
+        first: Deep<Predicate>,
+        rest: Vec<Deep<Predicate>>,
+        l: u32,
+        r: u32,
+    ) -> Deep<Predicate> {
+        let (height, all) = join(first, rest);
+        self.raise_predicate(height, PredicateKind::And(all), self.span(l, r))
+    }
+
+    /// `!!!a` becomes `!a`: the kernel takes thousands of them, and a tree may not.
+    pub(crate) fn not(&mut self, inner: Deep<Predicate>, l: u32, r: u32) -> Deep<Predicate> {
+        let span = self.span(l, r);
+        match inner.node.kind {
+            PredicateKind::Not(second) if matches!(second.kind, PredicateKind::Not(_)) => {
+                Deep { node: Predicate { span, ..*second }, height: inner.height - 1 }
+            }
+            kind => {
+                let node = Predicate { kind, span: inner.node.span };
+                self.raise_predicate(inner.height, PredicateKind::Not(Box::new(node)), span)
+            }
+        }
+    }
+
+    /// `((a))` becomes `(a)`, for the same reason.
+    pub(crate) fn paren(&mut self, inner: Deep<Predicate>, l: u32, r: u32) -> Deep<Predicate> {
+        let span = self.span(l, r);
+        if matches!(inner.node.kind, PredicateKind::Paren(_)) {
+            return Deep { node: Predicate { span, ..inner.node }, height: inner.height };
+        }
+        self.raise_predicate(inner.height, PredicateKind::Paren(Box::new(inner.node)), span)
+    }
+}
+
+fn join(first: Deep<Predicate>, rest: Vec<Deep<Predicate>>) -> (usize, Vec<Predicate>) {
+    let mut height = first.height;
+    let mut all = Vec::with_capacity(rest.len() + 1);
+    all.push(first.node);
+    for one in rest {
+        height = height.max(one.height);
+        all.push(one.node);
+    }
+    (height, all)
+}

@@ -1,0 +1,85 @@
+//! Integers as written: decimal, `0x`, `0b`, leading-zero octal, `_` between digits.
+
+/// Why the text is no integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// `0x` alone.
+    NoDigits,
+    /// `08`, `12ab`: that character is no digit of the base.
+    Digit(char, u32),
+    /// `1__0`, `1_`, `0x_1`.
+    Underscore,
+    /// More than 64 bits.
+    TooLarge,
+}
+
+/// Reads text that begins with a digit and has only digits, letters and `_`.
+pub(crate) fn integer(text: &str) -> Result<u64, Fault> {
+    let prefixed = |prefix: [&str; 2]| prefix.iter().find_map(|p| text.strip_prefix(p));
+    if let Some(digits) = prefixed(["0x", "0X"]) {
+        return in_base(digits, 16);
+    }
+    if let Some(digits) = prefixed(["0b", "0B"]) {
+        return in_base(digits, 2);
+    }
+    // As in C and in the kernel, a leading zero means octal; `0` itself is zero either way.
+    in_base(text, if text.starts_with('0') { 8 } else { 10 })
+}
+
+fn in_base(digits: &str, base: u32) -> Result<u64, Fault> {
+    if digits.is_empty() {
+        return Err(Fault::NoDigits);
+    }
+    if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
+        return Err(Fault::Underscore);
+    }
+    let mut value = Some(0_u64);
+    for c in digits.chars().filter(|&c| c != '_') {
+        let digit = c.to_digit(base).ok_or(Fault::Digit(c, base))?;
+        // Go on after an overflow: a wrong digit further on is the better message.
+        value = value
+            .and_then(|v| v.checked_mul(u64::from(base)))
+            .and_then(|v| v.checked_add(u64::from(digit)));
+    }
+    value.ok_or(Fault::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, integer};
+
+    #[test]
+    fn every_base_to_its_last_value() {
+        for text in [
+            "18446744073709551615",
+            "0xffff_ffff_ffff_ffff",
+            "0XFFFFFFFFFFFFFFFF",
+            "01777777777777777777777",
+            &format!("0b{}", "1".repeat(64)),
+            "0x0000ffffffffffffffff",
+        ] {
+            assert_eq!(integer(text), Ok(u64::MAX), "{text}");
+        }
+        for text in ["18446744073709551616", "0x10000000000000000", "02000000000000000000000"] {
+            assert_eq!(integer(text), Err(Fault::TooLarge), "{text}");
+        }
+        assert_eq!(integer("0"), Ok(0));
+        assert_eq!(integer("000"), Ok(0));
+        assert_eq!(integer("010"), Ok(8));
+        assert_eq!(integer("0_10"), Ok(8));
+        assert_eq!(integer("1_000"), Ok(1000));
+    }
+
+    #[test]
+    fn what_is_refused() {
+        assert_eq!(integer("08"), Err(Fault::Digit('8', 8)));
+        assert_eq!(integer("0o7"), Err(Fault::Digit('o', 8)));
+        assert_eq!(integer("1u"), Err(Fault::Digit('u', 10)));
+        assert_eq!(integer("0b2"), Err(Fault::Digit('2', 2)));
+        assert_eq!(integer("0x"), Err(Fault::NoDigits));
+        for text in ["1_", "1__0", "0x_1", "0b1_"] {
+            assert_eq!(integer(text), Err(Fault::Underscore), "{text}");
+        }
+        assert_eq!(integer("99999999999999999999999z"), Err(Fault::Digit('z', 10)));
+    }
+}

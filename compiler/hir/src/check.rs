@@ -92,9 +92,12 @@ fn policy<'a>(
         parts.push(AbiPolicy::new(abi, header.kernel, default, unknown, arms));
     }
     let spans: Vec<_> = rules.iter().map(|rule| rule.span).collect();
-    lints::shadowed(&parts, &spans, findings);
     lints::hidden_constants(scope, &constants, abis, findings);
-    lints::unused(scope, &constants, findings);
+    // Behind an error more may seem superfluous than is.
+    if !findings.failed() {
+        lints::shadowed(&parts, &spans, findings);
+        lints::unused(scope, &constants, findings);
+    }
     let complete = parts.len() == abis.len();
     let origins = spans.into_iter().map(|span| RuleOrigin { span }).collect();
     complete.then(|| Policy::new(parts, foreign, origins))

@@ -176,12 +176,14 @@ impl<'a> Reader<'_, 'a> {
         let mask = self.mask(left);
         let value = self.constant(right, left)?;
         let mask = mask?;
+        let right = Right { value, span: right.span };
+        let test = Test::compare(left.field.clone(), mask, op, value)
+            .map_err(|error| self.refuse(left, error, mask, op, right))
+            .ok()?;
         if value != 0 {
             self.address_constant(left, right.span);
         }
-        let right = Right { value, span: right.span };
-        let test = Test::compare(left.field.clone(), mask, op, value);
-        test.map_err(|error| self.refuse(left, error, mask, op, right)).ok()
+        Some(test)
     }
 
     fn within(&mut self, left: &Left<'a>, items: &'a [ast::Item]) -> Option<Test> {
@@ -203,16 +205,17 @@ impl<'a> Reader<'_, 'a> {
         if ranges.len() != items.len() {
             return None;
         }
-        if ranges.iter().any(|range| *range != (0, 0)) {
-            self.address_constant(left, left.span);
-        }
-        Test::within(left.field.clone(), mask, &ranges)
+        let test = Test::within(left.field.clone(), mask, &ranges)
             .map_err(|(error, index)| {
                 let span = items.get(index).map_or(left.span, item_span);
                 let range = ranges.get(index).copied().unwrap_or_default();
                 self.refuse_item(left, error, mask, range, span);
             })
-            .ok()
+            .ok()?;
+        if ranges.iter().any(|range| *range != (0, 0)) {
+            self.address_constant(left, left.span);
+        }
+        Some(test)
     }
 
     /// The mask of a test, `Some(None)` if it has none.

@@ -9,32 +9,32 @@ use filterc_hir::policy::Policy;
 use filterc_hir::{Checked, Options, check};
 
 /// The statements of a text without syntax errors.
-pub fn statements(text: &str) -> Vec<Statement> {
+pub(crate) fn statements(text: &str) -> Vec<Statement> {
     let parsed = parser::parse(FileId(0), text);
     assert!(parsed.diagnostics.is_empty(), "{text}\n{:#?}", parsed.diagnostics);
     parsed.file.statements
 }
 
 /// Options for x86_64.
-pub fn options() -> Options<'static> {
+pub(crate) fn options() -> Options<'static> {
     Options { default_abi: Some(x86_64()), abis: None, defines: &[] }
 }
 
 /// The outcome for a text.
-pub fn checked(text: &str) -> Checked {
+pub(crate) fn checked(text: &str) -> Checked {
     check::check(&statements(text), &options())
 }
 
 /// The policy of a text that has no errors.
 #[allow(dead_code, reason = "not every test file wants the policy")]
-pub fn policy(text: &str) -> Policy {
+pub(crate) fn policy(text: &str) -> Policy {
     let checked = checked(text);
     checked.policy.unwrap_or_else(|| panic!("{text}\n{:#?}", checked.diagnostics))
 }
 
 /// What a diagnostic says, as one line of text for each of its parts.
 #[allow(dead_code, reason = "not every test file looks at the words")]
-pub fn lines(text: &str, diagnostic: &Diagnostic) -> Vec<String> {
+pub(crate) fn lines(text: &str, diagnostic: &Diagnostic) -> Vec<String> {
     let under = |span: filterc_grammar::source::Span| {
         text.get(span.start as usize..span.end as usize).unwrap().to_owned()
     };
@@ -48,7 +48,7 @@ pub fn lines(text: &str, diagnostic: &Diagnostic) -> Vec<String> {
 
 /// The codes of a text's diagnostics, in order.
 #[allow(dead_code, reason = "not every test file looks at codes")]
-pub fn codes(text: &str) -> Vec<&'static str> {
+pub(crate) fn codes(text: &str) -> Vec<&'static str> {
     let checked = checked(text);
     let codes: Vec<_> = checked.diagnostics.iter().map(|d| d.code.0).collect();
     let errors = codes.iter().any(|code| !code.starts_with("F03"));

@@ -1,0 +1,214 @@
+//! From a typed policy to a decision DAG.
+//!
+//! The number of a call is known in each case of its ABI's switch, so tests of `nr` and
+//! `arch` disappear here. What remains of the rules for one number is its *residual*: the
+//! chain of the arms that cover it, built from the last to the first, each with the rest
+//! of the chain as what follows if its predicate fails. Since nodes are interned and built
+//! arms remembered, numbers with the same residual share it and cost a look-up an arm.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use filterc_abi::{Endian, SeccompData};
+use filterc_hir::expr::{Predicate, Relation};
+use filterc_hir::policy::{AbiPolicy, Policy, RuleId, Selector};
+use filterc_hir::types::Place;
+
+use crate::builder::DagBuilder;
+use crate::dag::{Case, Dag, NodeId, Origin, Root};
+use crate::error::{Kind, LimitError};
+use crate::predicate;
+use crate::test::{Cmp, Operand, Test};
+
+/// Nodes that a DAG may have after building. A program has 4096 instructions; passes make
+/// a DAG smaller, but not by this much.
+pub const MAX_NODES: usize = 1 << 18;
+
+/// Parts of predicates that may be looked at, so that no policy takes unreasonable time.
+const MAX_STEPS: usize = 1 << 25;
+
+/// The DAG of those ABIs of a policy that have this byte order.
+///
+/// # Errors
+/// F0402, if the policy is too large.
+pub fn build(policy: &Policy, endian: Endian) -> Result<Dag, LimitError> {
+    let mut build = Build { dag: DagBuilder::new(endian), steps: 0 };
+    let foreign = build.dag.leaf(policy.foreign_action(), Origin::Nobody);
+    let mut roots = Vec::new();
+    for part in policy.abis().iter().filter(|part| part.abi().endian == endian) {
+        let node = build.root(part, foreign)?;
+        let abi = part.abi();
+        roots.push(Root { abi: abi.name.to_owned(), audit_arch: abi.audit_arch, node });
+    }
+    Ok(build.dag.finish(roots, foreign))
+}
+
+/// The arms of one ABI, by what they cover.
+struct Arms<'p> {
+    part: &'p AbiPolicy,
+    /// Indices of the arms of one number.
+    own: BTreeMap<u32, Vec<usize>>,
+    /// Indices of the arms of every known number.
+    known: Vec<usize>,
+    /// For each arm, whether its predicate looks at the number.
+    looks_at_nr: Vec<bool>,
+}
+
+/// An arm built with a continuation: the arm, the number if that makes a difference, and
+/// what follows if the predicate fails.
+type Built = HashMap<(usize, Option<u32>, NodeId), NodeId>;
+
+struct Build {
+    dag: DagBuilder,
+    steps: usize,
+}
+
+impl Build {
+    /// The node where an ABI's calls enter.
+    fn root(&mut self, part: &AbiPolicy, foreign: NodeId) -> Result<NodeId, LimitError> {
+        let arms = Arms::of(part);
+        let mut built = Built::new();
+        let unknown = self.dag.leaf(part.unknown_action(), Origin::Nobody);
+        let mark = part.abi().foreign_bit.unwrap_or(0);
+        let mut cases = Vec::new();
+        let mut skipped = unknown;
+        let mut next = Some(0);
+        for nr in arms.numbers() {
+            // Behind the mark of a foreign ABI only −1 is a call of this one.
+            if nr & mark != 0 && nr != u32::MAX {
+                continue;
+            }
+            let target = self.residual(&arms, nr, &mut built)?;
+            if nr == u32::MAX {
+                skipped = target;
+            }
+            if let Some(first) = next.filter(|first| *first < nr) {
+                cases.push(Case { first, target: unknown });
+            }
+            cases.push(Case { first: nr, target });
+            next = nr.checked_add(1);
+        }
+        if let Some(first) = next {
+            cases.push(Case { first, target: unknown });
+        }
+        let switch = self.dag.switch(cases, Origin::Nobody);
+        Ok(if mark == 0 { switch } else { self.foreign_bit(mark, switch, skipped, foreign) })
+    }
+
+    /// Asks for the mark of a foreign ABI before anything else is asked of the number.
+    fn foreign_bit(&mut self, mark: u32, ours: NodeId, skipped: NodeId, foreign: NodeId) -> NodeId {
+        let Some(field) = Operand::new(Place::Nr, 32, false) else { return foreign };
+        let test = |mask: u32, value: u32| Test::Field {
+            field,
+            mask: mask.into(),
+            cmp: Cmp::Eq,
+            value: value.into(),
+        };
+        let is_skipped = test(u32::MAX, u32::MAX);
+        let marked = self.dag.branch(is_skipped, skipped, foreign, Origin::Nobody);
+        self.dag.branch(test(mark, 0), ours, marked, Origin::Nobody)
+    }
+
+    /// What the rules decide about one number.
+    fn residual(
+        &mut self,
+        arms: &Arms<'_>,
+        nr: u32,
+        built: &mut Built,
+    ) -> Result<NodeId, LimitError> {
+        let part = arms.part;
+        let mut node = self.dag.leaf(part.default_action(), Origin::Nobody);
+        let call = SeccompData {
+            nr: nr.cast_signed(),
+            arch: part.abi().audit_arch,
+            ..SeccompData::default()
+        };
+        for index in arms.covering(nr) {
+            let Some(arm) = part.arms().get(index) else { continue };
+            self.spend(1, arm.rule)?;
+            let looks = arms.looks_at_nr.get(index).copied().unwrap_or(true);
+            let key = (index, looks.then_some(nr), node);
+            if let Some(&known) = built.get(&key) {
+                node = known;
+                continue;
+            }
+            let then = self.dag.leaf(arm.action, Origin::Rule(arm.rule));
+            let scope = predicate::Scope { call: &call, origin: Origin::Rule(arm.rule) };
+            let mut steps = 0;
+            node = predicate::build(
+                &mut self.dag,
+                scope,
+                &arm.predicate,
+                predicate::Arms { then, otherwise: node },
+                &mut steps,
+            );
+            self.spend(steps, arm.rule)?;
+            built.insert(key, node);
+        }
+        Ok(node)
+    }
+
+    fn spend(&mut self, steps: usize, rule: RuleId) -> Result<(), LimitError> {
+        self.steps = self.steps.saturating_add(steps);
+        if self.steps > MAX_STEPS || self.dag.len() > MAX_NODES {
+            return Err(LimitError {
+                kind: Kind::TooManyNodes,
+                limit: MAX_NODES,
+                rule: Some(rule),
+            });
+        }
+        Ok(())
+    }
+}
+
+impl<'p> Arms<'p> {
+    fn of(part: &'p AbiPolicy) -> Self {
+        let mut own: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let mut known = Vec::new();
+        let mut looks_at_nr = Vec::with_capacity(part.arms().len());
+        for (index, arm) in part.arms().iter().enumerate() {
+            match arm.selector {
+                Selector::Nr(nr) => own.entry(nr).or_default().push(index),
+                Selector::Known => known.push(index),
+            }
+            looks_at_nr.push(looks_at_nr_in(&arm.predicate));
+        }
+        Self { part, own, known, looks_at_nr }
+    }
+
+    /// Every number that is not simply unknown.
+    fn numbers(&self) -> BTreeSet<u32> {
+        let calls = self.part.abi().syscalls().iter().map(|call| call.nr);
+        calls.filter(|nr| self.part.has(*nr)).chain(self.own.keys().copied()).collect()
+    }
+
+    /// The arms that cover a number, last first.
+    fn covering(&self, nr: u32) -> impl Iterator<Item = usize> {
+        let own = self.own.get(&nr).map_or(&[][..], Vec::as_slice);
+        let known = if self.part.has(nr) { self.known.as_slice() } else { &[] };
+        let mut list: Vec<usize> = own.iter().chain(known).copied().collect();
+        list.sort_unstable();
+        list.into_iter().rev()
+    }
+}
+
+/// Whether a predicate looks at the number of the call.
+fn looks_at_nr_in(predicate: &Predicate) -> bool {
+    let mut left = vec![predicate];
+    while let Some(predicate) = left.pop() {
+        match predicate {
+            Predicate::True | Predicate::False => {}
+            Predicate::Not(inner) => left.push(inner),
+            Predicate::And(parts) | Predicate::Or(parts) => left.extend(parts),
+            Predicate::Test(test) => {
+                let other = match test.relation() {
+                    Relation::Field(_, other) => Some(other.place()),
+                    Relation::Compare(..) | Relation::In(_) => None,
+                };
+                if test.field().place() == Place::Nr || other == Some(Place::Nr) {
+                    return true;
+                }
+            }
+        }
+    }
+    false
+}

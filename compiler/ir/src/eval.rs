@@ -1,0 +1,34 @@
+//! What a DAG decides, at any stage of its rewriting.
+
+use filterc_abi::{Action, SeccompData};
+
+use crate::dag::{Dag, Node};
+
+/// The action for a call. Ends, because every step leads to a smaller id.
+#[must_use]
+pub fn eval(dag: &Dag, call: &SeccompData) -> Action {
+    let words = call.words(dag.endian());
+    let nr = call.nr.cast_unsigned();
+    let root = dag.roots().iter().find(|root| root.audit_arch == call.arch);
+    let mut id = root.map_or(dag.foreign(), |root| root.node);
+    loop {
+        id = match dag.node(id) {
+            Node::Leaf(action) => return *action,
+            Node::Branch { test, then, otherwise } => {
+                if test.holds(call, &words) {
+                    *then
+                } else {
+                    *otherwise
+                }
+            }
+            Node::Switch(cases) => {
+                let after = cases.partition_point(|case| case.first <= nr);
+                match cases.get(after.saturating_sub(1)) {
+                    Some(case) => case.target,
+                    // A switch has cases; one without could only kill.
+                    None => return Action::KillProcess,
+                }
+            }
+        };
+    }
+}

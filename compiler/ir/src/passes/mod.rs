@@ -1,0 +1,49 @@
+//! The passes: pure functions from a DAG to one that decides the same.
+//!
+//! [`PASSES`] is the whole list, in order. The level of a pass is the lowest `-O` that runs
+//! it; what instruction selection needs is of level 0.
+
+mod dispatch;
+mod facts;
+mod prune;
+mod ranges;
+mod rewrite;
+mod search;
+mod simplify;
+mod words;
+
+use crate::dag::Dag;
+
+/// A pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Pass {
+    /// Its name, that of its file.
+    pub name: &'static str,
+    /// The lowest optimisation level that runs it.
+    pub level: u8,
+    /// What it does.
+    pub run: fn(&Dag) -> Dag,
+}
+
+/// Every pass, in order.
+pub const PASSES: &[Pass] = &[
+    Pass { name: "simplify", level: 1, run: simplify::run },
+    Pass { name: "ranges", level: 1, run: ranges::run },
+    Pass { name: "words", level: 0, run: words::run },
+    Pass { name: "prune", level: 2, run: prune::run },
+    // Pruning brings tests together that stood apart, and targets that differed.
+    Pass { name: "simplify", level: 2, run: simplify::run },
+    Pass { name: "ranges", level: 2, run: ranges::run },
+    Pass { name: "dispatch", level: 0, run: dispatch::run },
+];
+
+/// Runs the passes of a level; `observer` sees the name of each and its result.
+#[must_use]
+pub fn run(dag: Dag, level: u8, observer: &mut dyn FnMut(&str, &Dag)) -> Dag {
+    let mut dag = dag;
+    for pass in PASSES.iter().filter(|pass| pass.level <= level) {
+        dag = (pass.run)(&dag);
+        observer(pass.name, &dag);
+    }
+    dag
+}

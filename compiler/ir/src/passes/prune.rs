@@ -1,0 +1,179 @@
+//! `prune`: a test that the tests before it have decided is not asked.
+//!
+//! Each target of a switch is followed from the top with the [`Facts`] that the path has
+//! established, cut down to the words that matter below, so that paths which differ only
+//! in what no longer matters meet again.
+//!
+//! A node that is reached with different facts becomes different nodes, which could
+//! multiply without end. So each target has a budget, in (node, facts) pairs; a target
+//! that exceeds it, or comes out larger, stays as it was, and so does a whole DAG that
+//! comes out larger because its targets share less.
+
+use std::collections::HashMap;
+
+use super::facts::{Facts, Support, support};
+use super::rewrite::finish;
+use crate::builder::DagBuilder;
+use crate::dag::{Dag, Node, NodeId};
+
+/// Pairs that may be made for each node of a target…
+const PAIRS_PER_NODE: usize = 16;
+/// … and for a target however small…
+const PAIRS_PER_TARGET: usize = 256;
+/// … and for the whole DAG.
+const MAX_PAIRS: usize = 1 << 19;
+
+pub(super) fn run(dag: &Dag) -> Dag {
+    let mut prune = Prune::new(dag);
+    let switches = above_switches(dag);
+    let is_above = |id: NodeId| switches.get(id.index()).copied().unwrap_or_default();
+    let mut made: Vec<Option<NodeId>> = vec![None; dag.nodes().len()];
+    let entries = dag.iter().filter(|(id, _)| is_above(*id)).flat_map(|(_, node)| node.children());
+    let entries = entries.chain(dag.roots().iter().map(|root| root.node)).chain([dag.foreign()]);
+    for id in entries.filter(|id| !is_above(*id)) {
+        if let Some(slot) = made.get_mut(id.index())
+            && slot.is_none()
+        {
+            *slot = Some(prune.target(id));
+        }
+    }
+    // The nodes above the switches lead to the new targets; nothing is known there.
+    for (id, node) in dag.iter().filter(|(id, _)| is_above(*id)) {
+        let node = node.map(|child| made.get(child.index()).copied().flatten().unwrap_or(child));
+        let new = prune.builder.add(node, dag.origin(id));
+        if let Some(slot) = made.get_mut(id.index()) {
+            *slot = Some(new);
+        }
+    }
+    let to = |id: NodeId| made.get(id.index()).copied().flatten().unwrap_or(id);
+    let pruned = finish(dag, prune.builder, to);
+    if pruned.nodes().len() > dag.nodes().len() { dag.clone() } else { pruned }
+}
+
+/// For each node, whether it is a switch or leads to one.
+fn above_switches(dag: &Dag) -> Vec<bool> {
+    let mut above: Vec<bool> = Vec::with_capacity(dag.nodes().len());
+    for node in dag.nodes() {
+        let below = |id: NodeId| above.get(id.index()).copied().unwrap_or_default();
+        above.push(matches!(node, Node::Switch(_)) || node.children().any(below));
+    }
+    above
+}
+
+type Pair = (NodeId, Facts);
+
+struct Prune<'d> {
+    dag: &'d Dag,
+    /// For each old node, the words that it or a node below looks at.
+    support: Vec<Support>,
+    builder: DagBuilder,
+    /// For each old node, the same node in the new DAG.
+    copies: Vec<NodeId>,
+    done: HashMap<Pair, NodeId>,
+}
+
+impl<'d> Prune<'d> {
+    fn new(dag: &'d Dag) -> Self {
+        let mut builder = DagBuilder::new(dag.endian());
+        let mut copies: Vec<NodeId> = Vec::with_capacity(dag.nodes().len());
+        let mut supports: Vec<Support> = Vec::with_capacity(dag.nodes().len());
+        for (id, node) in dag.iter() {
+            let copy = node.map(|child| copies.get(child.index()).copied().unwrap_or(child));
+            copies.push(builder.add(copy, dag.origin(id)));
+            let own = match node {
+                Node::Branch { test, .. } => support(test),
+                Node::Leaf(_) | Node::Switch(_) => 0,
+            };
+            let below = node.children().filter_map(|child| supports.get(child.index()));
+            supports.push(below.fold(own, |all, one| all | one));
+        }
+        Self { dag, support: supports, builder, copies, done: HashMap::new() }
+    }
+
+    /// A target, pruned, or as it was if that is not worth it.
+    fn target(&mut self, id: NodeId) -> NodeId {
+        let copy = self.copies.get(id.index()).copied().unwrap_or(id);
+        let size = self.size(copy);
+        match self.prune(id, PAIRS_PER_TARGET + PAIRS_PER_NODE * size) {
+            Some(pruned) if self.size(pruned) <= size => pruned,
+            Some(_) | None => copy,
+        }
+    }
+
+    /// New nodes that a new node reaches, itself included.
+    fn size(&self, id: NodeId) -> usize {
+        let mut seen = vec![false; id.index() + 1];
+        let (mut left, mut size) = (vec![id], 0);
+        while let Some(id) = left.pop() {
+            let Some(flag) = seen.get_mut(id.index()) else { continue };
+            if !std::mem::replace(flag, true) {
+                size += 1;
+                left.extend(self.builder.node(id).into_iter().flat_map(Node::children));
+            }
+        }
+        size
+    }
+
+    /// Follows all paths from a node; `None` if that takes too many pairs.
+    fn prune(&mut self, id: NodeId, budget: usize) -> Option<NodeId> {
+        let start = (id, Facts::default());
+        let limit = MAX_PAIRS.min(self.done.len() + budget);
+        let mut stack = vec![start.clone()];
+        while let Some(pair) = stack.last() {
+            if self.done.contains_key(pair) {
+                stack.pop();
+                continue;
+            }
+            if self.done.len() >= limit {
+                return None;
+            }
+            let pair = pair.clone();
+            match self.step(&pair) {
+                Step::Done(node) => {
+                    self.done.insert(pair, node);
+                    stack.pop();
+                }
+                Step::First(needed) => stack.extend(needed),
+            }
+        }
+        self.done.get(&start).copied()
+    }
+
+    fn step(&mut self, (id, facts): &Pair) -> Step {
+        let Node::Branch { test, then, otherwise } = self.dag.node(*id) else {
+            return Step::Done(self.copies.get(id.index()).copied().unwrap_or(*id));
+        };
+        if let Some(holds) = facts.decide(test) {
+            let next = if holds { *then } else { *otherwise };
+            let pair = (next, facts.clone().restrict(self.support_of(next)));
+            return match self.done.get(&pair) {
+                Some(node) => Step::Done(*node),
+                None => Step::First(vec![pair]),
+            };
+        }
+        let assume = |next, holds| (next, facts.assume(test, holds, self.support_of(next)));
+        let (yes, no) = (assume(*then, true), assume(*otherwise, false));
+        match (self.done.get(&yes), self.done.get(&no)) {
+            (Some(&then), Some(&otherwise)) => {
+                let origin = self.dag.origin(*id);
+                Step::Done(self.builder.branch(*test, then, otherwise, origin))
+            }
+            (then, otherwise) => {
+                let missing = [then.is_none().then_some(yes), otherwise.is_none().then_some(no)];
+                Step::First(missing.into_iter().flatten().collect())
+            }
+        }
+    }
+
+    fn support_of(&self, id: NodeId) -> Support {
+        self.support.get(id.index()).copied().unwrap_or_default()
+    }
+}
+
+/// What became of a pair.
+enum Step {
+    /// It is this node.
+    Done(NodeId),
+    /// These must be done first.
+    First(Vec<Pair>),
+}

@@ -1,0 +1,14 @@
+//! `ranges`: neighbouring cases of a switch with the same target become one.
+
+use super::rewrite::bottom_up;
+use crate::dag::{Dag, Node};
+
+pub(super) fn run(dag: &Dag) -> Dag {
+    bottom_up(dag, |builder, node, origin| match node {
+        Node::Switch(mut cases) => {
+            cases.dedup_by_key(|case| case.target);
+            builder.switch(cases, origin)
+        }
+        Node::Leaf(_) | Node::Branch { .. } => builder.add(node, origin),
+    })
+}

@@ -1,0 +1,379 @@
+//! Tests: the questions that a decision DAG asks about a call.
+//!
+//! They come at two levels. *Field tests* speak of what the kernel will use: so many bits
+//! of a place, with a sign. *Word tests* speak of what a classic BPF machine can load: an
+//! unsigned 32-bit word of `struct seccomp_data` in its own byte order. The pass `words`
+//! turns the former into the latter; both have one evaluation rule, written at the variant.
+//!
+//! There are two comparisons only, [`Cmp::Eq`] and [`Cmp::Ge`]: all others are one of them
+//! with the arms of the branch exchanged (`x < 3` is "not `x >= 3`"), or the next constant
+//! (`x > 3` is `x >= 4`), and "some bit of m is set" is "not `x & m == 0`". One spelling for
+//! one question is what lets hash-consing find that two questions are the same.
+
+use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
+use filterc_abi::{Endian, SeccompData};
+use filterc_hir::types::{Field, Place};
+
+/// A 32-bit word of `struct seccomp_data`, by its index (a quarter of its byte offset).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Word(u8);
+
+impl Word {
+    /// `nr`.
+    pub const NR: Self = Self(0);
+    /// `arch`.
+    pub const ARCH: Self = Self(1);
+
+    /// The word with that index; `None` from 16 on.
+    #[must_use]
+    pub const fn new(index: u8) -> Option<Self> {
+        if (index as usize) < SECCOMP_DATA_WORDS { Some(Self(index)) } else { None }
+    }
+
+    /// The index, 0…15.
+    #[must_use]
+    pub const fn index(self) -> u8 {
+        self.0
+    }
+
+    /// The byte offset, a multiple of 4 below 64: what `LD W ABS` takes.
+    #[must_use]
+    pub const fn offset(self) -> u32 {
+        self.0 as u32 * 4
+    }
+
+    /// Its value among the words of a call.
+    pub(crate) fn of(self, words: &[u32; SECCOMP_DATA_WORDS]) -> u32 {
+        words.get(usize::from(self.0)).copied().unwrap_or_default()
+    }
+
+    /// The low or high half of the 64-bit member that starts at a byte offset.
+    fn half(offset: u32, high: bool, endian: Endian) -> Self {
+        let second = match endian {
+            Endian::Little => high,
+            Endian::Big => !high,
+        };
+        let index = offset / 4 + u32::from(second);
+        // Operands exist only for places inside the structure, so the mask changes nothing.
+        Self((index & 0xf) as u8)
+    }
+}
+
+/// What a field test looks at: the low `width` bits of a place, read with a sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Operand {
+    place: Place,
+    width: u8,
+    signed: bool,
+}
+
+/// A word, and the bits of it that belong to an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The word.
+    pub(crate) word: Word,
+    /// The bits.
+    pub(crate) mask: u32,
+}
+
+impl Operand {
+    /// An operand; `None` if the place has not that many bits.
+    #[must_use]
+    pub fn new(place: Place, width: u8, signed: bool) -> Option<Self> {
+        let room = match place {
+            Place::Nr | Place::Arch => 32,
+            Place::InstructionPointer => 64,
+            Place::Arg(i) if i < 6 => 64,
+            Place::Pair { lo, hi } if lo < 6 && hi < 6 && lo != hi => 64,
+            Place::Arg(_) | Place::Pair { .. } => 0,
+        };
+        (1..=room).contains(&width).then_some(Self { place, width, signed })
+    }
+
+    /// The operand that a typed field stands for.
+    #[must_use]
+    pub const fn of(field: &Field) -> Self {
+        let ty = field.ty();
+        Self { place: field.place(), width: ty.width(), signed: ty.signed() }
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub const fn place(self) -> Place {
+        self.place
+    }
+
+    /// Width in bits, 1…64.
+    #[must_use]
+    pub const fn width(self) -> u8 {
+        self.width
+    }
+
+    /// Whether ordering is that of two's complement.
+    #[must_use]
+    pub const fn signed(self) -> bool {
+        self.signed
+    }
+
+    /// The `width` low bits set.
+    #[must_use]
+    pub const fn mask(self) -> u64 {
+        u64::MAX >> (64 - self.width)
+    }
+
+    /// The bit that makes a value negative; 0 where none does.
+    #[must_use]
+    pub const fn sign_bit(self) -> u64 {
+        if self.signed { 1 << (self.width - 1) } else { 0 }
+    }
+
+    /// The number that a pattern of this width stands for.
+    #[must_use]
+    pub const fn value(self, bits: u64) -> i128 {
+        let bits = bits & self.mask();
+        if bits & self.sign_bit() == 0 { bits as i128 } else { bits as i128 - (1 << self.width) }
+    }
+
+    /// Its bits in one call.
+    #[must_use]
+    pub fn read(self, call: &SeccompData) -> u64 {
+        let arg = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
+        let raw = match self.place {
+            Place::Nr => u64::from(call.nr.cast_unsigned()),
+            Place::Arch => u64::from(call.arch),
+            Place::InstructionPointer => call.instruction_pointer,
+            Place::Arg(i) => arg(i),
+            Place::Pair { lo, hi } => (arg(lo) & 0xffff_ffff) | (arg(hi) << 32),
+        };
+        raw & self.mask()
+    }
+
+    /// The words that hold it, low bits first. A field of up to 32 bits has no second one:
+    /// the kernel does not look there, so a filter must not either.
+    pub(crate) fn parts(self, endian: Endian) -> (Part, Option<Part>) {
+        let arg = |i: u8| offset::ARGS + 8 * u32::from(i);
+        let (lo, hi) = match self.place {
+            Place::Nr => (Word::NR, None),
+            Place::Arch => (Word::ARCH, None),
+            Place::InstructionPointer => halves(offset::INSTRUCTION_POINTER, endian),
+            Place::Arg(i) => halves(arg(i), endian),
+            Place::Pair { lo, hi } => {
+                (Word::half(arg(lo), false, endian), Some(Word::half(arg(hi), false, endian)))
+            }
+        };
+        let (low, high) = split(self.mask());
+        let second = hi.filter(|_| high != 0).map(|word| Part { word, mask: high });
+        (Part { word: lo, mask: low }, second)
+    }
+}
+
+fn halves(offset: u32, endian: Endian) -> (Word, Option<Word>) {
+    (Word::half(offset, false, endian), Some(Word::half(offset, true, endian)))
+}
+
+/// Bits 31…0 and bits 63…32.
+pub(crate) const fn split(bits: u64) -> (u32, u32) {
+    ((bits & 0xffff_ffff) as u32, (bits >> 32) as u32)
+}
+
+/// A comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Cmp {
+    /// Equal bits.
+    Eq,
+    /// Greater or equal: by the operand's sign for fields, unsigned for words.
+    Ge,
+}
+
+impl Cmp {
+    fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
+        match self {
+            Self::Eq => left == right,
+            Self::Ge => left >= right,
+        }
+    }
+}
+
+/// A question about a call, answered yes or no.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Test {
+    /// `(field & mask) cmp value`.
+    ///
+    /// Typing: `mask` and `value` are patterns of the field's width, `mask` is not 0, and
+    /// for `Eq` the value lies inside the mask. Evaluation: both sides are taken as
+    /// numbers of the field's width and sign.
+    Field {
+        /// What is looked at.
+        field: Operand,
+        /// The bits that count.
+        mask: u64,
+        /// The comparison.
+        cmp: Cmp,
+        /// With what.
+        value: u64,
+    },
+    /// `left cmp right`.
+    ///
+    /// Typing: one width; for `Ge` one sign. Evaluation: `Eq` compares bits, `Ge` numbers.
+    Fields {
+        /// The left one.
+        left: Operand,
+        /// The comparison.
+        cmp: Cmp,
+        /// The right one.
+        right: Operand,
+    },
+    /// `(word & mask) cmp value`, unsigned.
+    ///
+    /// Typing: `mask` is not 0, and for `Eq` the value lies inside the mask.
+    Word {
+        /// What is looked at.
+        word: Word,
+        /// The bits that count.
+        mask: u32,
+        /// The comparison.
+        cmp: Cmp,
+        /// With what.
+        value: u32,
+    },
+    /// `(left & mask) cmp (right & mask)`, unsigned.
+    ///
+    /// Typing: two words, and a mask that is not 0.
+    Words {
+        /// The left one.
+        left: Word,
+        /// The comparison.
+        cmp: Cmp,
+        /// The right one.
+        right: Word,
+        /// The bits of both that count.
+        mask: u32,
+    },
+}
+
+/// What a test comes to, in its one spelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Normal {
+    /// Every call gives this answer.
+    Always(bool),
+    /// This test, as it is.
+    Same(Test),
+    /// The opposite of this test.
+    Opposite(Test),
+}
+
+impl Test {
+    /// A word test for equality.
+    pub(crate) const fn word_eq(part: Part, value: u32) -> Self {
+        Self::Word { word: part.word, mask: part.mask, cmp: Cmp::Eq, value }
+    }
+
+    /// A word test for order.
+    pub(crate) const fn word_ge(part: Part, value: u32) -> Self {
+        Self::Word { word: part.word, mask: part.mask, cmp: Cmp::Ge, value }
+    }
+
+    /// Whether a machine that knows words alone can make it.
+    #[must_use]
+    pub const fn is_of_words(&self) -> bool {
+        matches!(self, Self::Word { .. } | Self::Words { .. })
+    }
+
+    /// Whether it holds; `words` are the call's, in the byte order of the DAG.
+    #[must_use]
+    pub fn holds(&self, call: &SeccompData, words: &[u32; SECCOMP_DATA_WORDS]) -> bool {
+        match *self {
+            Self::Field { field, mask, cmp, value } => {
+                cmp.holds(&field.value(field.read(call) & mask), &field.value(value))
+            }
+            Self::Fields { left, cmp: Cmp::Eq, right } => left.read(call) == right.read(call),
+            Self::Fields { left, cmp: Cmp::Ge, right } => {
+                left.value(left.read(call)) >= right.value(right.read(call))
+            }
+            Self::Word { word, mask, cmp, value } => cmp.holds(&(word.of(words) & mask), &value),
+            Self::Words { left, cmp, right, mask } => {
+                cmp.holds(&(left.of(words) & mask), &(right.of(words) & mask))
+            }
+        }
+    }
+
+    /// The one spelling of this question.
+    pub(crate) fn normal(self) -> Normal {
+        match self {
+            Self::Field { field, mask, cmp, value } => {
+                let spell = |mask, cmp, value| Self::Field { field, mask, cmp, value };
+                if cmp == Cmp::Ge && mask & field.sign_bit() != 0 {
+                    return normal_signed(field, mask, value, self);
+                }
+                // Without the sign bit no value is negative, and a negative bound is below all.
+                if cmp == Cmp::Ge && field.value(value) < 0 {
+                    return Normal::Always(true);
+                }
+                normal_unsigned(mask, cmp, value, spell)
+            }
+            Self::Word { word, mask, cmp, value } => {
+                let spell = |mask, cmp, value| Self::Word {
+                    word,
+                    mask: split(mask).0,
+                    cmp,
+                    value: split(value).0,
+                };
+                normal_unsigned(mask.into(), cmp, value.into(), spell)
+            }
+            Self::Fields { left, cmp, right } => match cmp {
+                _ if left.place == right.place => Normal::Always(true),
+                Cmp::Eq if right < left => {
+                    Normal::Same(Self::Fields { left: right, cmp, right: left })
+                }
+                Cmp::Eq | Cmp::Ge => Normal::Same(self),
+            },
+            Self::Words { left, cmp, right, mask } => match cmp {
+                _ if left == right || mask == 0 => Normal::Always(true),
+                Cmp::Eq if right < left => {
+                    Normal::Same(Self::Words { left: right, cmp, right: left, mask })
+                }
+                Cmp::Eq | Cmp::Ge => Normal::Same(self),
+            },
+        }
+    }
+}
+
+/// `Ge` by sign, the sign bit being in the mask: the values go from the sign bit alone to
+/// the mask without it.
+fn normal_signed(field: Operand, mask: u64, value: u64, test: Test) -> Normal {
+    let bound = field.value(value);
+    let sign = field.sign_bit();
+    if bound <= field.value(sign) {
+        Normal::Always(true)
+    } else if bound > field.value(mask & !sign) {
+        Normal::Always(false)
+    } else if bound == 0 {
+        Normal::Same(Test::Field { field, mask: sign, cmp: Cmp::Eq, value: 0 })
+    } else {
+        Normal::Same(test)
+    }
+}
+
+fn normal_unsigned(
+    mask: u64,
+    cmp: Cmp,
+    value: u64,
+    spell: impl Fn(u64, Cmp, u64) -> Test,
+) -> Normal {
+    match cmp {
+        Cmp::Eq if value & !mask != 0 => Normal::Always(false),
+        Cmp::Eq if mask == 0 => Normal::Always(true),
+        Cmp::Eq if mask.is_power_of_two() && value == mask => {
+            Normal::Opposite(spell(mask, Cmp::Eq, 0))
+        }
+        Cmp::Ge if value == 0 => Normal::Always(true),
+        Cmp::Ge if value > mask => Normal::Always(false),
+        // At least the highest bit of the mask: that bit decides alone.
+        Cmp::Ge if value.is_power_of_two() && mask >> value.trailing_zeros() == 1 => {
+            Normal::Opposite(spell(value, Cmp::Eq, 0))
+        }
+        Cmp::Ge if value == 1 => Normal::Opposite(spell(mask, Cmp::Eq, 0)),
+        Cmp::Ge if value == mask => Normal::Same(spell(mask, Cmp::Eq, mask)),
+        Cmp::Eq | Cmp::Ge => Normal::Same(spell(mask, cmp, value)),
+    }
+}

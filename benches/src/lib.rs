@@ -1,1 +1,1 @@
-//! filterc-benches
+//! How fast: benches only, under `benches/`. They compare and measure; nothing asserts a time.

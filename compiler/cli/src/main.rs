@@ -1,2 +1,44 @@
-//! filterc
-fn main() {}
+//! `filterc`, the command-line tool. One file for each subcommand under `commands`.
+
+mod args;
+mod commands;
+mod console;
+mod input;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Cli, Command};
+use crate::commands::{
+    asm, check, compile, completions, disasm, eval, explain, fmt, man, run, verify,
+};
+use crate::console::{Console, Failure};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let console = Console::new(cli.color, cli.message_format);
+    let result = match &cli.command {
+        None => compile::run(&cli.compile, &console),
+        Some(Command::Check(args)) => check::run(args, &console),
+        Some(Command::Fmt(args)) => fmt::run(args, &console),
+        Some(Command::Disasm(args)) => disasm::run(args, &console),
+        Some(Command::Asm(args)) => asm::run(args, &console),
+        Some(Command::Verify(args)) => verify::run(args, &console),
+        Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::Run(args)) => run::run(args, &console),
+        Some(Command::Explain(args)) => explain::run(args, &console),
+        Some(Command::Completions(args)) => completions::run(args, &console),
+        Some(Command::Man(args)) => man::run(args, &console),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            console.report(&failure);
+            match failure {
+                Failure::Policy(_) | Failure::No(_) => ExitCode::from(1),
+                Failure::Environment(_) => ExitCode::from(2),
+            }
+        }
+    }
+}

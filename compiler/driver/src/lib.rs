@@ -1,1 +1,30 @@
-//! filterc
+//! filterc as a library: policy text in, verified seccomp bytecode out.
+//!
+//! [`compile`] is the whole compiler. Build scripts use [`build::compile_policy`], which
+//! writes the program into `OUT_DIR` and tells cargo what it read.
+//!
+//! ```
+//! use filterc::{Options, Source, compile};
+//!
+//! let source = Source::text("web.flt", "arch x86_64\nallow read, write, exit_group\n");
+//! let compiled = compile(&source, &Options::default())?;
+//! assert_eq!(compiled.program().bytes().len() % 8, 0);
+//! # Ok::<(), filterc::Diagnostics>(())
+//! ```
+
+pub mod build;
+pub mod diagnostics;
+pub mod emit;
+pub mod evaluate;
+pub mod explain;
+pub mod options;
+pub mod output;
+mod pipeline;
+pub mod render;
+pub mod source;
+
+pub use diagnostics::Diagnostics;
+pub use emit::Format;
+pub use options::{OptLevel, Options};
+pub use pipeline::{Compiled, CompiledProgram, analyse, compile, Analysis};
+pub use source::Source;

@@ -1,1 +1,16 @@
-//! filterc-testkit
+//! What the project's tests have in common: where the corpus is, which calls are worth
+//! trying on a policy, and how the engines are held against each other.
+//!
+//! Unpublished, and used by tests, fuzzing and benches only; it panics where a test should.
+
+#![allow(
+    clippy::panic,
+    clippy::expect_used,
+    reason = "this crate is test code: a failure is to stop the test with a message"
+)]
+
+pub mod agree;
+pub mod boundary;
+pub mod corpus;
+pub mod neutral;
+pub mod rng;

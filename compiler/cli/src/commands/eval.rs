@@ -1,0 +1,122 @@
+//! `filterc eval policy.flt 'openat(AT_FDCWD, 0, O_RDWR)'`
+
+use std::path::PathBuf;
+
+use clap::Args;
+use filterc::evaluate::{Evaluation, evaluate_text};
+use filterc::{Compiled, compile, render};
+use filterc_abi::{self as abi, Abi, Action};
+use filterc_hir::eval::Reason;
+use serde_json::json;
+
+use crate::args::PolicyArgs;
+use crate::console::{Console, Failure, stdout};
+use crate::input;
+
+/// Arguments of `eval`.
+#[derive(Args, Debug)]
+pub(crate) struct EvalArgs {
+    /// The policy; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    policy: PathBuf,
+
+    /// The calls, such as 'openat(AT_FDCWD, 0, O_RDWR)'; `_` stands for any value, taken as 0
+    #[arg(required = true, value_name = "CALL")]
+    calls: Vec<String>,
+
+    /// Write one JSON object a call
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    policy_args: PolicyArgs,
+}
+
+/// Evaluates the calls; fails if one of them would not be let through.
+pub(crate) fn run(args: &EvalArgs, console: &Console) -> Result<(), Failure> {
+    let compiled = compile(&input::source(&args.policy)?, &input::options(&args.policy_args)?)?;
+    console.diagnostics(compiled.sources(), compiled.warnings());
+    let abi = one_abi(&compiled);
+    let mut out = String::new();
+    let mut refused = false;
+    for text in &args.calls {
+        let evaluation = evaluate_text(&compiled, abi, text)?;
+        if !evaluation.agrees() {
+            return Err(own_fault(text, &evaluation));
+        }
+        refused |= !matches!(evaluation.decision.action, Action::Allow | Action::Log);
+        if args.json {
+            out.push_str(&as_json(&compiled, abi, text, &evaluation));
+        } else {
+            out.push_str(&as_text(&compiled, abi, text, &evaluation));
+        }
+    }
+    stdout(out.as_bytes())?;
+    if refused { Err(Failure::No(String::new())) } else { Ok(()) }
+}
+
+/// The host's ABI if the policy covers it, else the first that it covers.
+fn one_abi(compiled: &Compiled) -> &'static Abi {
+    let parts = compiled.policy().abis();
+    let host = abi::host().filter(|host| parts.iter().any(|part| part.abi().name == host.name));
+    host.or(parts.first().map(|part| part.abi())).unwrap_or(abi::x86_64())
+}
+
+fn own_fault(text: &str, evaluation: &Evaluation) -> Failure {
+    Failure::Environment(format!(
+        "{text}: the program returns {:#010x}, the policy says {}: this is a fault of filterc, \
+         please report it",
+        evaluation.trace.outcome.ret, evaluation.decision.action
+    ))
+}
+
+fn as_text(compiled: &Compiled, abi: &Abi, text: &str, evaluation: &Evaluation) -> String {
+    let decision = &evaluation.decision;
+    let reason = match decision.reason {
+        Reason::Default => "by the default: no rule matches".to_owned(),
+        Reason::Unknown => "as unknown: the policy's kernel has no such number".to_owned(),
+        Reason::Foreign => "as foreign: the policy does not list this ABI".to_owned(),
+        Reason::Rule(rule) => match compiled.policy().rules().get(rule.0 as usize) {
+            None => format!("by rule {}", rule.0 + 1),
+            Some(origin) => {
+                let place = render::position(compiled.sources(), origin.span);
+                let line = one_line(compiled.sources().text(origin.span));
+                format!("by rule {}, {place}: {line}", rule.0 + 1)
+            }
+        },
+    };
+    let steps = evaluation.trace.outcome.steps;
+    format!("{text} => {} {reason}\n    {}, {steps} instructions\n", decision.action, abi.name)
+}
+
+/// A rule on one line, cut where it would fill the screen.
+fn one_line(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(100) {
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default()),
+        None => line,
+    }
+}
+
+fn as_json(compiled: &Compiled, abi: &Abi, text: &str, evaluation: &Evaluation) -> String {
+    let (reason, rule) = match evaluation.decision.reason {
+        Reason::Rule(rule) => ("rule", Some(rule)),
+        Reason::Default => ("default", None),
+        Reason::Unknown => ("unknown", None),
+        Reason::Foreign => ("foreign", None),
+    };
+    let origin = rule.and_then(|rule| compiled.policy().rules().get(rule.0 as usize));
+    let object = json!({
+        "call": text,
+        "abi": abi.name,
+        "nr": evaluation.call.nr,
+        "args": evaluation.call.args,
+        "action": evaluation.decision.action.to_string(),
+        "reason": reason,
+        "rule": rule.map(|rule| rule.0 + 1),
+        "at": origin.map(|origin| render::position(compiled.sources(), origin.span)),
+        "instructions": evaluation.trace.outcome.steps,
+        "path": evaluation.trace.pcs,
+    });
+    format!("{object}\n")
+}

@@ -1,0 +1,13 @@
+//! The subcommands, one file each: its arguments and what it does.
+
+pub(crate) mod asm;
+pub(crate) mod check;
+pub(crate) mod compile;
+pub(crate) mod completions;
+pub(crate) mod disasm;
+pub(crate) mod eval;
+pub(crate) mod explain;
+pub(crate) mod fmt;
+pub(crate) mod man;
+pub(crate) mod run;
+pub(crate) mod verify;

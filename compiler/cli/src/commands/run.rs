@@ -1,0 +1,96 @@
+//! `filterc run policy.flt -- COMMAND…`
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use filterc::evaluate::evaluate;
+use filterc::{Compiled, compile, render};
+use filterc_abi::{self as abi, Action, Endian};
+use filterc_hir::eval::Reason;
+use filterc_loader::{Exec, Flags, LoadError, install};
+
+use crate::args::PolicyArgs;
+use crate::console::{Console, Failure};
+use crate::input;
+
+/// Arguments of `run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArgs {
+    /// The policy; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    policy: PathBuf,
+
+    /// The command and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    command: Vec<OsString>,
+
+    /// Have the kernel log every action but `allow`
+    #[arg(long)]
+    log: bool,
+
+    /// Leave the mitigation of speculative store bypass off
+    #[arg(long)]
+    spec_allow: bool,
+
+    #[command(flatten)]
+    policy_args: PolicyArgs,
+}
+
+/// Becomes the command, under the filter; returns only if that failed. The command's exit
+/// status is then this process's, as there is no other process.
+pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
+    let compiled = compile(&input::source(&args.policy)?, &input::options(&args.policy_args)?)?;
+    console.diagnostics(compiled.sources(), compiled.warnings());
+    let host = abi::host().map(|host| host.name);
+    if !host.is_some_and(|name| compiled.policy().abis().iter().any(|p| p.abi().name == name)) {
+        let this = host.unwrap_or(std::env::consts::ARCH);
+        return Err(Failure::Environment(format!(
+            "the policy does not cover this machine's ABI ({this}): every call of the command \
+             would be foreign; add it to `arch`"
+        )));
+    }
+    let command: Result<Vec<_>, _> =
+        args.command.iter().map(|word| CString::new(word.clone().into_vec())).collect();
+    let command =
+        command.map_err(|_| Failure::Environment("a word of the command has a NUL".into()))?;
+    // Everything that needs other system calls comes before the filter.
+    let exec = Exec::prepare(&command).map_err(|error| load_failure(&error))?;
+    exec_is_allowed(&compiled, &exec)?;
+    let flags = Flags { log: args.log, spec_allow: args.spec_allow, ..Flags::default() };
+    let program = compiled.program_for(Endian::HOST);
+    install(program.verified(), &flags).map_err(|error| load_failure(&error))?;
+    let error = exec.exec();
+    Err(Failure::Environment(format!("{}: {error}", exec.path().display())))
+}
+
+fn load_failure(error: &LoadError) -> Failure {
+    Failure::Environment(format!("{error} [{}]", error.code()))
+}
+
+/// The policy governs the very call that starts the command. Asked beforehand, it can be
+/// quoted; afterwards this process may not even be able to write.
+fn exec_is_allowed(compiled: &Compiled, exec: &Exec) -> Result<(), Failure> {
+    let Some(call) = exec.seccomp_data() else { return Ok(()) };
+    let decision = evaluate(compiled, Endian::HOST, &call).decision;
+    if matches!(decision.action, Action::Allow | Action::Log) {
+        return Ok(());
+    }
+    let by = match decision.reason {
+        Reason::Rule(rule) => match compiled.policy().rules().get(rule.0 as usize) {
+            Some(origin) => {
+                format!("by the rule at {}", render::position(compiled.sources(), origin.span))
+            }
+            None => "by a rule".to_owned(),
+        },
+        Reason::Default => "by its default".to_owned(),
+        Reason::Unknown => "as an unknown number".to_owned(),
+        Reason::Foreign => "as a call of a foreign ABI".to_owned(),
+    };
+    Err(Failure::No(format!(
+        "the policy answers execve, which starts the command, with {} {by}: the command cannot \
+         be started; add `allow execve`",
+        decision.action
+    )))
+}

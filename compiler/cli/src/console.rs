@@ -1,0 +1,119 @@
+//! What a person or a tool sees: diagnostics on standard error, results on standard output.
+
+use std::env;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
+
+use filterc::output::write_atomically;
+use filterc::{Diagnostics, render};
+use filterc_grammar::diagnostic::Diagnostic;
+use filterc_grammar::source::SourceMap;
+use serde_json::json;
+
+use crate::args::{ColorChoice, MessageFormat};
+
+/// Why a command did not end with status 0.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The policy is at fault (status 1).
+    Policy(Box<Diagnostics>),
+    /// The answer is no; the text may be empty where it has been given already (status 1).
+    No(String),
+    /// Usage, input or output (status 2).
+    Environment(String),
+}
+
+impl Failure {
+    /// Input or output failed on a file.
+    pub(crate) fn io(path: &Path, error: &io::Error) -> Self {
+        Self::Environment(format!("{}: {error}", path.display()))
+    }
+}
+
+impl From<Diagnostics> for Failure {
+    fn from(diagnostics: Diagnostics) -> Self {
+        Self::Policy(Box::new(diagnostics))
+    }
+}
+
+/// Where messages go and how they look.
+#[derive(Debug)]
+pub(crate) struct Console {
+    style: render::Style,
+    format: MessageFormat,
+}
+
+impl Console {
+    pub(crate) fn new(color: ColorChoice, format: MessageFormat) -> Self {
+        let wanted = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let dumb = || env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let coloured = match color {
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => !wanted("NO_COLOR") && !dumb() && io::stderr().is_terminal(),
+        };
+        let style = if coloured { render::Style::Coloured } else { render::Style::Plain };
+        Self { style, format }
+    }
+
+    /// Diagnostics, in the chosen form.
+    pub(crate) fn diagnostics(&self, sources: &SourceMap, list: &[Diagnostic]) {
+        let text = match self.format {
+            MessageFormat::Human => render::text(sources, list, self.style),
+            MessageFormat::Json => render::json(sources, list),
+        };
+        stderr(&text);
+    }
+
+    /// Why a command failed.
+    pub(crate) fn report(&self, failure: &Failure) {
+        match failure {
+            Failure::Policy(diagnostics) => {
+                self.diagnostics(&diagnostics.sources, &diagnostics.list);
+            }
+            Failure::No(text) if text.is_empty() => (),
+            Failure::No(text) | Failure::Environment(text) => match self.format {
+                MessageFormat::Human => stderr(&format!("filterc: {text}\n")),
+                MessageFormat::Json => {
+                    let object = json!({ "severity": "error", "message": text });
+                    stderr(&format!("{object}\n"));
+                }
+            },
+        }
+    }
+}
+
+/// If standard error is gone there is nobody to tell; the exit status still says it.
+fn stderr(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes a result to standard output. A reader that has gone away (`| head`) is no failure.
+pub(crate) fn stdout(contents: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(contents).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::io(Path::new("standard output"), &error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Writes a result to a file, atomically, or to standard output for `-` or none.
+pub(crate) fn write_output(path: Option<&Path>, contents: &[u8]) -> Result<(), Failure> {
+    match path {
+        None => stdout(contents),
+        Some(path) if path == Path::new("-") => stdout(contents),
+        Some(path) => write_atomically(path, contents).map_err(|error| Failure::io(path, &error)),
+    }
+}
+
+/// Refuses to send bytes to a terminal, as they would garble it.
+pub(crate) fn refuse_terminal(path: Option<&Path>) -> Result<(), Failure> {
+    let to_stdout = path.is_none_or(|path| path == Path::new("-"));
+    if to_stdout && io::stdout().is_terminal() {
+        let text = "the program is binary; name a file with -o, or choose a text form with --emit";
+        return Err(Failure::Environment(text.to_owned()));
+    }
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! The tool as a user calls it: results, exit statuses, and that nothing is written on failure.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use filterc_testkit::corpus::{folder, root};
+
+fn filterc(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_filterc"))
+        .args(args)
+        .current_dir(root())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn with_input(args: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_filterc"))
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A child that refuses its arguments reads nothing.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    child.wait_with_output().unwrap()
+}
+
+fn status(output: &Output) -> i32 {
+    let code = output.status.code();
+    code.unwrap_or_else(|| panic!("{:?} {}", output.status, stderr(output)))
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn policy(name: &str) -> String {
+    folder("policies").join(name).display().to_string()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A fresh folder for a test's own files.
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn compiles_to_a_file_to_standard_output_and_from_standard_input() {
+    let out = scratch("compile").join("docker.bpf");
+    let docker = policy("docker-default.flt");
+    let output = filterc(&[&docker, "-o", path(&out)]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let bytes = fs::read(&out).unwrap();
+    assert!(!bytes.is_empty() && bytes.len().is_multiple_of(8));
+    assert_eq!(filterc(&[&docker]).stdout, bytes, "standard output is the default");
+    assert_eq!(filterc(&[&docker, "-o", "-"]).stdout, bytes);
+    let text = fs::read(&docker).unwrap();
+    assert_eq!(with_input(&["-"], &text).stdout, bytes);
+}
+
+#[test]
+fn every_form_is_written_and_text_forms_agree() {
+    let docker = policy("docker-default.flt");
+    for form in ["bpf", "asm", "c", "rust", "json", "hir", "ir", "dot", "hex"] {
+        let output = filterc(&[&docker, "--emit", form]);
+        assert_eq!(status(&output), 0, "{form}: {}", stderr(&output));
+        assert!(!output.stdout.is_empty(), "{form}");
+    }
+    let bytes = filterc(&[&docker]).stdout;
+    let asm = filterc(&[&docker, "--emit", "asm"]).stdout;
+    assert_eq!(with_input(&["asm", "-"], &asm).stdout, bytes, "asm assembles again");
+    let hex = stdout(&filterc(&[&docker, "--emit", "hex"])).replace('\n', "");
+    let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, digits);
+    let json: serde_json::Value =
+        serde_json::from_slice(&filterc(&[&docker, "--emit", "json"]).stdout).unwrap();
+    assert_eq!(json["instructions"].as_array().unwrap().len() * 8, bytes.len());
+}
+
+#[test]
+fn a_c_header_compiles_to_the_same_program() {
+    let folder = scratch("header");
+    let header = filterc(&[&policy("small.flt"), "--emit", "c", "-o", path(&folder.join("small.h"))]);
+    assert_eq!(status(&header), 0);
+    let main = "#include \"small.h\"\n#include <stdio.h>\n\
+                int main(void) { fwrite(SMALL, sizeof SMALL, 1, stdout); return 0; }\n";
+    fs::write(folder.join("main.c"), main).unwrap();
+    let cc = Command::new("cc").args(["main.c", "-o", "main"]).current_dir(&folder).output();
+    let Ok(cc) = cc else {
+        println!("skipped: no C compiler");
+        return;
+    };
+    assert!(cc.status.success(), "{}", stderr(&cc));
+    let printed = Command::new(folder.join("main")).output().unwrap().stdout;
+    assert_eq!(printed, filterc(&[&policy("small.flt")]).stdout);
+}
+
+#[test]
+fn nothing_is_written_on_failure() {
+    let folder = scratch("failure");
+    let (bad, out) = (folder.join("bad.flt"), folder.join("bad.bpf"));
+    fs::write(&bad, "arch x86_64\nallow opennat\n").unwrap();
+    fs::write(&out, "old").unwrap();
+    let output = filterc(&[path(&bad), "-o", path(&out)]);
+    assert_eq!(status(&output), 1);
+    assert!(stderr(&output).contains("opennat"), "{}", stderr(&output));
+    assert_eq!(fs::read(&out).unwrap(), b"old");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 2, "no temporary file is left");
+    let output = filterc(&[&policy("small.flt"), "-o", "/no/such/folder/x.bpf"]);
+    assert_eq!(status(&output), 2);
+    let output = filterc(&["/no/such/policy.flt"]);
+    assert_eq!((status(&output), output.stdout.len()), (2, 0));
+}
+
+#[test]
+fn diagnostics_as_json_and_in_colour() {
+    let folder = scratch("messages");
+    let bad = folder.join("bad.flt");
+    fs::write(&bad, "arch x86_64\nallow opennat\nallow fooo\n").unwrap();
+    let output = filterc(&["check", path(&bad), "--message-format", "json"]);
+    assert_eq!(status(&output), 1);
+    let lines = stderr(&output);
+    let codes: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(codes.len(), 2, "all errors of a run: {lines}");
+    assert_eq!(codes[0]["spans"][0]["start_line"], 2);
+    assert_eq!(codes[1]["spans"][0]["start_line"], 3);
+    let coloured = filterc(&["check", path(&bad), "--color", "always"]);
+    assert!(stderr(&coloured).contains("\x1b["));
+    let plain = filterc(&["check", path(&bad)]);
+    assert!(!stderr(&plain).contains("\x1b["), "no terminal, no colours");
+}
+
+#[test]
+fn options_of_the_policy() {
+    let folder = scratch("options");
+    fs::create_dir(folder.join("lib")).unwrap();
+    fs::write(folder.join("lib/base.flt"), "allow close\n").unwrap();
+    let main = folder.join("main.flt");
+    fs::write(&main, "const LIMIT = 3\ninclude \"base.flt\"\nallow read if fd < LIMIT\n").unwrap();
+    let lib = folder.join("lib");
+    assert_eq!(status(&filterc(&["check", path(&main)])), 1, "the include is not found");
+    let eval = |extra: &[&str], call: &str| {
+        let args = [&["eval", path(&main), call, "-I", path(&lib), "--arch", "x86_64"], extra];
+        status(&filterc(&args.concat()))
+    };
+    assert_eq!(eval(&[], "read(2)"), 0);
+    assert_eq!(eval(&[], "read(5)"), 1);
+    assert_eq!(eval(&["-D", "LIMIT=6"], "read(5)"), 0, "-D replaces a const");
+    assert_eq!(eval(&["-O0"], "close(1)"), 0);
+    assert_eq!(eval(&["-D", "LIMIT"], "read(5)"), 2);
+    assert_eq!(status(&filterc(&["check", path(&main), "--arch", "x32"])), 2);
+    for level in ["-O0", "-O1", "-O2"] {
+        assert_eq!(status(&filterc(&[&policy("docker-default.flt"), level])), 0);
+    }
+    assert_eq!(status(&filterc(&[&policy("docker-default.flt"), "-O3"])), 2);
+}
+
+#[test]
+fn warnings_pass_unless_denied() {
+    let folder = scratch("warnings");
+    let file = folder.join("warn.flt");
+    fs::write(&file, "arch x86_64\nconst UNUSED = 1\nallow read\n").unwrap();
+    let output = filterc(&["check", path(&file)]);
+    assert_eq!(status(&output), 0);
+    assert!(stderr(&output).contains("warning"), "{}", stderr(&output));
+    assert_eq!(status(&filterc(&["check", "--deny-warnings", path(&file)])), 1);
+}
+
+#[test]
+fn formats_in_place_and_checks() {
+    let folder = scratch("fmt");
+    let file = folder.join("a.flt");
+    fs::write(&file, "allow   read,write # both\n\n\n\ndefault  allow").unwrap();
+    let check = filterc(&["fmt", "--check", path(&file)]);
+    assert_eq!((status(&check), stdout(&check).trim()), (1, path(&file)));
+    assert_eq!(status(&filterc(&["fmt", path(&file)])), 0);
+    let formatted = fs::read_to_string(&file).unwrap();
+    assert!(formatted.contains("allow read, write") && formatted.contains("# both"), "{formatted}");
+    assert_eq!(status(&filterc(&["fmt", "--check", path(&file)])), 0);
+    assert_eq!(with_input(&["fmt", "-"], b"allow   read").stdout, b"allow read\n");
+    assert_eq!(status(&with_input(&["fmt", "-"], b"allow (")), 1);
+    let corpus = filterc(&["fmt", "--check", &policy("web-worker.flt"), &policy("ls.flt")]);
+    assert_eq!(status(&corpus), 0, "{}", stdout(&corpus));
+}
+
+#[test]
+fn programs_are_disassembled_assembled_and_verified() {
+    let folder = scratch("programs");
+    let file = folder.join("small.bpf");
+    filterc(&[&policy("small.flt"), "-o", path(&file)]);
+    assert_eq!(status(&filterc(&["verify", path(&file)])), 0);
+    let bytes = fs::read(&file).unwrap();
+    for plain in [&["disasm", path(&file)] as &[&str], &["disasm", "--plain", path(&file)]] {
+        let text = filterc(plain).stdout;
+        assert_eq!(with_input(&["asm", "-"], &text).stdout, bytes);
+    }
+    fs::write(&file, &bytes[..bytes.len() - 8]).unwrap();
+    assert_eq!(status(&filterc(&["verify", path(&file)])), 1, "it no longer ends in a return");
+    fs::write(&file, &bytes[..bytes.len() - 3]).unwrap();
+    for command in ["verify", "disasm"] {
+        assert_eq!(status(&filterc(&[command, path(&file)])), 1, "half an instruction");
+    }
+    let asm = with_input(&["asm", "-"], b"ld [4]\nfrobnicate\n");
+    assert_eq!(status(&asm), 1);
+    assert!(stderr(&asm).contains(":2:"), "{}", stderr(&asm));
+}
+
+#[test]
+fn evaluates_calls() {
+    let worker = policy("web-worker.flt");
+    let output = filterc(&["eval", &worker, "openat(AT_FDCWD, 0, O_RDWR)"]);
+    assert_eq!(status(&output), 1, "refused");
+    assert!(stdout(&output).contains("errno(13) by rule"), "{}", stdout(&output));
+    let output = filterc(&["eval", &worker, "--json", "read(0, _, 5)", "socket(AF_INET, SOCK_STREAM)"]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().count(), 2);
+    assert_eq!(status(&filterc(&["eval", &worker, "nosuchcall()"])), 1);
+    assert_eq!(status(&filterc(&["eval", &worker, "openat("])), 1);
+}
+
+#[test]
+fn runs_commands_under_a_policy() {
+    let folder = scratch("run");
+    let file = folder.join("run.flt");
+    fs::write(&file, "default allow\nunknown allow\nerrno(ENOTEMPTY) mkdir, mkdirat\n").unwrap();
+    let made = folder.join("made");
+    let output = filterc(&["run", path(&file), "--", "mkdir", path(&made)]);
+    if stderr(&output).contains("F08") {
+        println!("skipped: {}", stderr(&output));
+        return;
+    }
+    assert_eq!(status(&output), 1, "mkdir's own status: {}", stderr(&output));
+    assert!(stderr(&output).contains("not empty") && !made.exists(), "{}", stderr(&output));
+    let output = filterc(&["run", path(&file), "--", "sh", "-c", "exit 42"]);
+    assert_eq!(status(&output), 42);
+    let output = filterc(&["run", path(&file), "--", "no-such-command"]);
+    assert_eq!(status(&output), 2);
+    // The policy governs the exec itself.
+    fs::write(&file, "default errno(EPERM)\nallow exit_group\n").unwrap();
+    let output = filterc(&["run", path(&file), "--", "true"]);
+    assert_eq!(status(&output), 1);
+    assert!(stderr(&output).contains("execve"), "{}", stderr(&output));
+    // The historical profile still runs today's program.
+    let output = filterc(&["run", &policy("ls.flt"), "--", "/bin/ls", "/"]);
+    assert!(output.status.success() && stdout(&output).contains("etc"), "{output:?}");
+}
+
+#[test]
+fn explains_completes_and_documents() {
+    assert!(stdout(&filterc(&["explain", "f0150"])).starts_with("# F0150: "));
+    assert!(stdout(&filterc(&["explain"])).lines().count() > 20);
+    assert_eq!(status(&filterc(&["explain", "F9999"])), 2);
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(stdout(&filterc(&["completions", shell])).contains("filterc"));
+    }
+    assert!(stdout(&filterc(&["man"])).contains(".TH"));
+    assert!(stdout(&filterc(&["man", "eval"])).contains(".TH"));
+    assert_eq!(status(&filterc(&["man", "nothing"])), 2);
+    assert_eq!(status(&filterc(&[])), 2);
+    assert_eq!(status(&filterc(&["--no-such-flag"])), 2);
+    assert_eq!(status(&filterc(&["--version"])), 0);
+}

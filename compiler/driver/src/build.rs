@@ -1,0 +1,138 @@
+//! For build scripts: compile a policy into `OUT_DIR`.
+//!
+//! ```no_run
+//! // build.rs
+//! fn main() {
+//!     filterc::build::compile_policy("policy.flt");
+//! }
+//! ```
+//!
+//! The crate then includes `policy.bpf` (bytes) or `policy.rs` (a constant array), and
+//! needs `filterc-loader` alone at run time:
+//!
+//! ```ignore
+//! static POLICY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.bpf"));
+//! include!(concat!(env!("OUT_DIR"), "/policy.rs")); // const POLICY: [Insn; N]
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::{env, fmt, io, process};
+
+use filterc_abi as abi;
+
+use crate::emit::{self, Format};
+use crate::options::Options;
+use crate::output::write_atomically;
+use crate::pipeline::{Compiled, compile};
+use crate::source::Source;
+use crate::Diagnostics;
+
+/// Why a build script could not embed a policy.
+#[derive(Debug)]
+pub enum BuildError {
+    /// The policy is at fault.
+    Policy(Box<Diagnostics>),
+    /// A file could not be read or written.
+    Io(PathBuf, io::Error),
+    /// The function was not called from a build script: cargo's variable is missing.
+    NotABuildScript(&'static str),
+    /// No tables for the target that cargo builds for.
+    UnsupportedTarget(String),
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Policy(diagnostics) => write!(f, "{diagnostics}"),
+            Self::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            Self::NotABuildScript(name) => {
+                write!(f, "the environment has no {name}: call this from a build script")
+            }
+            Self::UnsupportedTarget(target) => {
+                write!(f, "filterc has no system-call tables for the target `{target}`")
+            }
+        }
+    }
+}
+
+impl std::error::Error for BuildError {}
+
+/// What [`embed`] made.
+#[derive(Debug)]
+pub struct Embedded {
+    /// The compiled policy.
+    pub compiled: Compiled,
+    /// The raw program, `OUT_DIR/STEM.bpf`.
+    pub bytes: PathBuf,
+    /// Rust text with a `const STEM: [filterc_loader::Insn; N]`, `OUT_DIR/STEM.rs`.
+    pub rust: PathBuf,
+}
+
+/// Compiles a policy into `OUT_DIR/STEM.bpf` and `OUT_DIR/STEM.rs`, tells cargo every file
+/// that it read, passes warnings on, and ends the build script with the rendered
+/// diagnostics if the policy is at fault. Without `arch`, a policy is for cargo's target.
+pub fn compile_policy(path: impl AsRef<Path>) -> Embedded {
+    match embed(path.as_ref(), Options::default()) {
+        Ok(embedded) => embedded,
+        Err(error) => {
+            eprint_error(&error);
+            process::exit(1);
+        }
+    }
+}
+
+/// Cargo shows a failed build script's standard error as it is.
+fn eprint_error(error: &BuildError) {
+    use io::Write as _;
+    // If standard error is closed there is nobody left to tell; the exit status still is 1.
+    let _ = writeln!(io::stderr(), "{error}");
+}
+
+/// The same with options and an error; `default_abi` is replaced by cargo's target.
+///
+/// # Errors
+/// See [`BuildError`]; nothing is written then.
+pub fn embed(path: &Path, mut options: Options) -> Result<Embedded, BuildError> {
+    let variable = |name| env::var_os(name).ok_or(BuildError::NotABuildScript(name));
+    let folder = PathBuf::from(variable("OUT_DIR")?);
+    let target = variable("CARGO_CFG_TARGET_ARCH")?.to_string_lossy().into_owned();
+    let name = if target == "x86" { "i386" } else { target.as_str() };
+    options.default_abi = abi::abi(name);
+    tell_cargo(&format!("rerun-if-changed={}", path.display()));
+    let source = Source::read(path).map_err(|error| BuildError::Io(path.to_owned(), error))?;
+    let compiled = match compile(&source, &options) {
+        Ok(compiled) => compiled,
+        Err(_) if options.default_abi.is_none() => {
+            return Err(BuildError::UnsupportedTarget(target));
+        }
+        Err(diagnostics) => {
+            for (_, file) in diagnostics.sources.iter().skip(1) {
+                tell_cargo(&format!("rerun-if-changed={}", file.name));
+            }
+            return Err(BuildError::Policy(Box::new(diagnostics)));
+        }
+    };
+    for included in compiled.paths().iter().skip(1) {
+        tell_cargo(&format!("rerun-if-changed={}", included.display()));
+    }
+    for warning in compiled.warnings() {
+        tell_cargo(&format!("warning={}: {}", warning.code, warning.message));
+    }
+    let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let write = |extension, format| {
+        let path = folder.join(format!("{stem}.{extension}"));
+        let contents = emit::emit(&compiled, format, &stem);
+        write_atomically(&path, &contents).map_err(|error| BuildError::Io(path.clone(), error))?;
+        Ok(path)
+    };
+    let bytes = write("bpf", Format::Bpf)?;
+    let rust = write("rs", Format::Rust)?;
+    Ok(Embedded { compiled, bytes, rust })
+}
+
+/// Instructions to cargo go to standard output.
+fn tell_cargo(instruction: &str) {
+    use io::Write as _;
+    // Cargo reads this pipe to its end; if it is gone, so is the build.
+    let _ = writeln!(io::stdout(), "cargo::{instruction}");
+}

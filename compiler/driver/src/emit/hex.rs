@@ -1,0 +1,17 @@
+//! Hexadecimal text, for eyes and for tools such as `xxd -r -p`.
+
+use std::fmt::Write as _;
+
+use crate::pipeline::Compiled;
+
+pub(super) fn emit(compiled: &Compiled) -> String {
+    let mut out = String::new();
+    for insn in compiled.program().bytes().chunks(8) {
+        for byte in insn {
+            // Writing to a string cannot fail.
+            let _ = write!(out, "{byte:02x}");
+        }
+        out.push('\n');
+    }
+    out
+}

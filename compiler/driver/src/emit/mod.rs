@@ -1,0 +1,89 @@
+//! The forms in which a compiled policy can be written: one file each, one line in [`FORMATS`].
+
+mod asm;
+mod c;
+mod hex;
+mod hir;
+mod ir;
+mod json;
+mod rust;
+
+use crate::pipeline::Compiled;
+
+/// An output form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `struct sock_filter[]`, 8 bytes an instruction, in the target's byte order.
+    Bpf,
+    /// Assembly text with names and policy lines; `filterc asm` assembles it again.
+    Asm,
+    /// A C header with an array of `struct sock_filter`.
+    C,
+    /// Rust text with a constant array of `filterc_loader::Insn`.
+    Rust,
+    /// JSON: instructions, ABIs and, for each instruction, the rule that it is from.
+    Json,
+    /// The resolved and typed policy.
+    Hir,
+    /// The decision DAG, after all passes.
+    Ir,
+    /// The decision DAG as a Graphviz graph.
+    Dot,
+    /// The raw program as hexadecimal text, one instruction a line.
+    Hex,
+}
+
+/// Every form with its name on the command line.
+pub const FORMATS: &[(&str, Format)] = &[
+    ("bpf", Format::Bpf),
+    ("asm", Format::Asm),
+    ("c", Format::C),
+    ("rust", Format::Rust),
+    ("json", Format::Json),
+    ("hir", Format::Hir),
+    ("ir", Format::Ir),
+    ("dot", Format::Dot),
+    ("hex", Format::Hex),
+];
+
+impl Format {
+    /// Whether the form is bytes that a terminal should not be shown.
+    #[must_use]
+    pub const fn is_binary(self) -> bool {
+        matches!(self, Self::Bpf)
+    }
+}
+
+/// A compiled policy in some form. `name` becomes the constant's name in C and Rust.
+#[must_use]
+pub fn emit(compiled: &Compiled, format: Format, name: &str) -> Vec<u8> {
+    match format {
+        Format::Bpf => compiled.program().bytes().to_vec(),
+        Format::Asm => asm::emit(compiled).into_bytes(),
+        Format::C => c::emit(compiled, name).into_bytes(),
+        Format::Rust => rust::emit(compiled, name).into_bytes(),
+        Format::Json => json::emit(compiled).into_bytes(),
+        Format::Hir => hir::emit(compiled).into_bytes(),
+        Format::Ir => ir::text(compiled).into_bytes(),
+        Format::Dot => ir::dot(compiled).into_bytes(),
+        Format::Hex => hex::emit(compiled).into_bytes(),
+    }
+}
+
+/// A name that C and Rust take as an identifier, in upper case: `docker-default` becomes
+/// `DOCKER_DEFAULT`.
+fn identifier(name: &str) -> String {
+    let mut text: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
+        .collect();
+    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        text.insert_str(0, "POLICY_");
+    }
+    text
+}
+
+/// A file name in a form that cannot end a comment of C or Rust.
+fn comment(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() || c == '*' { '?' } else { c }).collect()
+}

@@ -1,0 +1,28 @@
+//! Rust text to `include!`: needs `filterc-loader` and nothing else.
+
+use std::fmt::Write as _;
+
+use super::{comment, identifier};
+use crate::pipeline::Compiled;
+
+pub(super) fn emit(compiled: &Compiled, name: &str) -> String {
+    let insns = compiled.program().insns();
+    let mut out = format!(
+        "/// Seccomp filter made by filterc from `{}`, for {}.\n\
+         pub const {}: [filterc_loader::Insn; {}] = [\n",
+        comment(compiled.name()),
+        compiled.program().abi_names().join(", "),
+        identifier(name),
+        insns.len(),
+    );
+    for insn in insns {
+        // Writing to a string cannot fail.
+        let _ = writeln!(
+            out,
+            "    filterc_loader::Insn {{ code: 0x{:02x}, jt: {}, jf: {}, k: 0x{:08x} }},",
+            insn.code, insn.jt, insn.jf, insn.k
+        );
+    }
+    out.push_str("];\n");
+    out
+}

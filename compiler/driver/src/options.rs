@@ -1,0 +1,59 @@
+//! What a compilation can be asked for, beside the source.
+
+use std::path::PathBuf;
+
+use filterc_abi::{self as abi, Abi};
+
+/// How hard the optimizer tries. Every level means the same; `-O0` is for comparing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OptLevel {
+    /// Only what instruction selection needs.
+    O0,
+    /// Cheap clean-up: simplify, merge ranges of numbers.
+    O1,
+    /// Everything.
+    #[default]
+    O2,
+}
+
+impl OptLevel {
+    /// The level as the pass list counts it.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::O0 => 0,
+            Self::O1 => 1,
+            Self::O2 => 2,
+        }
+    }
+}
+
+/// Options of [`compile`](crate::compile).
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The ABI of a policy without `arch`; by default the host's.
+    pub default_abi: Option<&'static Abi>,
+    /// Overrides the policy's `arch` (`--arch`).
+    pub abis: Option<Vec<&'static Abi>>,
+    /// Where `include` looks after the including file's own folder (`-I`), in order.
+    pub include_paths: Vec<PathBuf>,
+    /// Constants that replace a policy's `const` of that name, or add one (`-D`).
+    pub defines: Vec<(String, i128)>,
+    /// How hard the optimizer tries.
+    pub opt_level: OptLevel,
+    /// Whether a warning fails the compilation.
+    pub deny_warnings: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            default_abi: abi::host(),
+            abis: None,
+            include_paths: Vec::new(),
+            defines: Vec::new(),
+            opt_level: OptLevel::default(),
+            deny_warnings: false,
+        }
+    }
+}

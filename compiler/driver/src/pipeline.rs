@@ -1,0 +1,259 @@
+//! The spine: every stage of the compiler, in order.
+//!
+//! ```text
+//! text ─expand─▶ statements ─check─▶ hir ─build─▶ ir ─passes─▶ ir ─emit─▶ insns ─encode─▶ bytes
+//!                                                                                         │
+//!                              CompiledProgram ◀─verify─ insns ◀─────────decode───────────┘
+//! ```
+//!
+//! A compilation reads the policy and its includes, nothing else: the result is a function
+//! of those texts and the options. What a [`CompiledProgram`] holds was decoded from the
+//! bytes and verified, so what is handed out is what was judged.
+
+use std::path::PathBuf;
+
+use filterc_abi::Endian;
+use filterc_cbpf::{self as cbpf, Insn, Verified};
+use filterc_codegen as codegen;
+use filterc_grammar::ast::Statement;
+use filterc_grammar::diagnostic::{Diagnostic, Severity};
+use filterc_grammar::source::SourceMap;
+use filterc_hir::{self as hir, policy::Policy, policy::RuleId};
+use filterc_ir as ir;
+
+use crate::diagnostics::Diagnostics;
+use crate::options::Options;
+use crate::source::{self, Source};
+use crate::limits;
+
+/// What is known about a policy before any code is made: enough for an editor.
+#[derive(Clone, Debug)]
+pub struct Analysis {
+    /// All files read.
+    pub sources: SourceMap,
+    /// The statements of all files, includes in place.
+    pub statements: Vec<Statement>,
+    /// The typed policy, if no error was found.
+    pub policy: Option<Policy>,
+    /// Errors and warnings, in the order of the text.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Paths of the files read, the policy's own first.
+    pub paths: Vec<PathBuf>,
+}
+
+/// A policy and the program that was made of it.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    name: String,
+    sources: SourceMap,
+    statements: Vec<Statement>,
+    paths: Vec<PathBuf>,
+    policy: Policy,
+    warnings: Vec<Diagnostic>,
+    defines: Vec<(String, i128)>,
+    /// The program of the first byte order, and those of others: never none.
+    program: CompiledProgram,
+    others: Vec<CompiledProgram>,
+}
+
+/// One program, decoded again from its bytes and verified.
+#[derive(Clone, Debug)]
+pub struct CompiledProgram {
+    endian: Endian,
+    abi_names: Vec<&'static str>,
+    dag: ir::Dag,
+    bytes: Vec<u8>,
+    verified: Verified,
+    origin: Vec<Option<RuleId>>,
+}
+
+/// Reads and checks a policy, and makes no code.
+#[must_use]
+pub fn analyse(source: &Source, options: &Options) -> Analysis {
+    let expanded = source::expand(source, &options.include_paths);
+    let mut diagnostics = expanded.diagnostics;
+    let syntax_ok = diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
+    let checked = hir::check::check(
+        &expanded.statements,
+        &hir::Options {
+            default_abi: options.default_abi,
+            abis: options.abis.clone(),
+            defines: &options.defines,
+        },
+    );
+    diagnostics.extend(checked.diagnostics);
+    diagnostics.sort_by_key(|d| d.primary.as_ref().map(|label| (label.span.file, label.span.start)));
+    Analysis {
+        sources: expanded.sources,
+        statements: expanded.statements,
+        policy: checked.policy.filter(|_| syntax_ok),
+        diagnostics,
+        paths: expanded.paths,
+    }
+}
+
+/// Compiles a policy.
+///
+/// # Errors
+/// Everything that is wrong with it: at least one error, or, with
+/// [`Options::deny_warnings`], at least one warning.
+pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnostics> {
+    let Analysis { sources, statements, policy, mut diagnostics, paths } =
+        analyse(source, options);
+    let denied = options.deny_warnings && !diagnostics.is_empty();
+    let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
+    let mut programs = Vec::new();
+    for endian in byte_orders(&policy) {
+        match generate(&policy, endian, options) {
+            Ok(program) => programs.push(program),
+            Err(error) => diagnostics.push(*error),
+        }
+    }
+    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let mut programs = programs.into_iter();
+    match programs.next() {
+        Some(program) if !failed && !denied => Ok(Compiled {
+            name: source.name().to_owned(),
+            sources,
+            statements,
+            paths,
+            policy,
+            warnings: diagnostics,
+            defines: options.defines.clone(),
+            program,
+            others: programs.collect(),
+        }),
+        Some(_) | None => Err(Diagnostics { sources, list: diagnostics }),
+    }
+}
+
+/// From a typed policy to a verified program.
+fn generate(
+    policy: &Policy,
+    endian: Endian,
+    options: &Options,
+) -> Result<CompiledProgram, Box<Diagnostic>> {
+    let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
+    let dag = ir::passes::run(dag, options.opt_level.number(), &mut |_, _| ());
+    let object = codegen::cbpf::emit(&dag).map_err(|error| limits::too_long(policy, &error))?;
+    let bytes = cbpf::encode(&object.insns, endian);
+    // From here on only the bytes count.
+    let insns = cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(&error))?;
+    let verified = cbpf::verify(&insns).map_err(|error| limits::own_fault(&error))?;
+    let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
+    let abi_names = parts.map(|part| part.abi().name).collect();
+    Ok(CompiledProgram { endian, abi_names, dag, bytes, verified, origin: object.origin })
+}
+
+/// The byte orders of a policy's ABIs: one program is for one of them.
+fn byte_orders(policy: &Policy) -> Vec<Endian> {
+    let mut orders: Vec<_> = policy.abis().iter().map(|part| part.abi().endian).collect();
+    orders.sort();
+    orders.dedup();
+    orders
+}
+
+impl Compiled {
+    /// The name of the policy's source.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All files read.
+    #[must_use]
+    pub const fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
+    /// The statements of all files, includes in place.
+    #[must_use]
+    pub fn statements(&self) -> &[Statement] {
+        &self.statements
+    }
+
+    /// Paths of the files read, the policy's own first (none for a text from elsewhere).
+    #[must_use]
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// The typed policy: what the program is held against.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Warnings, in the order of the text.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The constants that the compilation was given.
+    #[must_use]
+    pub fn defines(&self) -> &[(String, i128)] {
+        &self.defines
+    }
+
+    /// The program; of the first byte order, where the policy's ABIs have two.
+    #[must_use]
+    pub const fn program(&self) -> &CompiledProgram {
+        &self.program
+    }
+
+    /// The programs, one for each byte order among the policy's ABIs.
+    pub fn programs(&self) -> impl Iterator<Item = &CompiledProgram> {
+        std::iter::once(&self.program).chain(&self.others)
+    }
+
+    /// The program for machines of that byte order, or the only one.
+    #[must_use]
+    pub fn program_for(&self, endian: Endian) -> &CompiledProgram {
+        self.programs().find(|program| program.endian() == endian).unwrap_or(&self.program)
+    }
+}
+
+impl CompiledProgram {
+    /// The byte order of the machines that it is for.
+    #[must_use]
+    pub const fn endian(&self) -> Endian {
+        self.endian
+    }
+
+    /// Names of the ABIs that it decides; all others are foreign.
+    #[must_use]
+    pub fn abi_names(&self) -> &[&'static str] {
+        &self.abi_names
+    }
+
+    /// The decision DAG that it was made of, after all passes.
+    #[must_use]
+    pub const fn dag(&self) -> &ir::Dag {
+        &self.dag
+    }
+
+    /// `struct sock_filter[]`, as the kernel takes it.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The instructions.
+    #[must_use]
+    pub fn insns(&self) -> &[Insn] {
+        self.verified.insns()
+    }
+
+    /// The program, ready to be interpreted or loaded.
+    #[must_use]
+    pub const fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// For each instruction, the rule that it is there for; none for dispatch and defaults.
+    #[must_use]
+    pub fn origin(&self) -> &[Option<RuleId>] {
+        &self.origin
+    }
+}

@@ -1,0 +1,58 @@
+//! Every file under `corpus/errors`: what the compiler says about it, as a person sees it.
+//! Dropping a file in is all it takes; its name begins with the code that it is about.
+
+use std::path::Path;
+
+use filterc::{Source, compile, render};
+use filterc_testkit::corpus;
+
+/// The diagnostics of one file, with paths as seen from the corpus folder.
+fn rendered(path: &Path) -> (String, Vec<&'static str>) {
+    let source = Source::read(path).unwrap();
+    let mut options = corpus::options();
+    options.include_paths = vec![corpus::folder("errors").join("include")];
+    let (sources, list) = match compile(&source, &options) {
+        Ok(compiled) => (compiled.sources().clone(), compiled.warnings().to_vec()),
+        Err(diagnostics) => (diagnostics.sources, diagnostics.list),
+    };
+    let text = render::text(&sources, &list, render::Style::Plain);
+    let folder = format!("{}/", corpus::root().display());
+    (text.replace(&folder, ""), list.iter().map(|diagnostic| diagnostic.code.0).collect())
+}
+
+#[test]
+fn policies_with_errors() {
+    insta::glob!("../../../corpus/errors", "*.flt", |path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let (text, codes) = rendered(path);
+        assert!(codes.contains(&&name[..5]), "{name} does not show its code, but {codes:?}");
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
+            snapshot_path => "../../../corpus/errors/expected" }, {
+            insta::assert_snapshot!(text);
+        });
+    });
+}
+
+#[test]
+fn programs_with_errors() {
+    insta::glob!("../../../corpus/errors", "*.asm", |path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let text = match filterc_cbpf::assemble(&corpus::text(path)) {
+            Ok(program) => match filterc_cbpf::verify(&program) {
+                Ok(_) => panic!("{name} is a valid program"),
+                Err(error) => {
+                    assert_eq!(error.code(), &name[..5], "{name}: {error}");
+                    error.to_string()
+                }
+            },
+            Err(error) => {
+                assert_eq!(error.code(), &name[..5], "{name}: {error}");
+                error.to_string()
+            }
+        };
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
+            snapshot_path => "../../../corpus/errors/expected" }, {
+            insta::assert_snapshot!(text);
+        });
+    });
+}

@@ -1,0 +1,58 @@
+//! Every policy of the corpus: all engines agree with the reference on its boundary calls.
+
+use filterc_testkit::{agree, boundary, corpus, neutral};
+
+/// Random combinations for each number that has tests of arguments.
+const COMBINATIONS: usize = 2000;
+
+#[test]
+fn engines_agree_on_every_corpus_policy() {
+    for compiled in corpus::policies() {
+        let calls = boundary::calls(compiled.policy(), COMBINATIONS);
+        println!("{}: {} calls", compiled.name(), calls.len());
+        agree::assert_agreement(&compiled, &calls);
+    }
+}
+
+#[test]
+fn policies_mean_what_the_neutral_workloads_say() {
+    for (policy, workload) in
+        [("docker-default", "docker"), ("small", "small"), ("argheavy", "argheavy")]
+    {
+        let path = corpus::folder("policies").join(format!("{policy}.flt"));
+        let compiled = corpus::policy(&path);
+        let workload = neutral::Workload::load(workload);
+        let streams = neutral::streams();
+        assert!(streams.len() > 3000, "the recorded streams are all there");
+        // Unknown numbers are the policies' own business, so boundary calls are those of
+        // the numbers that the workload names.
+        let named = workload.numbers();
+        let mut calls = boundary::calls(compiled.policy(), COMBINATIONS);
+        calls.retain(|call| {
+            call.arch == workload.audit_arch && named.contains(&call.nr.cast_unsigned())
+        });
+        for call in streams.iter().chain(&calls) {
+            let expected = workload.decide(call);
+            let actual = filterc_hir::eval::eval(compiled.policy(), call).to_ret();
+            assert_eq!(actual, expected, "{}: {call:x?}", workload.name);
+        }
+        let all: Vec<_> = streams.into_iter().chain(calls).collect();
+        agree::assert_agreement(&compiled, &all);
+    }
+}
+
+#[test]
+fn boundary_calls_decide_every_rule_of_the_corpus() {
+    use filterc_hir::eval::{Reason, decide};
+    for compiled in corpus::policies() {
+        let calls = boundary::calls(compiled.policy(), COMBINATIONS);
+        let mut decided = vec![false; compiled.policy().rules().len()];
+        for call in &calls {
+            if let Reason::Rule(rule) = decide(compiled.policy(), call).reason {
+                decided[rule.0 as usize] = true;
+            }
+        }
+        let missed: Vec<_> = (0..decided.len()).filter(|&rule| !decided[rule]).collect();
+        assert!(missed.is_empty(), "{}: no call decided by rules {missed:?}", compiled.name());
+    }
+}

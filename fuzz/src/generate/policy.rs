@@ -1,0 +1,171 @@
+//! Policies that make sense: every statement and every form of test that a filter can
+//! express, over calls with arguments of every width and sign.
+
+use arbitrary::{Result, Unstructured};
+use filterc_abi::{Abi, Arg, ArgKind, Regs, Syscall};
+
+/// Calls whose arguments have all the types there are, and some that ABIs lack.
+const CALLS: &[&str] = &[
+    "read", "write", "openat", "open", "close", "lseek", "_llseek", "mmap", "mmap2", "mprotect",
+    "pread64", "pwrite64", "fchmod", "chmod", "fchown", "chown", "ioctl", "fcntl", "kill",
+    "prctl", "clone", "personality", "dup2", "dup3", "sync_file_range", "fallocate", "statx",
+    "clone3", "bpf", "memfd_secret", "cachestat", "mseal", "getpid", "exit_group",
+];
+
+const ACTIONS: &[&str] = &[
+    "allow",
+    "log",
+    "notify",
+    "trace",
+    "trace(7)",
+    "trap",
+    "trap(65535)",
+    "errno(EPERM)",
+    "errno(ENOSYS)",
+    "errno(4095)",
+    "kill_thread",
+    "kill_process",
+    "kill",
+];
+
+/// The text of a policy that the checker accepts, but for the odd test that it finds to be
+/// never true; those are for the caller to skip.
+///
+/// # Errors
+/// The bytes were used up.
+pub fn policy(u: &mut Unstructured<'_>) -> Result<String> {
+    let abis = abis(u)?;
+    let names: Vec<&str> = abis.iter().map(|abi| abi.name).collect();
+    let mut text = format!("arch {}\n", names.join(", "));
+    if u.arbitrary()? {
+        text.push_str(u.choose(&["kernel 5.4\n", "kernel 6.6\n", "kernel 6.18\n"])?);
+    }
+    for header in ["default", "unknown", "foreign"] {
+        if u.arbitrary()? {
+            text.push_str(&format!("{header} {}\n", u.choose(ACTIONS)?));
+        }
+    }
+    for _ in 0..u.int_in_range(1..=12)? {
+        text.push_str(&rule(u, &abis)?);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn abis(u: &mut Unstructured<'_>) -> Result<Vec<&'static Abi>> {
+    let mut abis: Vec<&'static Abi> = Vec::new();
+    for abi in filterc_abi::abis() {
+        if u.ratio(1, 3)? {
+            abis.push(abi);
+        }
+    }
+    Ok(if abis.is_empty() { vec![filterc_abi::x86_64()] } else { abis })
+}
+
+fn rule(u: &mut Unstructured<'_>, abis: &[&'static Abi]) -> Result<String> {
+    let action = u.choose(ACTIONS)?;
+    if u.ratio(1, 8)? {
+        let test = raw_test(u)?;
+        return Ok(format!("{action} any if {test}"));
+    }
+    if u.ratio(1, 12)? {
+        return Ok(format!("{action} syscall({})", u.int_in_range(0..=1000)?));
+    }
+    // A call that some of the ABIs have, with the definitions of all that have it.
+    let name = *u.choose(CALLS)?;
+    let calls: Vec<&'static Syscall> = abis.iter().filter_map(|abi| abi.syscall(name)).collect();
+    let Some(first) = calls.first() else { return Ok(format!("{action} read")) };
+    // Fields that all of them have, so that the rule is legal on every ABI.
+    let fields: Vec<&'static Arg> = first
+        .args
+        .iter()
+        .filter(|arg| calls.iter().all(|call| call.arg(arg.name).is_some_and(is_testable)))
+        .collect();
+    if fields.is_empty() || u.ratio(1, 3)? {
+        return Ok(format!("{action} {name}"));
+    }
+    let predicate = predicate(u, &fields, 0)?;
+    Ok(format!("{action} {name} if {predicate}"))
+}
+
+fn is_testable(arg: &Arg) -> bool {
+    arg.kind == ArgKind::Integer && arg.regs != Regs::Invisible
+}
+
+fn predicate(u: &mut Unstructured<'_>, fields: &[&Arg], depth: usize) -> Result<String> {
+    let choice = if depth > 3 { 0 } else { u.int_in_range(0..=7)? };
+    Ok(match choice {
+        0..=3 => test(u, fields)?,
+        4 => format!("!({})", predicate(u, fields, depth + 1)?),
+        5 => raw_test(u)?,
+        op => {
+            let mut parts = Vec::new();
+            for _ in 0..u.int_in_range(2..=4)? {
+                parts.push(format!("({})", predicate(u, fields, depth + 1)?));
+            }
+            parts.join(if op == 6 { " && " } else { " || " })
+        }
+    })
+}
+
+/// A test of something that every call has.
+fn raw_test(u: &mut Unstructured<'_>) -> Result<String> {
+    let op = operator(u)?;
+    Ok(match u.int_in_range(0..=4)? {
+        0 => format!("nr {op} {}", u.int_in_range(1..=460)?),
+        1 => format!("instruction_pointer {op} {:#x}", value(u, 64)? | 1),
+        2 => format!("args[{}] & {:#x}", u.int_in_range(0..=5)?, value(u, 64)? | 1),
+        3 => format!("args[0] {op} args[{}]", u.int_in_range(1..=5)?),
+        _ => format!("args[{}] {op} {:#x}", u.int_in_range(0..=5)?, value(u, 63)? | 1),
+    })
+}
+
+fn test(u: &mut Unstructured<'_>, fields: &[&Arg]) -> Result<String> {
+    let arg = *u.choose(fields)?;
+    let name = arg.name;
+    // One bit less than the narrowest width that the argument has on any ABI.
+    let width = u32::from(arg.width.min(32));
+    let ordered = value(u, width - 1)?.max(1);
+    let signed = arg.signed && u.arbitrary()?;
+    let sign = if signed { "-" } else { "" };
+    Ok(match u.int_in_range(0..=6)? {
+        0 | 1 => format!("{name} {} {sign}{ordered:#x}", operator(u)?),
+        2 => format!("{name} & {:#x}", value(u, width)?.max(1)),
+        3 => {
+            let mask = value(u, width)?.max(1);
+            let bits = value(u, width)? & mask;
+            format!("({name} & {mask:#x}) {} {bits:#x}", u.choose(&["==", "!="])?)
+        }
+        4 => {
+            let last = ordered.saturating_add(value(u, 4)?).min((1 << (width - 1)) - 1);
+            format!("{name} in {{ 0, {ordered}..{last}, {:#x} }}", value(u, width)?)
+        }
+        5 => {
+            let other = *u.choose(fields)?;
+            let same = other.width == arg.width && other.signed == arg.signed;
+            if same && other.name != name && arg.width == 32 {
+                format!("{name} {} {}", operator(u)?, other.name)
+            } else {
+                format!("not {name} == {ordered}")
+            }
+        }
+        _ => format!("{name} == ~{ordered:#x} & {:#x}", (1_u64 << width) - 1),
+    })
+}
+
+fn operator(u: &mut Unstructured<'_>) -> Result<&'static str> {
+    u.choose(&["==", "!=", "<", "<=", ">", ">="]).copied()
+}
+
+/// A value of at most `bits` bits, near a power of two as often as not.
+fn value(u: &mut Unstructured<'_>, bits: u32) -> Result<u64> {
+    let mask = u64::MAX >> (64 - bits.clamp(1, 64));
+    let power = 1_u64 << u.int_in_range(0..=bits.clamp(1, 64) - 1)?;
+    let value = match u.int_in_range(0..=3)? {
+        0 => power,
+        1 => power.wrapping_sub(1),
+        2 => power.wrapping_neg(),
+        _ => u.arbitrary()?,
+    };
+    Ok(value & mask)
+}

@@ -1,0 +1,29 @@
+//! A compiled policy decides as the reference semantics do, at its boundary calls.
+
+use arbitrary::{Result, Unstructured};
+use filterc::{OptLevel, Options, Source, compile};
+use filterc_cbpf::interpret;
+use filterc_testkit::{boundary, corpus};
+
+use crate::generate::policy;
+
+/// See the module.
+///
+/// # Errors
+/// The bytes were used up.
+pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
+    let opt_level = *u.choose(&[OptLevel::O0, OptLevel::O1, OptLevel::O2])?;
+    let text = policy::policy(u)?;
+    let options = Options { opt_level, ..corpus::options() };
+    let Ok(compiled) = compile(&Source::text("fuzz.flt", text.as_str()), &options) else {
+        return Ok(());
+    };
+    for call in boundary::calls(compiled.policy(), 64) {
+        let expected = filterc_hir::eval::eval(compiled.policy(), &call).to_ret();
+        for program in compiled.programs() {
+            let actual = interpret(program.verified(), &call, program.endian());
+            assert_eq!(actual, expected, "{call:x?}\n{text}");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! The properties: one file and one line each.
+
+pub mod asm_disasm;
+pub mod bytes_never_panic;
+pub mod compiled_is_reference;
+pub mod decode_encode;
+pub mod passes_preserve;
+pub mod print_parse;
+pub mod text_never_panics;
+pub mod verified_is_accepted;
+
+use crate::Property;
+
+/// Every property by its name, which is that of its file and of its cargo-fuzz target.
+pub const PROPERTIES: &[(&str, Property)] = &[
+    ("asm_disasm", asm_disasm::property),
+    ("bytes_never_panic", bytes_never_panic::property),
+    ("compiled_is_reference", compiled_is_reference::property),
+    ("decode_encode", decode_encode::property),
+    ("passes_preserve", passes_preserve::property),
+    ("print_parse", print_parse::property),
+    ("text_never_panics", text_never_panics::property),
+    ("verified_is_accepted", verified_is_accepted::property),
+];

@@ -137,7 +137,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         if self.total + new > MAX_ARMS {
             self.reader.findings.add(rule.span, Kind::TooLarge(Limit::Arms));
         }
-        self.total + new > MAX_ARMS || self.reader.is_full()
+        self.total + new > MAX_ARMS || self.reader.stops(rule.span)
     }
 
     fn rule(&mut self, job: &Job<'_, 'a>, arms: &mut Arms) -> Result<(), Told> {
@@ -153,7 +153,7 @@ impl<'s, 'a> Builder<'s, 'a> {
                 },
             };
             result = result.and(done);
-            if self.reader.is_full() || self.total + arms.list.len() > MAX_ARMS {
+            if self.reader.stops(job.rule.span) || self.total + arms.list.len() > MAX_ARMS {
                 return Err(Told);
             }
         }
@@ -187,6 +187,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         arms: &mut Arms,
     ) -> Result<(), Told> {
         let subject = job.subject(About::None);
+        self.reader.count(written);
         let Reader { scope, constants, findings, .. } = &mut self.reader;
         let value = constants.read(scope, subject, written, findings).ok_or(Told)?.number();
         let number = u32::try_from(value).ok().filter(|nr| *nr != u32::MAX);

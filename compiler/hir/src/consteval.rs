@@ -269,6 +269,20 @@ impl<'a> Constants<'a> {
     }
 }
 
+/// Nodes of an expression beyond the first.
+pub(crate) fn extra_nodes(expression: &Constant) -> usize {
+    match &expression.kind {
+        ConstantKind::Integer(_) | ConstantKind::Name(_) | ConstantKind::Error => 0,
+        ConstantKind::Complement(inner)
+        | ConstantKind::Negate(inner)
+        | ConstantKind::Paren(inner) => 1 + extra_nodes(inner),
+        ConstantKind::Binary(first, rest) => {
+            let rest: usize = rest.iter().map(|(_, operand)| 1 + extra_nodes(operand)).sum();
+            1 + extra_nodes(first) + rest
+        }
+    }
+}
+
 /// Whether some ABI with tables has the kernel constant.
 fn exists_somewhere(name: &str) -> bool {
     filterc_abi::abis().iter().any(|abi| abi.constant(name).is_some())

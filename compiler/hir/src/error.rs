@@ -265,8 +265,8 @@ pub enum Kind {
         name: String,
         /// The field.
         field: String,
-        /// Some constants of the field's own set.
-        members: Vec<&'static str>,
+        /// The set of constants that the field takes.
+        set: &'static str,
     },
 }
 

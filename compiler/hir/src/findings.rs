@@ -44,6 +44,16 @@ pub(crate) enum Calls {
 }
 
 impl Subject {
+    fn is_same(&self, other: &Self) -> bool {
+        self.abi_index == other.abi_index
+            && match (self.calls, other.calls) {
+                (Calls::One(a), Calls::One(b)) => a.nr == b.nr,
+                (Calls::Number(a), Calls::Number(b)) => a == b,
+                (Calls::Named(a), Calls::Named(b)) => a == b,
+                (a, b) => std::mem::discriminant(&a) == std::mem::discriminant(&b),
+            }
+    }
+
     fn call(&self) -> Option<String> {
         match self.calls {
             Calls::One(call) => Some(call.name.to_owned()),
@@ -80,6 +90,9 @@ const MAX_SUBJECTS: usize = 64;
 
 /// How many unknown names are compared with all known ones.
 const MAX_SUGGESTIONS: usize = 50;
+
+/// With how many: the kernel's constants and some more.
+const MAX_KNOWN: usize = 20_000;
 
 impl Findings {
     /// Records a finding.
@@ -174,8 +187,7 @@ impl Findings {
 
 fn join(subjects: &mut Vec<Subject>, new: Option<Subject>) {
     let Some(new) = new else { return };
-    let same = |old: &Subject| old.abi.name == new.abi.name && old.call() == new.call();
-    if subjects.len() < MAX_SUBJECTS && !subjects.iter().any(same) {
+    if subjects.len() < MAX_SUBJECTS && !subjects.iter().any(|old| old.is_same(&new)) {
         subjects.push(new);
     }
 }
@@ -183,7 +195,8 @@ fn join(subjects: &mut Vec<Subject>, new: Option<Subject>) {
 impl Finding {
     fn diagnostic(&self, listed: usize) -> Diagnostic {
         let text = message::label(&self.kind, &self.about(listed));
-        let mut help: Vec<String> = message::did_you_mean(&self.similar).into_iter().collect();
+        let mut help: Vec<String> =
+            message::did_you_mean(&self.kind, &self.similar).into_iter().collect();
         help.extend(message::help(&self.kind));
         if matches!(self.kind, Kind::NoSuchField { .. }) {
             help.extend(self.fields());
@@ -202,7 +215,7 @@ impl Finding {
         }
     }
 
-    /// ` of `read` on `i386``, with a space before it; empty if there is nothing to say.
+    /// ` (in `read` on `i386`)`, or empty if there is nothing to say.
     fn about(&self, listed: usize) -> String {
         let mut calls: Vec<String> = Vec::new();
         let mut abis: Vec<&str> = Vec::new();
@@ -213,16 +226,14 @@ impl Finding {
                 abis.push(subject.abi.name);
             }
         }
-        let mut about = String::new();
+        let mut about = Vec::new();
         if !calls.is_empty() {
-            about.push_str(" in ");
-            about.push_str(&message::list(&calls));
+            about.push(format!("in {}", message::list(&calls)));
         }
         if listed > 1 && !abis.is_empty() {
-            about.push_str(" on ");
-            about.push_str(&message::list(&abis));
+            about.push(format!("on {}", message::list(&abis)));
         }
-        about
+        if about.is_empty() { String::new() } else { format!(" ({})", about.join(" ")) }
     }
 
     /// What fields the first few calls do have.
@@ -254,7 +265,7 @@ fn similar<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Vec
     let most = 1 + name.len() / 4;
     let lower = name.to_ascii_lowercase();
     let mut near: Vec<(usize, String)> = Vec::new();
-    for other in known {
+    for other in known.into_iter().take(MAX_KNOWN) {
         let other = other.as_ref();
         if other.len().abs_diff(name.len()) > most {
             continue;

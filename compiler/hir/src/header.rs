@@ -90,7 +90,8 @@ fn listed(names: &[ast::Name], findings: &mut Findings) -> Vec<&'static Abi> {
             let kind = Kind::UnknownAbi { name: name.text.clone(), reason };
             let recorded = findings.add(name.span, kind);
             if reason.is_none() {
-                findings.suggest(recorded, &name.text, abi::abis().iter().map(|abi| abi.name));
+                let meant = kernel_name(&name.text);
+                findings.suggest(recorded, meant, abi::abis().iter().map(|abi| abi.name));
             }
             continue;
         };
@@ -103,6 +104,17 @@ fn listed(names: &[ast::Name], findings: &mut Findings) -> Vec<&'static Abi> {
         }
     }
     abis.into_iter().map(|(abi, _)| abi).collect()
+}
+
+/// The kernel's name for what others call otherwise; the name itself if there is none.
+fn kernel_name(name: &str) -> &str {
+    match name {
+        "amd64" | "x64" | "x86-64" => "x86_64",
+        "x86" | "i486" | "i586" | "i686" | "ia32" => "i386",
+        "arm64" => "aarch64",
+        "riscv" | "rv64" => "riscv64",
+        _ => name,
+    }
 }
 
 /// The ABIs that count: those asked for, else those written, else the default one.

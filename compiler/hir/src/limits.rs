@@ -6,7 +6,7 @@
 /// Pairs of a rule and a call, over all ABIs.
 pub const MAX_ARMS: usize = 250_000;
 
-/// Connectives and tests, over all arms.
+/// Connectives, tests, and parts of constant expressions, over all arms.
 pub const MAX_NODES: usize = 1_000_000;
 
 /// Calls of all groups and rules, with groups written out.

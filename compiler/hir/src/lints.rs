@@ -101,12 +101,13 @@ pub(crate) fn constant_of_set<'a>(
         }
         ConstantKind::Integer(_) | ConstantKind::Negate(_) | ConstantKind::Error => return,
     };
-    if reader.constants.is_own(reader.scope, name) || !is_stray(name, set, subject.abi) {
+    let Reader { scope, constants, stray, .. } = reader;
+    let key = (name.as_str(), set, subject.abi_index);
+    let is_stray = || !constants.is_own(scope, name) && is_stray(name, set, subject.abi);
+    if !*stray.entry(key).or_insert_with(is_stray) {
         return;
     }
-    let members = filterc_abi::set(set).map_or(&[][..], |set| set.members);
-    let members = members.iter().copied().take(9).collect();
-    let kind = Kind::WrongSet { name: name.clone(), field: arg.name.to_owned(), members };
+    let kind = Kind::WrongSet { name: name.clone(), field: arg.name.to_owned(), set };
     reader.findings.about(constant.span, kind, subject);
 }
 

@@ -90,7 +90,7 @@ pub(crate) fn message(kind: &Kind) -> String {
 pub(crate) fn label(kind: &Kind, about: &str) -> String {
     match kind {
         Kind::UnknownCall { elsewhere, .. } if !elsewhere.is_empty() => {
-            format!("only {} has it, which the policy does not list", list(elsewhere))
+            format!("none of the policy's ABIs has it, though {} would", list(elsewhere))
         }
         Kind::UnknownCall { .. } => "no listed ABI has it".to_owned(),
         Kind::UnknownGroup { .. } | Kind::UnknownLet { .. } => "not defined".to_owned(),
@@ -118,7 +118,7 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::NoCallLeft => "every call is skipped".to_owned(),
         Kind::NotOfAny { .. } => "the rule is about `any`".to_owned(),
         Kind::Multiplexed { multiplexer } => {
-            format!("`{multiplexer}` does the same, its arguments out of sight:{about}")
+            format!("`{multiplexer}` does the same, its arguments out of sight{about}")
         }
         Kind::OutOfSight { blindness, .. } => blind(*blindness).to_owned(),
         Kind::NotForTarget { reason, .. } => (*reason).to_owned(),
@@ -191,7 +191,10 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::Shadowed => one("remove it, or move it up"),
         Kind::HidesConstant { .. } => one("choose another name"),
         Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
-        Kind::WrongSet { members, .. } => vec![format!("its values are {}", list(members))],
+        Kind::WrongSet { set, .. } => {
+            let members = filterc_abi::set(set).map_or(&[][..], |set| set.members);
+            vec![format!("its values are {}", list(members))]
+        }
         Kind::UnknownGroup { .. }
         | Kind::NoSuchField { .. }
         | Kind::UnknownConstant { .. }
@@ -233,8 +236,12 @@ pub(crate) fn number(value: i128) -> String {
 }
 
 /// The line that offers names near a mistyped one.
-pub(crate) fn did_you_mean(similar: &[String]) -> Option<String> {
-    (!similar.is_empty()).then(|| format!("did you mean {}?", list(similar)))
+pub(crate) fn did_you_mean(kind: &Kind, similar: &[String]) -> Option<String> {
+    let sigil = if matches!(kind, Kind::UnknownGroup { .. }) { "@" } else { "" };
+    let names: Vec<String> = similar.iter().map(|name| format!("`{sigil}{name}`")).collect();
+    let (last, rest) = names.split_last()?;
+    let or = if rest.is_empty() { "" } else { " or " };
+    Some(format!("did you mean {}{or}{last}?", rest.join(", ")))
 }
 
 fn cycle(definition: Definition, names: &[String]) -> String {
@@ -294,7 +301,9 @@ const fn who_can_see(blindness: Blindness) -> &'static str {
 fn too_large(limit: Limit) -> String {
     let (what, most) = match limit {
         Limit::Arms => ("pairs of a rule and a call", crate::limits::MAX_ARMS),
-        Limit::Nodes => ("tests with every `let` written out", crate::limits::MAX_NODES),
+        Limit::Nodes => {
+            ("tests and constants with every `let` written out", crate::limits::MAX_NODES)
+        }
         Limit::Calls => ("calls with every group written out", crate::limits::MAX_CALLS),
         Limit::Nesting => ("levels with every `let` written out", crate::limits::MAX_NESTING),
         Limit::Findings => ("findings; the others are not shown", crate::limits::MAX_FINDINGS),

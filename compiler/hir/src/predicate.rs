@@ -1,9 +1,12 @@
 //! Types a predicate for one call on one ABI: every name becomes a field or a constant,
 //! every test is made by the constructors of [`crate::expr`].
 
-use filterc_grammar::ast::{self, PredicateKind};
+use std::collections::HashMap;
 
-use crate::consteval::Constants;
+use filterc_grammar::ast::{self, PredicateKind};
+use filterc_grammar::source::Span;
+
+use crate::consteval::{self, Constants};
 use crate::error::{Kind, Limit};
 use crate::expr::Predicate;
 use crate::findings::{Findings, Subject};
@@ -16,6 +19,10 @@ pub(crate) struct Reader<'s, 'a> {
     pub(crate) constants: &'s Constants<'a>,
     pub(crate) findings: &'s mut Findings,
     nodes: usize,
+    /// Whether the limit has been told.
+    told: bool,
+    /// Whether a constant is foreign to a set, by ABI: asked for each call of a rule.
+    pub(crate) stray: HashMap<(&'a str, &'static str, usize), bool>,
 }
 
 impl<'s, 'a> Reader<'s, 'a> {
@@ -24,12 +31,28 @@ impl<'s, 'a> Reader<'s, 'a> {
         constants: &'s Constants<'a>,
         findings: &'s mut Findings,
     ) -> Self {
-        Self { scope, constants, findings, nodes: 0 }
+        Self { scope, constants, findings, nodes: 0, told: false, stray: HashMap::new() }
     }
 
-    /// Whether the predicates so far have reached the limit, which has been told.
-    pub(crate) fn is_full(&self) -> bool {
-        self.nodes > MAX_NODES
+    /// Whether the predicates so far have reached the limit, which is told once, at the
+    /// place that did it.
+    pub(crate) fn stops(&mut self, span: Span) -> bool {
+        let stops = self.nodes > MAX_NODES;
+        if stops && !self.told {
+            self.told = true;
+            self.findings.add(span, Kind::TooLarge(Limit::Nodes));
+        }
+        stops
+    }
+
+    /// Counts the nodes of a constant expression, which is read anew for each call.
+    pub(crate) fn count(&mut self, constant: &ast::Constant) {
+        self.count_more(consteval::extra_nodes(constant));
+    }
+
+    /// Counts parts of a test.
+    pub(crate) fn count_more(&mut self, parts: usize) {
+        self.nodes = self.nodes.saturating_add(parts);
     }
 
     /// The predicate for a call; `None` if something is wrong with it, which is recorded.
@@ -39,9 +62,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         subject: Subject,
     ) -> Option<Predicate> {
         self.nodes += 1;
-        if self.is_full() {
-            self.findings
-                .add(subject.used_by.unwrap_or(predicate.span), Kind::TooLarge(Limit::Nodes));
+        if self.stops(subject.used_by.unwrap_or(predicate.span)) {
             return None;
         }
         match &predicate.kind {
@@ -68,7 +89,7 @@ impl<'s, 'a> Reader<'s, 'a> {
         let mut read = Vec::with_capacity(parts.len());
         for part in parts {
             read.extend(self.read(part, subject));
-            if self.is_full() {
+            if self.nodes > MAX_NODES {
                 return None;
             }
         }

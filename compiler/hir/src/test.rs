@@ -188,6 +188,7 @@ impl<'a> Reader<'_, 'a> {
 
     fn within(&mut self, left: &Left<'a>, items: &'a [ast::Item]) -> Option<Test> {
         let mask = self.mask(left);
+        self.count_more(items.len());
         let mut ranges = Vec::with_capacity(items.len());
         for item in items {
             let (first, last) = match item {
@@ -225,6 +226,7 @@ impl<'a> Reader<'_, 'a> {
 
     /// The value of a constant in the type of the field.
     fn constant(&mut self, constant: &'a ast::Constant, left: &Left<'a>) -> Option<i128> {
+        self.count(constant);
         let value = self.constants.read(self.scope, left.subject, constant, self.findings)?;
         if let Some(arg) = left.arg {
             lints::constant_of_set(self, constant, arg, left.subject);

@@ -58,6 +58,15 @@ fn headers_may_stand_anywhere() {
 }
 
 #[test]
+fn other_names_of_abis_are_understood_and_refused() {
+    for (other, kernel) in [("amd64", "x86_64"), ("arm64", "aarch64"), ("i686", "i386")] {
+        let text = format!("arch {other} allow read");
+        let said = lines(&text, &checked(&text).diagnostics[0]);
+        assert_eq!(said[2], format!("did you mean `{kernel}`?"));
+    }
+}
+
+#[test]
 fn the_command_line_wins_over_arch() {
     let statements = statements("arch x86_64, aarch64 allow read");
     let asked = Options { abis: Some(vec![on("riscv64"), on("riscv64")]), ..options() };
@@ -274,7 +283,7 @@ fn a_call_that_an_abi_lacks_is_skipped_there() {
         said,
         [
             "F0201: unknown system call `open`",
-            "open <- only `i386` and `x86_64` has it, which the policy does not list"
+            "open <- none of the policy's ABIs has it, though `i386` and `x86_64` would"
         ]
     );
 }
@@ -318,7 +327,7 @@ fn multiplexers_must_be_decided_with_a_predicate() {
     let checked = checked(&rule);
     assert_eq!(codes(&rule), ["F0221"]);
     let said = lines(&rule, &checked.diagnostics[0]);
-    assert!(said[1].ends_with("in `socket` and `bind` on `i386`"), "{said:?}");
+    assert!(said[1].ends_with("(in `socket` and `bind` on `i386`)"), "{said:?}");
     assert_eq!(said.len(), 2 + 4, "{said:?}");
     for decision in ["errno(ENOSYS) socketcall", "allow socketcall if true", "notify socketcall"] {
         assert!(codes(&format!("{rule} {decision}")).is_empty(), "{decision}");
@@ -337,12 +346,12 @@ fn an_error_is_told_once_for_all_calls_and_abis() {
         said[0],
         [
             "F0203: no field `count`",
-            "count <- no argument has this name in `close` on `x86_64` and `aarch64`",
+            "count <- no argument has this name (in `close` on `x86_64` and `aarch64`)",
             "`close` has `fd`"
         ]
     );
     assert_eq!(said[1][2], "did you mean `count`?");
-    assert!(said[1][1].contains("in `read`, `write` and `close`"), "{said:#?}");
+    assert!(said[1][1].contains("(in `read`, `write` and `close`"), "{said:#?}");
 }
 
 #[test]
@@ -360,12 +369,20 @@ fn all_errors_come_in_the_order_of_the_text() {
 }
 
 #[test]
+fn guesses_are_spelt_like_the_slip() {
+    let guess = |text: &str| lines(text, &checked(text).diagnostics[0])[2].clone();
+    assert_eq!(guess("group @files = read allow @file"), "did you mean `@files`?");
+    assert_eq!(guess("allow opnat"), "did you mean `openat` or `openat2`?");
+    assert_eq!(guess("let abc = nr == 1 allow read if abd"), "did you mean `abc`?");
+}
+
+#[test]
 fn unknown_on_one_abi_only() {
     let text = "arch x86_64, aarch64 const A = MAP_32BIT + 1 allow mmap if flags & A";
     let checked = checked(text);
     assert_eq!(codes(text), ["F0225"]);
     let said = lines(text, &checked.diagnostics[0]);
-    assert_eq!(said[1], "A <- it has no value in `mmap` on `aarch64`");
+    assert_eq!(said[1], "A <- it has no value (in `mmap` on `aarch64`)");
     // Where nothing uses it, it is not missed.
     let text = "arch x86_64, aarch64 const A = MAP_32BIT + 1 allow open if flags & A";
     assert!(codes(text).is_empty());
@@ -379,6 +396,14 @@ fn limits_end_what_doubles() {
     let groups: String = (1..60).map(|i| format!("group @a{i} = @a{0}, @a{0} ", i - 1)).collect();
     let text = format!("group @a0 = read, write {groups} allow @a59");
     assert!(codes(&text).contains(&"F0227"));
+    let many: String = (0..20_000).map(|i| format!("{i}, ")).collect();
+    assert_eq!(codes(&format!("allow any if args[0] in {{ {many} 9 }}")), Vec::<&str>::new());
+    let calls: String = x86_64().syscalls().iter().map(|call| format!("{}, ", call.name)).collect();
+    let text = format!("allow {calls} any if args[0] in {{ {many} 9 }}");
+    assert_eq!(codes(&text), ["F0227"]);
+    let sum = "1 | ".repeat(20_000);
+    let text = format!("allow {calls} any if args[0] == {sum} 8");
+    assert_eq!(codes(&text), ["F0227"]);
     let chain: String = (1..5000).map(|i| format!("let a{i} = !a{} ", i - 1)).collect();
     let text = format!("let a0 = nr == 1 {chain} allow any if a4999");
     assert_eq!(codes(&text), ["F0227"]);

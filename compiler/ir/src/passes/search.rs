@@ -109,9 +109,9 @@ fn halve(segments: &[Segment]) -> Split {
     best
 }
 
-/// The number at which a segment's upper half begins.
+/// The number at which a segment's upper half begins; the number itself if it is one.
 const fn middle_of(segment: Segment) -> u32 {
-    segment.first + (segment.last - segment.first) / 2 + 1
+    segment.first + (segment.last - segment.first).div_ceil(2)
 }
 
 /// Whether a segment is a single number between two segments of one target.
@@ -173,8 +173,7 @@ impl<'s> Exact<'s> {
         let mut best = (except(range).unwrap_or(u64::MAX), Choice::Except);
         for (index, segment) in (start..end).zip(range).skip(1) {
             let at_start = Split { pivot: segment.first, below: index, above: index };
-            let inside =
-                Split { pivot: middle_of_or_first(*segment), below: index + 1, above: index };
+            let inside = Split { pivot: middle_of(*segment), below: index + 1, above: index };
             // Inside the last segment there is nothing to be found above.
             let splits =
                 [Some(at_start), (!segment.is_single() && index + 1 < end).then_some(inside)];
@@ -207,10 +206,6 @@ impl<'s> Exact<'s> {
             },
         }
     }
-}
-
-const fn middle_of_or_first(segment: Segment) -> u32 {
-    if segment.is_single() { segment.first } else { middle_of(segment) }
 }
 
 /// The cost of finding all of a range's holes one after the other, if it is a run with

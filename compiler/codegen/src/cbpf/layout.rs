@@ -1,0 +1,194 @@
+//! Layout: depth first, children before parents, written from the end of the program.
+//!
+//! A node is written once, however many lead to it. What A holds is known on every edge
+//! (it is what the node before has tested), so each edge enters its target behind the
+//! instructions that it does not need, and those that no edge needs are not written.
+
+use filterc_abi::seccomp::offset;
+use filterc_cbpf::{Insn, code};
+use filterc_ir::{Dag, Node, NodeId, RuleId, Word};
+
+use super::Object;
+use super::relax::{Label, Writer};
+use super::select::{Entry, Held, Prepare, Selected, load, select};
+
+/// What A holds after the test of `arch`.
+const ARCH: Held = Held { word: Word::ARCH, mask: u32::MAX };
+
+/// The program of a lowered DAG, whatever its length.
+pub(super) fn lay_out(dag: &Dag) -> Object {
+    let mut layout = Layout::of(dag);
+    // The first ABI's code comes to stand next to the test for it.
+    for root in dag.roots().iter().rev() {
+        layout.write(root.node);
+    }
+    layout.write(dag.foreign());
+    layout.arch()
+}
+
+/// A place for each [`Entry`] of a node.
+type Labels = [Option<Label>; 3];
+
+struct Layout<'d> {
+    dag: &'d Dag,
+    /// For each node, its instructions; none for leaves.
+    selected: Vec<Option<Selected>>,
+    /// For each node, whether an edge enters it there.
+    entered: Vec<[bool; 3]>,
+    /// For each node written, where its entries are.
+    labels: Vec<Option<Labels>>,
+    writer: Writer,
+}
+
+impl<'d> Layout<'d> {
+    fn of(dag: &'d Dag) -> Self {
+        let selected: Vec<_> = dag.nodes().iter().map(select).collect();
+        let count = selected.len();
+        let mut layout = Self {
+            dag,
+            selected,
+            entered: vec![[false; 3]; count],
+            labels: vec![None; count],
+            writer: Writer::default(),
+        };
+        for root in dag.roots() {
+            layout.enter(root.node, ARCH);
+        }
+        for index in 0..count {
+            if let Some(Some(selected)) = layout.selected.get(index).copied() {
+                layout.enter(selected.taken, selected.held);
+                layout.enter(selected.not_taken, selected.held);
+            }
+        }
+        layout
+    }
+
+    fn entry(&self, id: NodeId, held: Held) -> Entry {
+        match self.selected.get(id.index()) {
+            Some(Some(selected)) => selected.prepare.entry(held),
+            Some(None) | None => Entry::Jump,
+        }
+    }
+
+    fn enter(&mut self, id: NodeId, held: Held) {
+        let entry = self.entry(id, held);
+        let entered = self.entered.get_mut(id.index());
+        if let Some(flag) = entered.and_then(|flags| flags.get_mut(entry.index())) {
+            *flag = true;
+        }
+    }
+
+    /// Writes a node and all below it that are not written yet.
+    fn write(&mut self, id: NodeId) {
+        let mut stack = vec![id];
+        while let Some(&id) = stack.last() {
+            let waiting = self.waiting(id);
+            if waiting.is_empty() {
+                stack.pop();
+                self.write_one(id);
+            } else {
+                stack.extend(waiting);
+            }
+        }
+    }
+
+    /// Children that are not written; none for a node that is.
+    fn waiting(&self, id: NodeId) -> Vec<NodeId> {
+        let is_written = |id: NodeId| matches!(self.labels.get(id.index()), None | Some(Some(_)));
+        if is_written(id) {
+            return Vec::new();
+        }
+        // One at a time, since a child may be below another one. Code comes first, so that
+        // a return that nobody has needed yet stands next to its parent.
+        let mut children: Vec<_> =
+            self.dag.node(id).children().filter(|child| !is_written(*child)).collect();
+        children.sort_by_key(|child| matches!(self.dag.node(*child), Node::Leaf(_)));
+        children.truncate(1);
+        children
+    }
+
+    fn write_one(&mut self, id: NodeId) {
+        if !matches!(self.labels.get(id.index()), Some(None)) {
+            return;
+        }
+        let labels = match (self.dag.node(id), self.selected.get(id.index()).copied().flatten()) {
+            (Node::Leaf(action), _) => {
+                let ret = Insn::stmt(code::RET | code::K, action.to_ret());
+                self.writer.push(ret, self.dag.origin(id).only());
+                let label = Some(self.writer.label());
+                [label; 3]
+            }
+            (_, Some(selected)) => self.write_branch(id, &selected),
+            // Not a lowered DAG: `emit` does not come here with one.
+            (Node::Branch { .. } | Node::Switch(_), None) => [None; 3],
+        };
+        if let Some(slot) = self.labels.get_mut(id.index()) {
+            *slot = Some(labels);
+        }
+    }
+
+    fn write_branch(&mut self, id: NodeId, selected: &Selected) -> Labels {
+        let origin = self.dag.origin(id).first();
+        let mut labels: Labels = [None; 3];
+        let taken = self.label(selected.taken, selected.held);
+        let not_taken = self.label(selected.not_taken, selected.held);
+        // Children are written, so both are there.
+        let (Some(taken), Some(not_taken)) = (taken, not_taken) else { return labels };
+        self.writer.jump(selected.jump, selected.k, (taken, not_taken), origin);
+        let label = self.writer.label();
+        if let Some(slot) = labels.get_mut(Entry::Jump.index()) {
+            *slot = Some(label);
+        }
+        self.write_preparation(id, selected.prepare, origin, &mut labels);
+        labels
+    }
+
+    fn write_preparation(
+        &mut self,
+        id: NodeId,
+        prepare: Prepare,
+        origin: Option<RuleId>,
+        labels: &mut Labels,
+    ) {
+        let entered = self.entered.get(id.index()).copied().unwrap_or([true; 3]);
+        let is_entered = |entry: Entry| entered.get(entry.index()).copied().unwrap_or(true);
+        // The first instruction that some edge needs, and all after it.
+        let from = [Entry::Load, Entry::Mask].into_iter().find(|entry| is_entered(*entry));
+        let Some(from) = from else { return };
+        for (insn, entry) in prepare.insns().into_iter().rev() {
+            if entry.is_some_and(|entry| entry < from) {
+                break;
+            }
+            self.writer.push(insn, origin);
+            if let Some(entry) = entry {
+                let label = self.writer.label();
+                if let Some(slot) = labels.get_mut(entry.index()) {
+                    *slot = Some(label);
+                }
+            }
+        }
+    }
+
+    /// Where an edge that leaves `held` in A enters a node.
+    fn label(&self, id: NodeId, held: Held) -> Option<Label> {
+        let labels = self.labels.get(id.index()).copied().flatten()?;
+        labels.get(self.entry(id, held).index()).copied().flatten()
+    }
+
+    /// The tests of `arch`, in front of everything, and the whole program.
+    fn arch(mut self) -> Object {
+        let dag = self.dag;
+        let mut next = self.label(dag.foreign(), ARCH);
+        for root in dag.roots().iter().rev() {
+            let (Some(node), Some(other)) = (self.label(root.node, ARCH), next) else { continue };
+            let jeq = code::JMP | code::JEQ | code::K;
+            self.writer.jump(jeq, root.audit_arch, (node, other), None);
+            next = Some(self.writer.label());
+        }
+        debug_assert_eq!(Word::ARCH.offset(), offset::ARCH);
+        if !dag.roots().is_empty() {
+            self.writer.push(load(Word::ARCH), None);
+        }
+        self.writer.finish()
+    }
+}

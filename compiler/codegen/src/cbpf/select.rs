@@ -1,0 +1,145 @@
+//! Instruction selection: what a node needs in the registers, and the jump that decides it.
+
+use filterc_cbpf::{Insn, code};
+use filterc_ir::{Cmp, Node, NodeId, Test, Word};
+
+/// What A holds: a word, and the bits that were left of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    pub(super) word: Word,
+    pub(super) mask: u32,
+}
+
+/// Where a node is entered, by what A holds: the later, the less is left to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Entry {
+    /// Nothing of use: load.
+    Load,
+    /// The whole word: mask.
+    Mask,
+    /// What is compared: jump.
+    Jump,
+}
+
+impl Entry {
+    /// The position in a table of entries.
+    pub(super) const fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// A branch as instructions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Selected {
+    /// What prepares the registers.
+    pub(super) prepare: Prepare,
+    /// Code of the jump.
+    pub(super) jump: u16,
+    /// Constant of the jump.
+    pub(super) k: u32,
+    /// Where the jump leads if taken.
+    pub(super) taken: NodeId,
+    /// Where it leads if not.
+    pub(super) not_taken: NodeId,
+    /// What A holds afterwards.
+    pub(super) held: Held,
+}
+
+/// How the registers are prepared for a jump.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Prepare {
+    /// A word, and a mask unless it is all ones, in A.
+    One(Held),
+    /// Two words under one mask: the left in A, the right in X.
+    Two { left: Word, right: Word, mask: u32 },
+}
+
+/// The instructions of a branch on words; `None` for any other node.
+pub(super) fn select(node: &Node) -> Option<Selected> {
+    let Node::Branch { test, then, otherwise } = node else { return None };
+    match *test {
+        Test::Word { word, mask, cmp, value } => {
+            Some(select_word(Held { word, mask }, cmp, value, *then, *otherwise))
+        }
+        Test::Words { left, cmp, right, mask } => Some(Selected {
+            prepare: Prepare::Two { left, right, mask },
+            jump: code::JMP | jump_of(cmp) | code::X,
+            k: 0,
+            taken: *then,
+            not_taken: *otherwise,
+            held: Held { word: left, mask },
+        }),
+        Test::Field { .. } | Test::Fields { .. } => None,
+    }
+}
+
+fn select_word(held: Held, cmp: Cmp, value: u32, then: NodeId, otherwise: NodeId) -> Selected {
+    let Held { word, mask } = held;
+    let whole = Held { word, mask: u32::MAX };
+    // "No bit of the mask is set" has a jump of its own, which leaves A as it is.
+    if cmp == Cmp::Eq && value == 0 && mask != u32::MAX {
+        return Selected {
+            prepare: Prepare::One(whole),
+            jump: code::JMP | code::JSET | code::K,
+            k: mask,
+            taken: otherwise,
+            not_taken: then,
+            held: whole,
+        };
+    }
+    Selected {
+        prepare: Prepare::One(held),
+        jump: code::JMP | jump_of(cmp) | code::K,
+        k: value,
+        taken: then,
+        not_taken: otherwise,
+        held,
+    }
+}
+
+const fn jump_of(cmp: Cmp) -> u16 {
+    match cmp {
+        Cmp::Eq => code::JEQ,
+        Cmp::Ge => code::JGE,
+    }
+}
+
+impl Prepare {
+    /// Where a node with this preparation is entered from one that leaves `held` in A.
+    pub(super) fn entry(self, held: Held) -> Entry {
+        match self {
+            Self::One(wanted) if held == wanted => Entry::Jump,
+            Self::One(wanted) if held == (Held { mask: u32::MAX, ..wanted }) => Entry::Mask,
+            Self::One(_) | Self::Two { .. } => Entry::Load,
+        }
+    }
+
+    /// The instructions, each with the entry that it is the first of.
+    pub(super) fn insns(self) -> Vec<(Insn, Option<Entry>)> {
+        let mut insns = Vec::new();
+        match self {
+            Self::One(Held { word, mask }) => {
+                insns.push((load(word), Some(Entry::Load)));
+                insns.extend(and(mask).map(|insn| (insn, Some(Entry::Mask))));
+            }
+            Self::Two { left, right, mask } => {
+                insns.push((load(right), Some(Entry::Load)));
+                insns.extend(and(mask).map(|insn| (insn, None)));
+                insns.push((Insn::stmt(code::MISC | code::TAX, 0), None));
+                insns.push((load(left), None));
+                insns.extend(and(mask).map(|insn| (insn, None)));
+            }
+        }
+        insns
+    }
+}
+
+/// `ld [word]`.
+pub(super) const fn load(word: Word) -> Insn {
+    Insn::stmt(code::LD | code::W | code::ABS, word.offset())
+}
+
+fn and(mask: u32) -> Option<Insn> {
+    let insn = Insn::stmt(code::ALU | code::AND | code::K, mask);
+    (mask != u32::MAX).then_some(insn)
+}

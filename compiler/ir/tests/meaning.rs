@@ -1,0 +1,155 @@
+//! The DAG decides what the policy means, before and after each pass, in both byte orders.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    unreachable_pub,
+    dead_code,
+    reason = "tests say what they expect by panicking"
+)]
+
+mod support;
+
+use filterc_abi::{Action, Endian};
+use filterc_hir::eval::eval as reference;
+use filterc_hir::expr::{CmpOp, Predicate, Test};
+use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
+use filterc_ir::print::{parse, print};
+use filterc_ir::{Dag, build, eval, passes, validate, validate_lowered};
+
+use support::{KERNEL, Rng, abis, arg, calls, policy};
+
+const SEEDS: u64 = 400;
+
+fn each(mut check: impl FnMut(u64, Endian, &Policy)) {
+    for seed in 0..SEEDS {
+        for endian in [Endian::Little, Endian::Big] {
+            check(seed, endian, &policy(seed, endian));
+        }
+    }
+}
+
+#[test]
+fn every_pass_keeps_the_meaning() {
+    each(|seed, endian, policy| {
+        let calls = calls(policy, seed, 150);
+        let expected: Vec<Action> = calls.iter().map(|call| reference(policy, call)).collect();
+        let agree = |stage: &str, dag: &Dag| {
+            validate(dag).unwrap_or_else(|fault| panic!("{seed} {endian:?} {stage}: {fault}"));
+            for (call, expected) in calls.iter().zip(&expected) {
+                let found = eval(dag, call);
+                assert_eq!(found, *expected, "{seed} {endian:?} {stage} {call:x?}\n{}", print(dag));
+            }
+        };
+        let dag = build(policy, endian).unwrap();
+        agree("build", &dag);
+        for level in 0..=2 {
+            let last = passes::run(dag.clone(), level, &mut |name, dag| agree(name, dag));
+            validate_lowered(&last).unwrap();
+            // No level makes more of a policy than the one before it would have to.
+            assert_eq!(last, passes::run(dag.clone(), level, &mut |_, _| ()), "deterministic");
+        }
+    });
+}
+
+#[test]
+fn text_is_read_back() {
+    each(|_, endian, policy| {
+        let dag = build(policy, endian).unwrap();
+        assert_eq!(parse(&print(&dag)).unwrap(), dag);
+        let _ = passes::run(dag, 2, &mut |_, dag| assert_eq!(&parse(&print(dag)).unwrap(), dag));
+    });
+    for bad in ["", "dag little", "dag little\nn1 = leaf allow", "dag middle", "foreign x"] {
+        assert!(parse(bad).is_err(), "{bad}");
+    }
+}
+
+/// The tests above must be able to fail: a DAG with one changed constant, one exchanged
+/// pair of arms or one moved case is told from the right one in nearly all policies.
+#[test]
+fn planted_faults_are_found() {
+    let (mut planted, mut found) = (0, 0);
+    each(|seed, endian, policy| {
+        let text = print(&passes::run(build(policy, endian).unwrap(), 2, &mut |_, _| ()));
+        let lines: Vec<&str> = text.lines().collect();
+        let branches: Vec<usize> =
+            (0..lines.len()).filter(|&i| lines[i].contains("= branch")).collect();
+        if branches.is_empty() {
+            return;
+        }
+        let victim = Rng::new(seed).pick(&branches);
+        let (question, arms) = lines[victim].split_once(" ? ").unwrap();
+        let (then, rest) = arms.split_once(" : ").unwrap();
+        let (otherwise, comment) = rest.split_once(' ').unwrap_or((rest, ""));
+        let line = format!("{question} ? {otherwise} : {then} {comment}");
+        let mutant: Vec<&str> =
+            (0..lines.len()).map(|i| if i == victim { line.as_str() } else { lines[i] }).collect();
+        let mutant = parse(&mutant.join("\n")).unwrap();
+        planted += 1;
+        let differs = |call: &_| eval(&mutant, call) != reference(policy, call);
+        found += usize::from(calls(policy, seed, 600).iter().any(differs));
+    });
+    // A fault in a corner that needs three particular values may be missed by chance.
+    assert!(found * 10 >= planted * 8, "{found} of {planted}");
+}
+
+fn one_abi(arms: Vec<Arm>) -> Policy {
+    let abi = abis(Endian::Little)[0];
+    let part = AbiPolicy::new(abi, KERNEL, Action::Errno(1), Action::Errno(38), arms);
+    Policy::new(vec![part], Action::KillProcess, Vec::new())
+}
+
+fn any(rule: u32, predicate: Predicate) -> Arm {
+    Arm { rule: RuleId(rule), selector: Selector::Known, predicate, action: Action::Allow }
+}
+
+#[test]
+fn rules_for_every_call_are_shared_by_all_of_them() {
+    let test = |i: u32| {
+        let value = i128::from(i) * 3;
+        Predicate::Test(Test::compare(arg(0, 64, false), None, CmpOp::Eq, value).unwrap())
+    };
+    let dag = build(&one_abi((0..1000).map(|i| any(i, test(i))).collect()), Endian::Little);
+    let count = dag.unwrap().nodes().len();
+    assert!(count < 1020, "{count} nodes for 1000 rules");
+}
+
+#[test]
+fn a_policy_that_multiplies_out_is_refused_by_rule() {
+    let test = |i: u32| {
+        let value = i128::from(i) * 3;
+        Predicate::Test(Test::compare(arg(0, 64, false), None, CmpOp::Eq, value).unwrap())
+    };
+    let mut arms: Vec<Arm> = (0..1500).map(|i| any(i, test(i))).collect();
+    // A different end for each number, so that nothing before it can be shared.
+    arms.extend((0..330).map(|nr| Arm {
+        rule: RuleId(1500 + nr),
+        selector: Selector::Nr(nr),
+        predicate: Predicate::True,
+        action: Action::Errno(nr as u16 + 100),
+    }));
+    let error = build(&one_abi(arms), Endian::Little).unwrap_err();
+    assert_eq!(error.code(), "F0402");
+    assert!(error.rule.is_some());
+}
+
+#[test]
+fn pruning_forgets_nothing_that_was_asked() {
+    // x == 1 || x == 5 || x == 9, 64 bits: the high word is asked for once.
+    let test =
+        |value| Predicate::Test(Test::compare(arg(0, 64, false), None, CmpOp::Eq, value).unwrap());
+    let arm = any(0, Predicate::Or(vec![test(1), test(5), test(9)]));
+    let arm = Arm { selector: Selector::Nr(0), ..arm };
+    let dag = build(&one_abi(vec![arm]), Endian::Little).unwrap();
+    let text = print(&passes::run(dag, 2, &mut |_, _| ()));
+    assert_eq!(text.matches("word5").count(), 1, "{text}");
+    assert_eq!(text.matches("word4").count(), 3, "{text}");
+}
+
+#[test]
+fn the_graph_has_all_nodes() {
+    let dag = build(&policy(3, Endian::Little), Endian::Little).unwrap();
+    let graph = filterc_ir::dot::dot(&dag);
+    assert!(dag.iter().all(|(id, _)| graph.contains(&format!("  {id} ["))), "{graph}");
+}

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use filterc_abi::{Endian, SeccompData};
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{AbiPolicy, Policy, RuleId, Selector};
-use filterc_hir::types::Place;
+use filterc_hir::types::{Field, Place};
 
 use crate::builder::DagBuilder;
 use crate::dag::{Case, Dag, NodeId, Origin, Root};
@@ -191,7 +191,7 @@ impl<'p> Arms<'p> {
     }
 }
 
-/// Whether a predicate looks at the number of the call.
+/// Whether what a predicate comes to depends on the number of the call.
 fn looks_at_nr_in(predicate: &Predicate) -> bool {
     let mut left = vec![predicate];
     while let Some(predicate) = left.pop() {
@@ -200,11 +200,17 @@ fn looks_at_nr_in(predicate: &Predicate) -> bool {
             Predicate::Not(inner) => left.push(inner),
             Predicate::And(parts) | Predicate::Or(parts) => left.extend(parts),
             Predicate::Test(test) => {
-                let other = match test.relation() {
-                    Relation::Field(_, other) => Some(other.place()),
-                    Relation::Compare(..) | Relation::In(_) => None,
+                let nr = |field: &Field| field.place() == Place::Nr;
+                // Compared with an argument, the number stays a field (see `predicate`).
+                let looks = match test.relation() {
+                    Relation::Compare(..) | Relation::In(_) => nr(test.field()),
+                    Relation::Field(_, other) => {
+                        (nr(test.field()) || nr(other))
+                            && predicate::is_fixed(test.field())
+                            && predicate::is_fixed(other)
+                    }
                 };
-                if test.field().place() == Place::Nr || other == Some(Place::Nr) {
+                if looks {
                     return true;
                 }
             }

@@ -118,13 +118,15 @@ fn branch(
             let set = merge(ends.collect());
             within(dag, scope, subject, &set, arms)
         }
-        Relation::Field(op, other) if is_fixed(other) => {
+        Relation::Field(op, other) if other.place() == Place::Arch => {
             compare(dag, scope, Masked::all(field), *op, other.read(scope.call), arms)
         }
-        Relation::Field(op, other) if fixed => {
+        Relation::Field(op, other) if field.place() == Place::Arch => {
             let value = field.read(scope.call);
             compare(dag, scope, Masked::all(other), exchanged(*op), value, arms)
         }
+        // The number is known here too, but as a constant it would make of this rule a
+        // different decision for every number; as a field, all numbers share it.
         Relation::Field(op, other) => {
             fields(dag, scope, Operand::of(field), *op, Operand::of(other), arms)
         }
@@ -132,7 +134,7 @@ fn branch(
 }
 
 /// Whether the field is the same for every call that comes here.
-fn is_fixed(field: &Field) -> bool {
+pub(crate) fn is_fixed(field: &Field) -> bool {
     match field.place() {
         Place::Nr | Place::Arch => true,
         Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } => false,

@@ -1,9 +1,10 @@
 //! Errors of the stages behind the checker, as diagnostics: those stages know rules by
 //! number only, so the text that a rule came from is added here.
 
-use filterc_cbpf::VerifyError;
+use std::fmt;
+
 use filterc_codegen::cbpf::TooLong;
-use filterc_grammar::diagnostic::{Code, Diagnostic, Severity};
+use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::policy::{Policy, RuleId};
 use filterc_ir::LimitError;
 
@@ -21,7 +22,7 @@ fn error(code: &'static str, message: String) -> Diagnostic {
 /// Blames a rule; where the stage knew none, the message stands alone.
 fn blame(mut diagnostic: Diagnostic, policy: &Policy, rule: RuleId, label: String) -> Diagnostic {
     if let Some(origin) = policy.rules().get(rule.0 as usize) {
-        let label = filterc_grammar::diagnostic::Label { span: origin.span, message: label };
+        let label = Label { span: origin.span, message: label };
         if diagnostic.primary.is_none() {
             diagnostic.primary = Some(label);
         } else {
@@ -41,8 +42,26 @@ pub(crate) fn too_many_nodes(policy: &Policy, limit: &LimitError) -> Box<Diagnos
 }
 
 /// What filterc emitted does not verify: a fault of its own, and nothing is handed out.
-pub(crate) fn own_fault(verify: &VerifyError) -> Box<Diagnostic> {
-    let mut diagnostic = error(verify.code(), format!("filterc emitted a wrong program: {verify}"));
+pub(crate) fn own_fault(code: &'static str, fault: &dyn fmt::Display) -> Box<Diagnostic> {
+    let mut diagnostic = error(code, format!("filterc emitted a wrong program: {fault}"));
     diagnostic.help.push("this is a fault of filterc, not of the policy: please report it".into());
+    Box::new(diagnostic)
+}
+
+/// Rules that a diagnostic about length names: the first few explain it.
+const RULES_SHOWN: usize = 5;
+
+/// The program is longer than the kernel takes; the rules that cost most are named.
+pub(crate) fn too_long(policy: &Policy, limit: &TooLong) -> Box<Diagnostic> {
+    let mut diagnostic = error(limit.code(), limit.to_string());
+    for cost in limit.costs.iter().take(RULES_SHOWN) {
+        let label = format!("{} instructions are for this rule", cost.insns);
+        diagnostic = blame(diagnostic, policy, cost.rule, label);
+    }
+    diagnostic.help.push(
+        "merge rules, or test fewer values: the kernel takes no filter that is longer, but \
+         several filters can be stacked"
+            .to_owned(),
+    );
     Box::new(diagnostic)
 }

@@ -22,9 +22,9 @@ use filterc_hir::{self as hir, policy::Policy, policy::RuleId};
 use filterc_ir as ir;
 
 use crate::diagnostics::Diagnostics;
+use crate::limits;
 use crate::options::Options;
 use crate::source::{self, Source};
-use crate::limits;
 
 /// What is known about a policy before any code is made: enough for an editor.
 #[derive(Clone, Debug)]
@@ -138,8 +138,8 @@ fn generate(
     let object = codegen::cbpf::emit(&dag).map_err(|error| limits::too_long(policy, &error))?;
     let bytes = cbpf::encode(&object.insns, endian);
     // From here on only the bytes count.
-    let insns = cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(&error))?;
-    let verified = cbpf::verify(&insns).map_err(|error| limits::own_fault(&error))?;
+    let insns = cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
+    let verified = cbpf::verify(&insns).map_err(|error| limits::own_fault(error.code(), &error))?;
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abi_names = parts.map(|part| part.abi().name).collect();
     Ok(CompiledProgram { endian, abi_names, dag, bytes, verified, origin: object.origin })

@@ -114,8 +114,8 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_grammar::error::CODES,
         filterc::source::CODES,
         filterc_hir::error::CODES,
-        filterc_ir::CODES,
-        filterc_codegen::CODES,
+        filterc_ir::error::CODES,
+        filterc_codegen::cbpf::CODES,
         filterc_cbpf::error::CODES,
         filterc_loader::CODES,
     ];
@@ -137,7 +137,7 @@ fn every_code_has_a_page_and_every_page_a_code() {
 
 #[test]
 fn every_code_has_a_corpus_file_or_a_test() {
-    let fixtures = filterc_testkit::corpus::folder("errors");
+    let fixtures = corpus::folder("errors");
     let mut shown = BTreeSet::new();
     for entry in std::fs::read_dir(fixtures).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

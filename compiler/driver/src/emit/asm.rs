@@ -6,6 +6,6 @@ use crate::pipeline::Compiled;
 
 pub(super) fn emit(compiled: &Compiled) -> String {
     let program = compiled.program();
-    let options = DisasmOptions { plain: false, endian: program.endian() };
+    let options = DisasmOptions { plain: false, endian: program.endian(), abi: None };
     disassemble(program.insns(), &options)
 }

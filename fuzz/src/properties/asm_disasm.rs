@@ -17,7 +17,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
         _ => program::legal(u)?,
     };
     for plain in [true, false] {
-        let text = disassemble(&program, &DisasmOptions { plain, endian: Endian::HOST });
+        let text = disassemble(&program, &DisasmOptions { plain, endian: Endian::HOST, abi: None });
         match assemble(&text) {
             Ok(again) => assert_eq!(again, program, "{text}"),
             Err(error) => panic!("{error}\n{text}"),

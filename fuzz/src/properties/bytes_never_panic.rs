@@ -23,7 +23,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
         _ => program::legal(u)?,
     };
     for plain in [true, false] {
-        let _ = disassemble(&program, &DisasmOptions { plain, endian });
+        let _ = disassemble(&program, &DisasmOptions { plain, endian, abi: None });
     }
     let Ok(verified) = verify(&program) else { return Ok(()) };
     for _ in 0..8 {

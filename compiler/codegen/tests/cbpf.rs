@@ -158,7 +158,7 @@ fn far_jumps_are_relaxed_on_both_arms() {
                 let action = |i: u32| Action::Errno((i % 300) as u16 + 1);
                 let policy = chain(count, op, action);
                 let object = compiled(&policy, Endian::Little, level);
-                let edge = |i: i128| [i * 2 + 9, i * 2 + 10, i * 2 + 11];
+                let edge = |i: u64| [i * 2 + 9, i * 2 + 10, i * 2 + 11];
                 let picks = [0, 1, count / 2, count - 2, count - 1, count];
                 let calls: Vec<_> = picks
                     .into_iter()
@@ -167,7 +167,7 @@ fn far_jumps_are_relaxed_on_both_arms() {
                         [i + 6, i + 7, 0].map(|b| SeccompData {
                             nr: 2,
                             arch: 0xc000_003e,
-                            args: [a as u64, b, 0, 0, 0, 0],
+                            args: [a, b, 0, 0, 0, 0],
                             ..Default::default()
                         })
                     })

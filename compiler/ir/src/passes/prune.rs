@@ -21,7 +21,7 @@ const PAIRS_PER_NODE: usize = 16;
 /// … and for a target however small…
 const PAIRS_PER_TARGET: usize = 256;
 /// … and for the whole DAG.
-const MAX_PAIRS: usize = 1 << 19;
+const MAX_PAIRS: usize = 1 << 16;
 
 pub(super) fn run(dag: &Dag) -> Dag {
     let mut prune = Prune::new(dag);
@@ -70,6 +70,9 @@ struct Prune<'d> {
     /// For each old node, the same node in the new DAG.
     copies: Vec<NodeId>,
     done: HashMap<Pair, NodeId>,
+    /// For each new node, the last round of `size` that saw it.
+    seen: Vec<u64>,
+    round: u64,
 }
 
 impl<'d> Prune<'d> {
@@ -87,7 +90,15 @@ impl<'d> Prune<'d> {
             let below = node.children().filter_map(|child| supports.get(child.index()));
             supports.push(below.fold(own, |all, one| all | one));
         }
-        Self { dag, support: supports, builder, copies, done: HashMap::new() }
+        Self {
+            dag,
+            support: supports,
+            builder,
+            copies,
+            done: HashMap::new(),
+            seen: Vec::new(),
+            round: 0,
+        }
     }
 
     /// A target, pruned, or as it was if that is not worth it.
@@ -101,12 +112,16 @@ impl<'d> Prune<'d> {
     }
 
     /// New nodes that a new node reaches, itself included.
-    fn size(&self, id: NodeId) -> usize {
-        let mut seen = vec![false; id.index() + 1];
-        let (mut left, mut size) = (vec![id], 0);
+    fn size(&mut self, id: NodeId) -> usize {
+        self.round += 1;
+        let mut size = 0;
+        let mut left = vec![id];
         while let Some(id) = left.pop() {
-            let Some(flag) = seen.get_mut(id.index()) else { continue };
-            if !std::mem::replace(flag, true) {
+            if self.seen.len() <= id.index() {
+                self.seen.resize(id.index() + 1, 0);
+            }
+            let Some(seen) = self.seen.get_mut(id.index()) else { continue };
+            if std::mem::replace(seen, self.round) != self.round {
                 size += 1;
                 left.extend(self.builder.node(id).into_iter().flat_map(Node::children));
             }

@@ -4,7 +4,12 @@
 //! time is a lower bound for what it does, its length is printed with ours.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench stops where it cannot go on")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::indexing_slicing,
+    reason = "a bench stops where it cannot go on"
+)]
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
@@ -57,9 +62,7 @@ fn stages(criterion: &mut Criterion) {
     let build = || filterc_ir::build(compiled.policy(), endian).unwrap();
     group.bench_function("build", |bencher| bencher.iter(build));
     group.bench_function("passes", |bencher| {
-        bencher.iter_with_setup(build, |dag| {
-            filterc_ir::passes::run(dag, 2, &mut |_, _| ())
-        });
+        bencher.iter_with_setup(build, |dag| filterc_ir::passes::run(dag, 2, &mut |_, _| ()));
     });
     group.bench_function("emit", |bencher| {
         bencher.iter(|| filterc_codegen::cbpf::emit(compiled.program().dag()).unwrap());

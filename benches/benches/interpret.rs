@@ -14,7 +14,8 @@ fn interpret(criterion: &mut Criterion) {
         let program = compiled.program();
         let (filter, endian) = (program.verified(), program.endian());
         let words: Vec<_> = calls.iter().map(|call| call.words(endian)).collect();
-        let steps = calls.iter().map(|call| u64::from(interpret_counted(filter, call, endian).steps));
+        let steps =
+            calls.iter().map(|call| u64::from(interpret_counted(filter, call, endian).steps));
         group.throughput(Throughput::Elements(steps.sum()));
         group.bench_function(name, |bencher| {
             bencher.iter(|| {

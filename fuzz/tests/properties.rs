@@ -1,5 +1,7 @@
 //! Every property, for a second each (`FILTERC_FUZZ_SECONDS` for longer).
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use filterc_fuzz::properties::PROPERTIES;
 use filterc_fuzz::run_for_a_while;
 

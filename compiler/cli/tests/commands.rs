@@ -1,6 +1,15 @@
 //! The tool as a user calls it: results, exit statuses, and that nothing is written on failure.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
 
 use std::fs;
 use std::io::Write as _;
@@ -96,7 +105,8 @@ fn every_form_is_written_and_text_forms_agree() {
 #[test]
 fn a_c_header_compiles_to_the_same_program() {
     let folder = scratch("header");
-    let header = filterc(&[&policy("small.flt"), "--emit", "c", "-o", path(&folder.join("small.h"))]);
+    let header =
+        filterc(&[&policy("small.flt"), "--emit", "c", "-o", path(&folder.join("small.h"))]);
     assert_eq!(status(&header), 0);
     let main = "#include \"small.h\"\n#include <stdio.h>\n\
                 int main(void) { fwrite(SMALL, sizeof SMALL, 1, stdout); return 0; }\n";
@@ -228,7 +238,8 @@ fn evaluates_calls() {
     let output = filterc(&["eval", &worker, "openat(AT_FDCWD, 0, O_RDWR)"]);
     assert_eq!(status(&output), 1, "refused");
     assert!(stdout(&output).contains("errno(13) by rule"), "{}", stdout(&output));
-    let output = filterc(&["eval", &worker, "--json", "read(0, _, 5)", "socket(AF_INET, SOCK_STREAM)"]);
+    let output =
+        filterc(&["eval", &worker, "--json", "read(0, _, 5)", "socket(AF_INET, SOCK_STREAM)"]);
     assert_eq!(status(&output), 0, "{}", stderr(&output));
     assert_eq!(stdout(&output).lines().count(), 2);
     assert_eq!(status(&filterc(&["eval", &worker, "nosuchcall()"])), 1);

@@ -1,7 +1,16 @@
 //! The commands that documents show do what the documents say: every `console` block of the
 //! README and of the language reference is run, and its output compared.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
 
 use std::path::Path;
 use std::process::Command;

@@ -1,17 +1,15 @@
 //! For build scripts: compile a policy into `OUT_DIR`.
 //!
 //! ```no_run
-//! // build.rs
-//! fn main() {
-//!     filterc::build::compile_policy("policy.flt");
-//! }
+//! // In the `main` of build.rs:
+//! filterc::build::compile_policy("policy.flt");
 //! ```
 //!
 //! The crate then includes `policy.bpf` (bytes) or `policy.rs` (a constant array), and
 //! needs `filterc-loader` alone at run time:
 //!
-//! ```ignore
-//! static POLICY: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.bpf"));
+//! ```text
+//! static BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.bpf"));
 //! include!(concat!(env!("OUT_DIR"), "/policy.rs")); // const POLICY: [Insn; N]
 //! ```
 
@@ -20,12 +18,12 @@ use std::{env, fmt, io, process};
 
 use filterc_abi as abi;
 
+use crate::Diagnostics;
 use crate::emit::{self, Format};
 use crate::options::Options;
 use crate::output::write_atomically;
 use crate::pipeline::{Compiled, compile};
 use crate::source::Source;
-use crate::Diagnostics;
 
 /// Why a build script could not embed a policy.
 #[derive(Debug)]

@@ -82,7 +82,8 @@ pub fn analyse(source: &Source, options: &Options) -> Analysis {
         },
     );
     diagnostics.extend(checked.diagnostics);
-    diagnostics.sort_by_key(|d| d.primary.as_ref().map(|label| (label.span.file, label.span.start)));
+    diagnostics
+        .sort_by_key(|d| d.primary.as_ref().map(|label| (label.span.file, label.span.start)));
     Analysis {
         sources: expanded.sources,
         statements: expanded.statements,
@@ -98,8 +99,7 @@ pub fn analyse(source: &Source, options: &Options) -> Analysis {
 /// Everything that is wrong with it: at least one error, or, with
 /// [`Options::deny_warnings`], at least one warning.
 pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnostics> {
-    let Analysis { sources, statements, policy, mut diagnostics, paths } =
-        analyse(source, options);
+    let Analysis { sources, statements, policy, mut diagnostics, paths } = analyse(source, options);
     let denied = options.deny_warnings && !diagnostics.is_empty();
     let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
     let mut programs = Vec::new();
@@ -138,7 +138,8 @@ fn generate(
     let object = codegen::cbpf::emit(&dag).map_err(|error| limits::too_long(policy, &error))?;
     let bytes = cbpf::encode(&object.insns, endian);
     // From here on only the bytes count.
-    let insns = cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
+    let insns =
+        cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
     let verified = cbpf::verify(&insns).map_err(|error| limits::own_fault(error.code(), &error))?;
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abi_names = parts.map(|part| part.abi().name).collect();

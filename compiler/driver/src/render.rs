@@ -151,8 +151,6 @@ fn json_span<'a>(sources: &'a SourceMap, primary: bool, label: &'a Label) -> Jso
         end_line,
         end_column,
         label: &label.message,
-        included_from: file
-            .and_then(|file| file.included_from)
-            .map(|span| position(sources, span)),
+        included_from: file.and_then(|file| file.included_from).map(|span| position(sources, span)),
     }
 }

@@ -93,13 +93,9 @@ pub struct Expanded {
 /// Parses a policy and, in place of every `include`, the file that it names.
 #[must_use]
 pub fn expand(source: &Source, include_paths: &[PathBuf]) -> Expanded {
-    let mut expansion =
-        Expansion { include_paths, result: Expanded::default(), open: Vec::new() };
-    let file = SourceFile {
-        name: source.name.clone(),
-        text: source.text.clone(),
-        included_from: None,
-    };
+    let mut expansion = Expansion { include_paths, result: Expanded::default(), open: Vec::new() };
+    let file =
+        SourceFile { name: source.name.clone(), text: source.text.clone(), included_from: None };
     expansion.file(file, source.path.as_deref());
     expansion.result
 }
@@ -132,12 +128,9 @@ impl Expansion<'_> {
     }
 
     fn include(&mut self, name: &Str, statement: Span, beside: Option<&Path>) {
-        if self.open.len() >= MAX_INCLUDE_DEPTH || self.result.sources.iter().count() >= MAX_FILES
-        {
+        if self.open.len() >= MAX_INCLUDE_DEPTH || self.result.sources.iter().count() >= MAX_FILES {
             let message = "too many includes";
-            let label = format!(
-                "the limits are {MAX_INCLUDE_DEPTH} levels and {MAX_FILES} files"
-            );
+            let label = format!("the limits are {MAX_INCLUDE_DEPTH} levels and {MAX_FILES} files");
             self.fail(Diagnostic::error(TOO_MANY, name.span, message, label));
             return;
         }

@@ -1,6 +1,15 @@
 //! The embedded program is the policy's, and the crate that embeds it really is confined.
 
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
 
 use std::process::Command;
 

@@ -28,12 +28,7 @@ pub fn assert_agreement(compiled: &Compiled, calls: &[SeccompData]) {
     }
 }
 
-fn program_agrees(
-    name: &str,
-    program: &CompiledProgram,
-    calls: &[SeccompData],
-    expected: &[u32],
-) {
+fn program_agrees(name: &str, program: &CompiledProgram, calls: &[SeccompData], expected: &[u32]) {
     for (call, &expected) in calls.iter().zip(expected) {
         let actual = cbpf::interpret(program.verified(), call, program.endian());
         assert_eq!(actual, expected, "{name}: the program differs on {call:x?}");

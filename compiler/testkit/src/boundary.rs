@@ -80,11 +80,7 @@ fn foreign(policy: &Policy) -> Vec<SeccompData> {
     let numbers: BTreeSet<u32> = policy.abis().iter().flat_map(numbers).collect();
     let calls = tokens.difference(&listed).flat_map(|&arch| {
         let numbers = numbers.iter().step_by(7);
-        numbers.map(move |nr| SeccompData {
-            nr: nr.cast_signed(),
-            arch,
-            ..SeccompData::default()
-        })
+        numbers.map(move |nr| SeccompData { nr: nr.cast_signed(), arch, ..SeccompData::default() })
     });
     calls.collect()
 }
@@ -120,11 +116,8 @@ impl Tests {
         let nr = at.nr.cast_unsigned();
         let own = self.by_number.get(&nr).cloned().unwrap_or_default();
         let any = if part.has(nr) { self.any.clone() } else { Candidates::default() };
-        let words: Vec<Vec<u64>> = own
-            .iter()
-            .zip(&any)
-            .map(|(own, any)| own.union(any).copied().collect())
-            .collect();
+        let words: Vec<Vec<u64>> =
+            own.iter().zip(&any).map(|(own, any)| own.union(any).copied().collect()).collect();
         // One word at a time, the others 0 …
         for (index, values) in words.iter().enumerate() {
             calls.extend(values.iter().map(|&value| with(at, index, value)));

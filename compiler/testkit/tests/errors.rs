@@ -1,6 +1,17 @@
 //! Every file under `corpus/errors`: what the compiler says about it, as a person sees it.
 //! Dropping a file in is all it takes; its name begins with the code that it is about.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
+
 use std::path::Path;
 
 use filterc::{Source, compile, render};

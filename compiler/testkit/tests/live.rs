@@ -4,6 +4,17 @@
 //! Whatever the policy says, no call is executed: each return value is replaced by an errno
 //! of its own. A second test installs filters as they are, with harmless calls.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
+
 use filterc_abi::SeccompData;
 use filterc_hir::eval::eval;
 use filterc_loader::probe::{self, Call, Decision, Entry, Observed, ProbeError};
@@ -44,7 +55,8 @@ fn the_kernel_agrees_on_every_corpus_policy() {
             arch: if call.arch == 0xc000_003e { 0x4000_0003 } else { 0xc000_003e },
             ..*call
         });
-        let mut real: Vec<Call> = calls.iter().copied().chain(other).filter_map(|c| real(&c)).collect();
+        let mut real: Vec<Call> =
+            calls.iter().copied().chain(other).filter_map(|c| real(&c)).collect();
         let stride = real.len().div_ceil(MAX_CALLS).max(1);
         real = real.into_iter().step_by(stride).collect();
         let Some(decisions) = answer(probe::decisions(program.verified(), &real)) else { return };
@@ -53,7 +65,11 @@ fn the_kernel_agrees_on_every_corpus_policy() {
             let data = call.seccomp_data();
             let expected = Decision::Ret(eval(compiled.policy(), &data).to_ret());
             let exempt = decision == Decision::Exempt;
-            assert!(exempt || decision == expected, "{}: {data:x?}: {decision:x?}", compiled.name());
+            assert!(
+                exempt || decision == expected,
+                "{}: {data:x?}: {decision:x?}",
+                compiled.name()
+            );
         }
         println!("{}: {} real calls", compiled.name(), real.len());
     }

@@ -1,6 +1,17 @@
 //! Tidiness that neither compiler nor lint sees: the tiers, the size of files, the index of
 //! codes, and that every path which a document names is there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -147,7 +158,13 @@ fn every_code_has_a_corpus_file_or_a_test() {
         // What only the kernel or the environment can cause has no file: a test names it.
         let tested = || {
             let tests = tracked_files();
-            let crates = ["compiler/driver", "runtime/loader", "compiler/codegen", "compiler/ir", "runtime/cbpf"];
+            let crates = [
+                "compiler/driver",
+                "runtime/loader",
+                "compiler/codegen",
+                "compiler/ir",
+                "runtime/cbpf",
+            ];
             tests.iter().filter(|path| crates.iter().any(|c| path.starts_with(c))).any(|path| {
                 let is_test = path.to_string_lossy().contains("test");
                 is_test && corpus::text(&root().join(path)).contains(code)

@@ -50,9 +50,32 @@ const ALU: &[u16] = &[
 const JUMPS: &[u16] = &[code::JEQ, code::JGT, code::JGE, code::JSET];
 
 const CONSTANTS: &[u32] = &[
-    0, 1, 2, 3, 4, 15, 16, 31, 32, 60, 63, 64, 0xff, 0xfff, 0x1000, 0xffff, 0x4000_0000,
-    0x5_0000, 0x7fff_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_f000, 0xffff_fffe, 0xffff_ffff,
-    0xc000_003e, 0x4000_0003,
+    0,
+    1,
+    2,
+    3,
+    4,
+    15,
+    16,
+    31,
+    32,
+    60,
+    63,
+    64,
+    0xff,
+    0xfff,
+    0x1000,
+    0xffff,
+    0x4000_0000,
+    0x5_0000,
+    0x7fff_0000,
+    0x7fff_ffff,
+    0x8000_0000,
+    0xffff_f000,
+    0xffff_fffe,
+    0xffff_ffff,
+    0xc000_003e,
+    0x4000_0003,
 ];
 
 fn constant(u: &mut Unstructured<'_>) -> Result<u32> {

@@ -16,7 +16,8 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     let Ok(compiled) = compile(&source, &corpus::options()) else { return Ok(()) };
     // Few calls, as each is evaluated after every pass at every level.
     let calls: Vec<_> = boundary::calls(compiled.policy(), 16);
-    let some: Vec<_> = calls.into_iter().step_by(1 + usize::from(u.arbitrary::<u8>()? % 8)).collect();
+    let some: Vec<_> =
+        calls.into_iter().step_by(1 + usize::from(u.arbitrary::<u8>()? % 8)).collect();
     agree::assert_agreement(&compiled, &some);
     Ok(())
 }

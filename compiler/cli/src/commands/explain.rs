@@ -15,9 +15,8 @@ pub(crate) struct ExplainArgs {
 
 pub(crate) fn run(args: &ExplainArgs, _: &Console) -> Result<(), Failure> {
     let Some(code) = &args.code else {
-        let lines = explain::PAGES.iter().map(|(code, page)| {
-            format!("{code}  {}\n", explain::title(page))
-        });
+        let lines =
+            explain::PAGES.iter().map(|(code, page)| format!("{code}  {}\n", explain::title(page)));
         return stdout(lines.collect::<String>().as_bytes());
     };
     match explain::page(code) {

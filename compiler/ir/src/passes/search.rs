@@ -37,7 +37,7 @@ const EXACT: usize = 16;
 const MAX_WEIGHT: u64 = 48;
 
 /// What a comparison costs by being there, in comparisons of a single number.
-const SIZE_COST: u64 = 12;
+const SIZE_COST: u64 = 4;
 
 /// On either side of a split at least this part of the segments is left, so that the
 /// search is never deep.

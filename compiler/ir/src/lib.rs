@@ -1,7 +1,7 @@
 //! The decision DAG between the typed policy and the instructions: [`build()`] makes it of a
 //! policy, [`passes`] rewrite it, [`eval()`] says what it decides.
 //!
-//! The model stands in [`dag`] and [`test`]. Everything here is a pure function of its
+//! The model stands in [`dag`] and [`mod@test`]. Everything here is a pure function of its
 //! arguments; the same policy gives the same DAG, node for node.
 
 pub mod build;

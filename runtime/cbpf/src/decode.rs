@@ -1,7 +1,7 @@
-//! Bytes to instructions: the reverse of [`crate::encode`].
+//! Bytes to instructions: the reverse of [`crate::encode()`].
 //!
 //! Guarantees that the length is one that a seccomp filter can have. Says nothing about
-//! the instructions: any eight bytes are some instruction, and [`crate::verify`] judges them.
+//! the instructions: any eight bytes are some instruction, and [`crate::verify()`] judges them.
 
 use filterc_abi::Endian;
 

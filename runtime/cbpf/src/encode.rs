@@ -9,7 +9,7 @@ pub const INSN_SIZE: usize = 8;
 
 /// The bytes of a program as they lie in the memory of a machine of that byte order.
 ///
-/// Encodes whatever it is given: only [`crate::verify`] says whether a kernel takes it.
+/// Encodes whatever it is given: only [`crate::verify()`] says whether a kernel takes it.
 #[must_use]
 pub fn encode(program: &[Insn], endian: Endian) -> Vec<u8> {
     program.iter().flat_map(|insn| encode_insn(*insn, endian)).collect()

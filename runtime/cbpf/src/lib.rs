@@ -1,12 +1,12 @@
 //! The classic BPF machine as seccomp restricts it: instructions, bytes, assembly text,
 //! the kernel's own acceptance rules, and an interpreter.
 //!
-//! * [`encode`] / [`decode`]: instructions and the bytes of `struct sock_filter[]`, in
+//! * [`encode()`] / [`decode()`]: instructions and the bytes of `struct sock_filter[]`, in
 //!   either byte order.
-//! * [`assemble`] / [`disassemble`]: instructions and text; the syntax stands in [`asm`].
-//! * [`verify`]: exactly what the kernel accepts as a seccomp filter, and the only way to a
+//! * [`assemble()`] / [`disassemble()`]: instructions and text; the syntax stands in [`asm`].
+//! * [`verify()`]: exactly what the kernel accepts as a seccomp filter, and the only way to a
 //!   [`Verified`] program.
-//! * [`interpret`]: what a verified program returns for a call; [`const_allow`]: whether
+//! * [`interpret`]: what a verified program returns for a call; [`const_allow()`]: whether
 //!   the kernel will answer the call from its cache, without running the program.
 //!
 //! Everything here is a pure function of its arguments: nothing asks the running kernel

@@ -1,7 +1,7 @@
 //! Filters into the running kernel: `seccomp(2)`, no_new_privs, and the `execve` that
 //! follows.
 //!
-//! * [`install`] takes a [`Verified`](filterc_cbpf::Verified) program, [`install_bytes`] the
+//! * [`install()`] takes a [`Verified`](filterc_cbpf::Verified) program, [`install_bytes`] the
 //!   bytes of one; either the filter is in force when they return, or the error says why
 //!   not and what to do.
 //! * [`exec::Exec`] does everything that a start of a program needs (the search along `PATH`,

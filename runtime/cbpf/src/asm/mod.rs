@@ -26,7 +26,7 @@
 //!
 //! Guarantees that the text is understood as a whole or not at all, and that the result
 //! does not depend on anything but the text. Does not judge the program: text can say
-//! everything that bytes can, the illegal included, and [`crate::verify`] judges.
+//! everything that bytes can, the illegal included, and [`crate::verify()`] judges.
 
 pub mod error;
 mod lexer;

@@ -36,6 +36,86 @@ impl<T> Deep<T> {
     }
 }
 
+impl Deep<Predicate> {
+    /// The first two of a list.
+    pub(crate) fn and(self, second: Self) -> Deep<Vec<Predicate>> {
+        Deep { node: vec![self.node, second.node], height: self.height.max(second.height) }
+    }
+}
+
+impl Deep<Vec<Predicate>> {
+    /// The list with one more.
+    pub(crate) fn with(mut self, one: Deep<Predicate>) -> Self {
+        self.height = self.height.max(one.height);
+        self.node.push(one.node);
+        self
+    }
+}
+
+/// A field before it is built: small, since the parser moves it about.
+#[derive(Debug)]
+pub(crate) enum FieldParts {
+    /// From, to; modifiers included.
+    Name(u32, u32),
+    /// From, where the name ends, to, the index.
+    Index(u32, u32, u32, Box<Constant>),
+}
+
+impl FieldParts {
+    pub(crate) fn indexed(index: Deep<Constant>, l: u32, m: u32, r: u32) -> Deep<Self> {
+        Deep { node: Self::Index(l, m, r, Box::new(index.node)), height: index.height }
+    }
+}
+
+/// An item of a set before it is built.
+#[derive(Debug)]
+pub(crate) struct ItemParts(Constant, Option<Box<Constant>>);
+
+impl ItemParts {
+    pub(crate) fn one(c: Deep<Constant>) -> Deep<Self> {
+        Deep { node: Self(c.node, None), height: c.height }
+    }
+
+    pub(crate) fn range(a: Deep<Constant>, b: Deep<Constant>) -> Deep<Self> {
+        Deep { node: Self(a.node, Some(Box::new(b.node))), height: a.height.max(b.height) }
+    }
+
+    fn build(self) -> Item {
+        match self {
+            Self(one, None) => Item::One(one),
+            Self(first, Some(last)) => Item::Range(first, *last),
+        }
+    }
+}
+
+/// The right side of a test before it is built.
+#[derive(Debug)]
+pub(crate) enum Right {
+    Compare(CmpOp, Constant),
+    Field(CmpOp, FieldParts),
+    Other(Box<Relation>),
+}
+
+impl Right {
+    pub(crate) fn compare(op: CmpOp, c: Deep<Constant>) -> Deep<Self> {
+        Deep { node: Self::Compare(op, c.node), height: c.height }
+    }
+
+    pub(crate) fn field(op: CmpOp, field: Deep<FieldParts>) -> Deep<Self> {
+        Deep { node: Self::Field(op, field.node), height: field.height }
+    }
+
+    pub(crate) fn other(relation: Relation) -> Deep<Self> {
+        Deep::flat(Self::Other(Box::new(relation)))
+    }
+
+    pub(crate) fn set(items: Vec<Deep<ItemParts>>) -> Deep<Self> {
+        let height = items.iter().map(|item| item.height).max().unwrap_or_default();
+        let items = items.into_iter().map(|item| item.node.build()).collect();
+        Deep { node: Self::Other(Box::new(Relation::In(items))), height }
+    }
+}
+
 /// The text that is being parsed, and what was found wrong with it.
 #[derive(Debug)]
 pub(crate) struct Context<'s> {
@@ -214,7 +294,7 @@ impl<'s> Context<'s> {
     // ---- Tests
 
     /// A field with the modifiers that are written into it.
-    pub(crate) fn field(&self, l: u32, r: u32) -> Field {
+    fn field(&self, l: u32, r: u32) -> Field {
         let whole = self.slice(l, r);
         let name = whole.strip_suffix(".function").unwrap_or(whole);
         let function = name.len() < whole.len();
@@ -225,69 +305,72 @@ impl<'s> Context<'s> {
         Field { name, index: None, ustring, function, span: self.span(l, r) }
     }
 
-    pub(crate) fn indexed(&mut self, c: Deep<Constant>, l: u32, m: u32, r: u32) -> Deep<Field> {
+    fn build_field(&mut self, parts: FieldParts) -> Field {
+        let (l, m, r, index) = match parts {
+            FieldParts::Name(l, r) => return self.field(l, r),
+            FieldParts::Index(l, m, r, index) => (l, m, r, index),
+        };
         let name = self.name(l, m);
         if name.text != "args" {
             self.error(Kind::NotIndexed(name.text.clone()), name.span);
         }
         let span = self.span(l, r);
-        let node = Field { name, index: Some(c.node), ustring: false, function: false, span };
-        Deep { node, height: c.height }
+        Field { name, index: Some(*index), ustring: false, function: false, span }
     }
 
-    pub(crate) fn compare(&self, op: CmpOp, c: Deep<Constant>) -> Deep<Relation> {
-        Deep { height: c.height, node: Relation::Compare(op, c.node) }
-    }
-
-    pub(crate) fn set(&self, items: Vec<Deep<Item>>) -> Deep<Relation> {
-        let height = items.iter().map(|item| item.height).max().unwrap_or_default();
-        Deep { height, node: Relation::In(items.into_iter().map(|item| item.node).collect()) }
+    fn build_relation(&mut self, right: Right) -> Relation {
+        match right {
+            Right::Compare(op, constant) => Relation::Compare(op, constant),
+            Right::Field(op, parts) => Relation::CompareField(op, self.build_field(parts)),
+            Right::Other(relation) => *relation,
+        }
     }
 
     pub(crate) fn any_bit(
         &mut self,
-        field: Deep<Field>,
+        field: Deep<FieldParts>,
         mask: Deep<Constant>,
         l: u32,
         r: u32,
     ) -> Deep<Predicate> {
-        self.test(field, Some(mask), Deep::flat(Relation::AnyBit), l, r)
+        self.test(field, Some(mask), Right::other(Relation::AnyBit), l, r)
     }
 
     pub(crate) fn test(
         &mut self,
-        field: Deep<Field>,
+        field: Deep<FieldParts>,
         mask: Option<Deep<Constant>>,
-        relation: Deep<Relation>,
+        right: Deep<Right>,
         l: u32,
         r: u32,
     ) -> Deep<Predicate> {
         let mask_height = mask.as_ref().map_or(0, |mask| mask.height);
-        let height = field.height.max(mask_height).max(relation.height);
+        let height = field.height.max(mask_height).max(right.height);
         let mask = mask.map(|mask| Mask { constant: mask.node, parenthesised: false });
-        let mut relation = relation.node;
-        if field.node.ustring
+        let field = self.build_field(field.node);
+        let mut relation = self.build_relation(right.node);
+        if field.ustring
             && let Relation::Compare(op, constant) = &relation
             && self.slice(constant.span.start, constant.span.end).starts_with('\'')
         {
             // Behind `.ustring` even a single character is a string.
-            relation =
-                Relation::CompareString(*op, self.string(constant.span.start, constant.span.end));
+            let text = self.string(constant.span.start, constant.span.end);
+            relation = Relation::CompareString(*op, text);
         }
-        let test = Test { field: field.node, mask, relation };
+        let test = Test { field, mask, relation };
         self.raise_predicate(height, PredicateKind::Test(Box::new(test)), self.span(l, r))
     }
 
-    /// `(field & constant) relation`; `m` is where the parenthesis ends.
+    /// `(field & constant) right`; `m` is where the parenthesis ends.
     pub(crate) fn masked(
         &mut self,
         inner: Deep<Predicate>,
-        relation: Deep<Relation>,
+        right: Deep<Right>,
         l: u32,
         m: u32,
         r: u32,
     ) -> Deep<Predicate> {
-        let height = inner.height.max(relation.height);
+        let height = inner.height.max(right.height);
         let node =
             if let PredicateKind::Paren(inner) = inner.node.kind { *inner } else { inner.node };
         let failed = matches!(node.kind, PredicateKind::Error);
@@ -296,7 +379,7 @@ impl<'s> Context<'s> {
             && let Some(mask) = &mut test.mask
         {
             mask.parenthesised = true;
-            test.relation = relation.node;
+            test.relation = self.build_relation(right.node);
             return self.raise_predicate(height, PredicateKind::Test(test), self.span(l, r));
         }
         if !failed {
@@ -336,40 +419,25 @@ impl<'s> Context<'s> {
         }
     }
 
-    pub(crate) fn or(
-        &mut self,
-        first: Deep<Predicate>,
-        rest: Vec<Deep<Predicate>>,
-        l: u32,
-        r: u32,
-    ) -> Deep<Predicate> {
-        let (height, all) = join(first, rest);
-        self.raise_predicate(height, PredicateKind::Or(all), self.span(l, r))
+    pub(crate) fn or(&mut self, all: Deep<Vec<Predicate>>, l: u32, r: u32) -> Deep<Predicate> {
+        self.raise_predicate(all.height, PredicateKind::Or(all.node), self.span(l, r))
     }
 
-    pub(crate) fn and(
-        &mut self,
-        first: Deep<Predicate>,
-        rest: Vec<Deep<Predicate>>,
-        l: u32,
-        r: u32,
-    ) -> Deep<Predicate> {
-        let (height, all) = join(first, rest);
-        self.raise_predicate(height, PredicateKind::And(all), self.span(l, r))
+    pub(crate) fn and(&mut self, all: Deep<Vec<Predicate>>, l: u32, r: u32) -> Deep<Predicate> {
+        self.raise_predicate(all.height, PredicateKind::And(all.node), self.span(l, r))
     }
 
     /// `!!!a` becomes `!a`: the kernel takes thousands of them, and a tree may not.
     pub(crate) fn not(&mut self, inner: Deep<Predicate>, l: u32, r: u32) -> Deep<Predicate> {
         let span = self.span(l, r);
-        match inner.node.kind {
-            PredicateKind::Not(second) if matches!(second.kind, PredicateKind::Not(_)) => {
-                Deep { node: Predicate { span, ..*second }, height: inner.height - 1 }
+        if let PredicateKind::Not(second) = inner.node.kind {
+            if matches!(second.kind, PredicateKind::Not(_)) {
+                return Deep { node: Predicate { span, ..*second }, height: inner.height - 1 };
             }
-            kind => {
-                let node = Predicate { kind, span: inner.node.span };
-                self.raise_predicate(inner.height, PredicateKind::Not(Box::new(node)), span)
-            }
+            let node = Predicate { kind: PredicateKind::Not(second), span: inner.node.span };
+            return self.raise_predicate(inner.height, PredicateKind::Not(Box::new(node)), span);
         }
+        self.raise_predicate(inner.height, PredicateKind::Not(Box::new(inner.node)), span)
     }
 
     /// `((a))` becomes `(a)`, for the same reason.
@@ -380,15 +448,4 @@ impl<'s> Context<'s> {
         }
         self.raise_predicate(inner.height, PredicateKind::Paren(Box::new(inner.node)), span)
     }
-}
-
-fn join(first: Deep<Predicate>, rest: Vec<Deep<Predicate>>) -> (usize, Vec<Predicate>) {
-    let mut height = first.height;
-    let mut all = Vec::with_capacity(rest.len() + 1);
-    all.push(first.node);
-    for one in rest {
-        height = height.max(one.height);
-        all.push(one.node);
-    }
-    (height, all)
 }

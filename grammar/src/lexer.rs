@@ -59,21 +59,23 @@ impl<'s> Lexer<'s> {
             let (start, end) = (logos.span().start, logos.span().end);
             let token = found.unwrap_or(Token::Other);
             let rest = logos.remainder();
-            match token {
-                Token::Quote => logos.bump(self.string(start, rest)),
-                Token::Cpus => logos.bump(self.cpus(start, end, rest)),
-                Token::Integer => self.integer(start, end),
-                Token::Comment => self.comment(start, end),
-                Token::Other => self.other(start, end),
-                Token::Dotted if self.previous_end(Token::is_name) != Some(start) => {
-                    self.error(Kind::UnexpectedCharacter('.'), start, start + 1);
-                    self.push(Token::Error, start, end);
-                }
-                _ => {
-                    self.push(token, start, end);
-                    if token.is_comparison() && self.behind_function() {
-                        logos.bump(self.symbol(end, rest));
-                    }
+            if token == Token::Quote {
+                logos.bump(self.string(start, rest));
+            } else if token == Token::Cpus {
+                logos.bump(self.cpus(start, end, rest));
+            } else if token == Token::Integer {
+                self.integer(start, end);
+            } else if token == Token::Comment {
+                self.comment(start, end);
+            } else if token == Token::Other {
+                self.other(start, end);
+            } else if token == Token::Dotted && self.previous_end(Token::is_name) != Some(start) {
+                self.error(Kind::UnexpectedCharacter('.'), start, start + 1);
+                self.push(Token::Error, start, end);
+            } else {
+                self.push(token, start, end);
+                if token.is_comparison() && self.behind_function() {
+                    logos.bump(self.symbol(end, rest));
                 }
             }
         }
@@ -98,16 +100,15 @@ impl<'s> Lexer<'s> {
     /// Reads on behind an opening quote; returns how much it took.
     fn string(&mut self, start: usize, rest: &str) -> usize {
         let quote = self.text.get(start..).and_then(|t| t.chars().next()).unwrap_or('"');
-        let line = match self.mode {
-            Mode::Policy => rest.split(['\n', '\r']).next().unwrap_or_default(),
-            Mode::Filter => rest,
+        let len = match self.find_close(rest, quote, &['\n', '\r']) {
+            Ok(len) => len,
+            Err(len) => {
+                self.error(Kind::Unterminated(quote), start, start + 1);
+                self.push(Token::Error, start, start + 1 + len);
+                return len;
+            }
         };
-        let Some(len) = line.find(quote) else {
-            self.error(Kind::Unterminated(quote), start, start + 1);
-            self.push(Token::Error, start, start + 1 + line.len());
-            return line.len();
-        };
-        let body = line.get(..len).unwrap_or_default();
+        let body = rest.get(..len).unwrap_or_default();
         let clean = self.check_inside(start + 1, body);
         let one = quote == '\'' && body.chars().nth(1).is_none() && !body.is_empty();
         let token = match (clean, one) {
@@ -117,6 +118,20 @@ impl<'s> Lexer<'s> {
         };
         self.push(token, start, start + len + 2);
         len + 1
+    }
+
+    /// How far the closing character is, or, if there is none, how far what ends the search.
+    fn find_close(&self, rest: &str, close: char, policy_ends: &[char]) -> Result<usize, usize> {
+        let ends = match self.mode {
+            Mode::Policy => policy_ends,
+            Mode::Filter => &[],
+        };
+        let found = rest.char_indices().find(|(_, c)| *c == close || ends.contains(c));
+        match found {
+            Some((at, c)) if c == close => Ok(at),
+            Some((at, _)) => Err(at),
+            None => Err(rest.len()),
+        }
     }
 
     /// Whether a string or comment has only characters that may be in one.
@@ -138,16 +153,15 @@ impl<'s> Lexer<'s> {
 
     /// Reads on behind `CPUS{`; returns how much it took.
     fn cpus(&mut self, start: usize, end: usize, rest: &str) -> usize {
-        let line = match self.mode {
-            Mode::Policy => rest.split(['\n', '\r', '#']).next().unwrap_or_default(),
-            Mode::Filter => rest,
+        let len = match self.find_close(rest, '}', &['\n', '\r', '#']) {
+            Ok(len) => len,
+            Err(len) => {
+                self.error(Kind::Unterminated('}'), start, end);
+                self.push(Token::Error, start, end + len);
+                return len;
+            }
         };
-        let Some(len) = line.find('}') else {
-            self.error(Kind::Unterminated('}'), start, end);
-            self.push(Token::Error, start, end + line.len());
-            return line.len();
-        };
-        let body = line.get(..len).unwrap_or_default();
+        let body = rest.get(..len).unwrap_or_default();
         let token = if self.check_inside(end, body) { Token::Cpus } else { Token::Error };
         self.push(token, start, end + len + 1);
         len + 1

@@ -12,11 +12,12 @@ pub mod ast;
 pub mod diagnostic;
 pub mod error;
 pub mod parser;
-// pub mod print;
+pub mod print;
 pub mod source;
 pub mod visit;
 
 mod actions;
+mod format;
 mod lexer;
 mod number;
 mod recovery;

@@ -194,13 +194,17 @@ impl<'s> Parser<'s> {
         // What an open bracket or a missing operand made part of this statement may have
         // been meant as the next one.
         let chunk = tokens.get(start..end).unwrap_or_default();
-        let last = match recovery::bracket_fault(chunk) {
-            Some(BracketFault::Unclosed { .. }) => end.saturating_sub(1),
-            Some(BracketFault::Unopened(_) | BracketFault::Mismatched { .. }) | None => {
-                (start + at).min(end.saturating_sub(1))
+        let (first, last) = match recovery::bracket_fault(chunk) {
+            Some(
+                BracketFault::Unclosed { outermost, .. }
+                | BracketFault::Mismatched { outermost, .. },
+            ) => (start + outermost, end.saturating_sub(1)),
+            Some(BracketFault::Unopened(_)) | None => {
+                (start, (start + at).min(end.saturating_sub(1)))
             }
         };
-        let cut = statements::layout_boundary(self.cx.text, tokens, start, last).unwrap_or(end);
+        let cut = statements::layout_boundary(self.cx.text, tokens, start, first..=last);
+        let cut = cut.unwrap_or(end);
         self.gave_up |= !self.budget.take(end - cut);
         let chunk = tokens.get(start..cut).unwrap_or_default();
         let to = chunk.last().map_or(from, |token| token.end);

@@ -110,13 +110,11 @@ fn is_echo(tokens: &[Spanned], at: usize) -> bool {
 
 /// Between such tokens is what can be given up on without the rest.
 fn is_separator(tokens: &[Spanned], at: usize) -> bool {
-    tokens.get(at).is_some_and(|t| match t.token {
-        Token::Comma | Token::AndAnd | Token::OrOr | Token::WordAnd | Token::WordOr | Token::If => {
-            true
-        }
-        // `const NAME =`; further on it was meant to be `==`.
-        Token::Assign => at == 2,
-        _ => false,
+    tokens.get(at).is_some_and(|t| {
+        matches!(
+            t.token,
+            Token::Comma | Token::AndAnd | Token::OrOr | Token::WordAnd | Token::WordOr | Token::If
+        ) || (t.token == Token::Assign && at == 2) // `const NAME =`; elsewhere `==` was meant
     })
 }
 
@@ -240,7 +238,12 @@ fn mend_brackets(cx: &Context<'_>, tokens: &mut Vec<Spanned>, head: usize) -> Op
 /// Says what was expected and what was found.
 pub(crate) fn report(cx: &Context<'_>, tokens: &[Spanned], unexpected: &Unexpected) -> Error {
     let names: Vec<&str> = unexpected.expected.iter().map(|name| name.trim_matches('"')).collect();
-    let expected = describe_expected(&names);
+    let requires = tokens.first().is_some_and(|head| head.token == Token::Require);
+    let expected = if requires {
+        "a requirement such as `kernel >= 5.14`".to_owned()
+    } else {
+        describe_expected(&names)
+    };
     let Some(token) = tokens.get(unexpected.at) else {
         let last = tokens.last().map_or((0, 0), |token| (token.start, token.end));
         let help = tokens.last().filter(|last| last.token == Token::Comma);
@@ -257,13 +260,14 @@ pub(crate) fn report(cx: &Context<'_>, tokens: &[Spanned], unexpected: &Unexpect
 /// The token as people call it.
 pub(crate) fn describe_found(cx: &Context<'_>, token: &Spanned) -> String {
     let text = cx.slice(token.start, token.end);
-    match token.token {
-        Token::Str => "a string".to_owned(),
-        Token::Body => "a block".to_owned(),
-        _ if text.chars().nth(40).is_some() => {
-            format!("`{}…`", text.chars().take(40).collect::<String>())
-        }
-        _ => format!("`{text}`"),
+    if token.token == Token::Str {
+        "a string".to_owned()
+    } else if token.token == Token::Body {
+        "a block".to_owned()
+    } else if text.chars().nth(40).is_some() {
+        format!("`{}…`", text.chars().take(40).collect::<String>())
+    } else {
+        format!("`{text}`")
     }
 }
 
@@ -324,26 +328,24 @@ fn describe_expected(names: &[&str]) -> String {
 fn help(tokens: &[Spanned], at: usize, names: &[&str]) -> Option<&'static str> {
     let token = tokens.get(at)?.token;
     let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map(|token| token.token);
-    let joined = before == Some(Token::And) && token == Token::AndAnd;
-    match token {
-        Token::Assign if names.contains(&"==") => Some("a comparison is written `==`"),
-        Token::Assign if before.is_some_and(Token::is_comparison) => {
-            Some("a comparison is written with two characters at most: `==`, `!=`, `<=`, `>=`")
-        }
-        Token::ParenOpen if names.contains(&"if") => {
-            Some("conditions on arguments follow `if`: `allow openat if flags == O_RDONLY`")
-        }
-        Token::Eq | Token::Ne | Token::Lt | Token::Le | Token::Gt | Token::Ge => {
-            Some("a field stands on the left, and comparisons are joined with `&&` or `||`")
-        }
-        Token::Or | Token::OrOr => Some("alternatives are joined with `||`"),
-        Token::AndAnd if joined => Some("predicates are joined with `&&`"),
-        Token::BracketOpen | Token::ParenOpen if before == Some(Token::In) => {
-            Some("a set is written in braces: `in { 1, 2, 5..9 }`")
-        }
-        Token::Integer | Token::Minus if names.contains(&"!") => {
-            Some("a field stands on the left, a constant on the right")
-        }
-        _ => None,
+    let could_be = |name: &str| names.contains(&name);
+    if token == Token::Assign && could_be("==") {
+        Some("a comparison is written `==`")
+    } else if token == Token::Assign && before.is_some_and(Token::is_comparison) {
+        Some("comparisons are `==`, `!=`, `<`, `<=`, `>` and `>=`")
+    } else if before == Some(Token::Errno) && could_be("(") {
+        Some("write the error in parentheses: `errno(EPERM)`")
+    } else if token == Token::ParenOpen && could_be("if") {
+        Some("conditions on arguments follow `if`: `allow openat if flags == O_RDONLY`")
+    } else if token.is_comparison() {
+        Some("a field stands on the left, and comparisons are joined with `&&` or `||`")
+    } else if matches!(token, Token::Or | Token::OrOr) {
+        Some("alternatives are joined with `||`")
+    } else if matches!(token, Token::ParenOpen | Token::BracketOpen) && before == Some(Token::In) {
+        Some("a set is written in braces: `in { 1, 2, 5..9 }`")
+    } else if matches!(token, Token::Integer | Token::Minus) && could_be("!") {
+        Some("a field stands on the left, a constant on the right")
+    } else {
+        None
     }
 }

@@ -6,6 +6,8 @@
 //! cannot swallow its neighbours. [`layout_boundary`] is the second guess, for a
 //! statement that turned out to be broken; correct text never depends on layout.
 
+use std::ops::RangeInclusive;
+
 use crate::token::{Spanned, Token};
 
 /// One past the last token of the statement that begins at `start`.
@@ -14,7 +16,7 @@ pub(crate) fn end(text: &str, tokens: &[Spanned], start: usize) -> usize {
     let Some((_, head)) = rest.next() else { return tokens.len() };
     let mut state = State::new(head.token);
     for (at, token) in rest {
-        if state.depth == 0 && state.ended && state.begins(text, token) {
+        if state.depth == 0 && state.ended && state.begins(text, token, at - start) {
             return at;
         }
         state.advance(text, token, at - start);
@@ -34,11 +36,16 @@ struct State {
 
 impl State {
     const fn new(head: Token) -> Self {
-        Self { head, depth: 0, ended: !head.is_statement(), in_argument: false }
+        // A keyword behind another is an operand; but for `require`, whose operands we know.
+        let ended = !head.is_statement() || matches!(head, Token::Require);
+        Self { head, depth: 0, ended, in_argument: false }
     }
 
     /// Whether this token, behind one that can end a statement, begins the next.
-    fn begins(&self, text: &str, token: &Spanned) -> bool {
+    fn begins(&self, text: &str, token: &Spanned, index: usize) -> bool {
+        if self.head == Token::Require && index == 1 {
+            return token.token.is_statement() && token.token != Token::Kernel;
+        }
         if token.token.is_statement() {
             return true;
         }
@@ -77,20 +84,21 @@ fn is_sequence_word(word: &str) -> bool {
     matches!(word, "within" | "calls" | "per" | "process" | "then")
 }
 
-/// The first token behind `start`, and not behind `last`, that looks as if a statement
-/// began there: a keyword at the beginning of a line, indented no further than the
+/// The first token of the range that looks as if a statement other than the one at
+/// `start` began there: a keyword at the beginning of a line, indented no further than the
 /// statement itself.
 pub(crate) fn layout_boundary(
     text: &str,
     tokens: &[Spanned],
     start: usize,
-    last: usize,
+    range: RangeInclusive<usize>,
 ) -> Option<usize> {
     let head = tokens.get(start)?;
     // A statement behind another on one line says nothing about where lines begin.
     let limit = indentation(text, head.start).unwrap_or_default();
-    let inside = tokens.iter().enumerate().take(last.saturating_add(1)).skip(start + 1);
+    let inside = tokens.iter().enumerate().take(range.end().saturating_add(1));
     inside
+        .skip((start + 1).max(*range.start()))
         .filter(|(_, token)| token.token.is_statement())
         .find(|(_, token)| indentation(text, token.start).is_some_and(|width| width <= limit))
         .map(|(at, _)| at)
@@ -112,18 +120,19 @@ fn slice<'s>(text: &'s str, token: &Spanned) -> &'s str {
 /// [`Token::Body`]; other statements stay as they are. `None` means: nothing to do.
 pub(crate) fn fold_body(tokens: &[Spanned]) -> Option<Vec<Spanned>> {
     let head = tokens.first()?;
-    let from = match head.token {
-        Token::Require => 1,
-        Token::Sequence | Token::Test => 2,
-        _ => return None,
-    };
+    if !matches!(head.token, Token::Require | Token::Sequence | Token::Test) {
+        return None;
+    }
     let brace = tokens.iter().position(|t| t.token == Token::BraceOpen);
-    let to = match head.token {
+    let (from, to) = if head.token == Token::Test && brace == Some(2) {
         // Exactly the braces; what follows them is an error.
-        Token::Test if brace == Some(from) => matching(tokens, from)?,
-        Token::Sequence if brace.is_some_and(|at| at >= from) => tokens.len() - 1,
-        Token::Require if tokens.len() > 1 => tokens.len() - 1,
-        _ => return None,
+        (2, matching(tokens, 2)?)
+    } else if head.token == Token::Sequence && brace.is_some_and(|at| at >= 2) {
+        (2, tokens.len() - 1)
+    } else if head.token == Token::Require && tokens.len() > 1 {
+        (1, tokens.len() - 1)
+    } else {
+        return None;
     };
     let (first, last) = (tokens.get(from)?, tokens.get(to)?);
     let body = Spanned { token: Token::Body, start: first.start, end: last.end };
@@ -210,8 +219,8 @@ mod tests {
     fn layout() {
         let text = "  allow a if (\n    kill,\n  kill b\nlog c";
         let tokens = lex(FileId(0), text, Mode::Policy).tokens;
-        assert_eq!(layout_boundary(text, &tokens, 0, 3), None);
-        assert_eq!(layout_boundary(text, &tokens, 0, 99), Some(6));
-        assert_eq!(layout_boundary(text, &tokens, 6, 99), Some(8));
+        assert_eq!(layout_boundary(text, &tokens, 0, 0..=3), None);
+        assert_eq!(layout_boundary(text, &tokens, 0, 0..=99), Some(6));
+        assert_eq!(layout_boundary(text, &tokens, 6, 6..=99), Some(8));
     }
 }

@@ -200,7 +200,11 @@ mod tests {
             match &constant.kind {
                 ConstantKind::Integer(value) => self.0.push(value.to_string()),
                 ConstantKind::Name(name) => self.0.push(name.clone()),
-                _ => walk_constant(self, constant),
+                ConstantKind::Complement(_)
+                | ConstantKind::Negate(_)
+                | ConstantKind::Paren(_)
+                | ConstantKind::Binary(..)
+                | ConstantKind::Error => walk_constant(self, constant),
             }
         }
         fn visit_name(&mut self, name: &Name) {

@@ -50,3 +50,14 @@ fn each_code_has_a_page_whose_example_produces_it() {
         }
     }
 }
+
+#[test]
+fn the_reference_shows_correct_text() {
+    let reference = fs::read_to_string(root().join("grammar/README.md")).unwrap();
+    let examples: Vec<_> = reference.split("```flt\n").skip(1).collect();
+    assert!(!examples.is_empty());
+    for example in examples {
+        let example = example.split_once("```").unwrap().0;
+        assert_eq!(codes(example), [""; 0], "{example}");
+    }
+}

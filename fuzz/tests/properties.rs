@@ -27,6 +27,7 @@ tests! {
     asm_disasm
     bytes_never_panic
     compiled_is_reference
+    dag_passes
     decode_encode
     passes_preserve
     print_parse

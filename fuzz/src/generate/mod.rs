@@ -1,5 +1,6 @@
-//! Inputs drawn from bytes: policies, programs, and text that is almost one of them.
+//! Inputs drawn from bytes: policies, DAGs, programs, and text that is almost one of them.
 
+pub mod dag;
 pub mod policy;
 pub mod program;
 pub mod soup;

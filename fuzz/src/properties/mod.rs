@@ -3,6 +3,7 @@
 pub mod asm_disasm;
 pub mod bytes_never_panic;
 pub mod compiled_is_reference;
+pub mod dag_passes;
 pub mod decode_encode;
 pub mod passes_preserve;
 pub mod print_parse;
@@ -16,6 +17,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("asm_disasm", asm_disasm::property),
     ("bytes_never_panic", bytes_never_panic::property),
     ("compiled_is_reference", compiled_is_reference::property),
+    ("dag_passes", dag_passes::property),
     ("decode_encode", decode_encode::property),
     ("passes_preserve", passes_preserve::property),
     ("print_parse", print_parse::property),

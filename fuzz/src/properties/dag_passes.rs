@@ -1,0 +1,51 @@
+//! On a DAG of any shape, every pass preserves the meaning and leaves a valid DAG, the
+//! emitted program means the same, and printing and parsing give the DAG back.
+
+use arbitrary::{Result, Unstructured};
+use filterc_abi::SeccompData;
+use filterc_cbpf::{interpret, verify};
+use filterc_ir::{Dag, eval, passes, print, validate};
+
+use crate::generate::dag;
+
+/// Calls for each DAG.
+const CALLS: usize = 100;
+
+/// See the module.
+///
+/// # Errors
+/// The bytes were used up.
+pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
+    let dag = dag::dag(u)?;
+    validate(&dag).unwrap_or_else(|error| panic!("{error}\n{}", print::print(&dag)));
+    text_round_trips(&dag);
+    let mut calls: Vec<SeccompData> = Vec::new();
+    while calls.len() < CALLS
+        && let Ok(call) = dag::call(u)
+    {
+        calls.push(call);
+    }
+    let expected: Vec<_> = calls.iter().map(|call| eval(&dag, call)).collect();
+    for level in 0..=2 {
+        let lowered = passes::run(dag.clone(), level, &mut |pass, after| {
+            let shown = || format!("-O{level} {pass}\n{}", print::print(&dag));
+            validate(after).unwrap_or_else(|error| panic!("{error}: {}", shown()));
+            for (call, expected) in calls.iter().zip(&expected) {
+                assert_eq!(eval(after, call), *expected, "{call:x?}: {}", shown());
+            }
+        });
+        let object = filterc_codegen::cbpf::emit(&lowered).expect("a small DAG fits");
+        let verified = verify(&object.insns).expect("what is emitted verifies");
+        for (call, expected) in calls.iter().zip(&expected) {
+            let ret = interpret(&verified, call, dag.endian());
+            assert_eq!(ret, expected.to_ret(), "{call:x?} -O{level}\n{}", print::print(&dag));
+        }
+    }
+    Ok(())
+}
+
+fn text_round_trips(dag: &Dag) {
+    let text = print::print(dag);
+    let again = print::parse(&text).unwrap_or_else(|error| panic!("{error:?}\n{text}"));
+    assert_eq!(print::print(&again), text);
+}

@@ -63,8 +63,8 @@ fn console_blocks_are_true() {
                 .output()
                 .unwrap();
             let actual = String::from_utf8(output.stdout).unwrap();
-            let trimmed: Vec<_> = actual.lines().map(str::trim_end).collect();
-            let expected: Vec<_> = example.output.lines().map(str::trim_end).collect();
+            let trimmed: Vec<_> = actual.trim_end().lines().map(str::trim_end).collect();
+            let expected: Vec<_> = example.output.trim_end().lines().map(str::trim_end).collect();
             assert_eq!(trimmed, expected, "{document}: $ {}\n{actual}", example.command);
         }
     }

@@ -1,7 +1,9 @@
 //! Diagnostics as text for people (with or without colours) and as JSON for tools.
 
+use std::ops::Range;
+
 use codespan_reporting::diagnostic as report;
-use codespan_reporting::files::SimpleFiles;
+use codespan_reporting::files::{self as report_files, SimpleFiles};
 use codespan_reporting::term::{self, termcolor};
 use filterc_grammar::diagnostic::{Diagnostic, Label, Severity};
 use filterc_grammar::source::{SourceMap, Span};
@@ -16,39 +18,180 @@ pub enum Style {
     Coloured,
 }
 
-/// All diagnostics as text, each with its code, spans, include chain and help.
-#[must_use]
-pub fn text(sources: &SourceMap, list: &[Diagnostic], style: Style) -> String {
+/// Longest source line that is shown whole, in bytes; of a longer one, what is around the
+/// culprit is shown. Without a limit, many findings on one long line would show it as often.
+const MAX_LINE: usize = 400;
+
+/// Most findings that are rendered; the rest is counted.
+const MAX_RENDERED: usize = 1000;
+
+type Files<'a> = SimpleFiles<&'a str, &'a str>;
+
+fn files(sources: &SourceMap) -> Files<'_> {
     let mut files = SimpleFiles::new();
     for (_, file) in sources.iter() {
         files.add(file.name.as_str(), file.text.as_str());
     }
+    files
+}
+
+/// All diagnostics as text, each with its code, spans, include chain and help.
+#[must_use]
+pub fn text(sources: &SourceMap, list: &[Diagnostic], style: Style) -> String {
+    let files = files(sources);
+    let mut out = String::new();
+    for diagnostic in list.iter().take(MAX_RENDERED) {
+        out.push_str(&one(sources, &files, diagnostic, style));
+    }
+    if let Some(more) = list.len().checked_sub(MAX_RENDERED).filter(|more| *more > 0) {
+        out.push_str(&format!("… and {more} more\n"));
+    }
+    out
+}
+
+/// One diagnostic as text.
+fn one(sources: &SourceMap, files: &Files<'_>, diagnostic: &Diagnostic, style: Style) -> String {
+    let labels = diagnostic.primary.iter().chain(&diagnostic.secondary);
+    let lines = labels.filter_map(|label| Window::around(sources, label));
+    let long = lines.into_iter().any(|window| window.is_cut);
+    let primary = diagnostic.primary.as_ref().filter(|_| long);
+    match primary.and_then(|label| Window::around(sources, label).map(|window| (label, window))) {
+        Some((label, window)) => {
+            let report = window.report(sources, diagnostic, label);
+            emit(&window, &report, &diagnostic.message, style)
+        }
+        None => emit(files, &to_report(sources, diagnostic), &diagnostic.message, style),
+    }
+}
+
+fn emit<'files, F: report_files::Files<'files>>(
+    files: &'files F,
+    diagnostic: &report::Diagnostic<F::FileId>,
+    message: &str,
+    style: Style,
+) -> String {
     let config = term::Config::default();
     let mut out = Vec::new();
-    for diagnostic in list {
-        let diagnostic = to_report(sources, diagnostic);
-        // Spans come from these very files, and a vector takes every byte: what could
-        // fail is a span of another map, and then the message still goes out.
-        let result = match style {
-            Style::Plain => term::emit_to_io_write(&mut out, &config, &files, &diagnostic),
-            Style::Coloured => {
-                let mut writer = termcolor::Ansi::new(&mut out);
-                term::emit_to_write_style(&mut writer, &config, &files, &diagnostic)
-            }
-        };
-        if result.is_err() {
-            out.extend_from_slice(diagnostic.message.as_bytes());
-            out.push(b'\n');
+    // Spans come from these very files, and a vector takes every byte: what could fail is
+    // a span of another map, and then the message still goes out.
+    let result = match style {
+        Style::Plain => term::emit_to_io_write(&mut out, &config, files, diagnostic),
+        Style::Coloured => {
+            let mut writer = termcolor::Ansi::new(&mut out);
+            term::emit_to_write_style(&mut writer, &config, files, diagnostic)
         }
+    };
+    if result.is_err() {
+        out.extend_from_slice(message.as_bytes());
+        out.push(b'\n');
     }
     String::from_utf8_lossy(&out).into_owned()
 }
 
-fn to_report(sources: &SourceMap, diagnostic: &Diagnostic) -> report::Diagnostic<usize> {
-    let severity = match diagnostic.severity {
+/// The part of a line around a label, as a file of its own that keeps the line's number.
+struct Window<'a> {
+    name: &'a str,
+    text: &'a str,
+    /// Offset of `text` in the file.
+    start: usize,
+    line: usize,
+    /// Characters of the line before `text`.
+    column: usize,
+    /// Whether the line is longer than what is shown.
+    is_cut: bool,
+}
+
+impl<'a> Window<'a> {
+    /// What is shown of a label's first line.
+    fn around(sources: &'a SourceMap, label: &Label) -> Option<Self> {
+        let file = sources.get(label.span.file)?;
+        let at = label.span.start as usize;
+        let (before, after) = (file.text.get(..at)?, file.text.get(at..)?);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line_end = after.find('\n').map_or(file.text.len(), |newline| at + newline);
+        let is_cut = line_end - line_start > MAX_LINE;
+        let start = file.text.ceil_char_boundary(line_start.max(at.saturating_sub(MAX_LINE / 2)));
+        let end = file.text.floor_char_boundary(line_end.min(at + MAX_LINE / 2)).max(at);
+        let (line, _) = if is_cut { sources.line_column(label.span) } else { (0, 0) };
+        Some(Self {
+            name: &file.name,
+            text: file.text.get(start..end)?,
+            start,
+            line,
+            column: file.text.get(line_start..start)?.chars().count(),
+            is_cut,
+        })
+    }
+
+    /// The diagnostic with its primary label in the window, and other places as notes.
+    fn report(
+        &self,
+        sources: &SourceMap,
+        diagnostic: &Diagnostic,
+        label: &Label,
+    ) -> report::Diagnostic<()> {
+        let start = (label.span.start as usize).saturating_sub(self.start).min(self.text.len());
+        let end = (label.span.end as usize).saturating_sub(self.start).min(self.text.len());
+        let places = diagnostic.secondary.iter().map(|label| {
+            let message = if label.message.is_empty() { "see here" } else { &label.message };
+            format!("{}: {message}", position(sources, label.span))
+        });
+        report::Diagnostic::new(severity(diagnostic))
+            .with_code(diagnostic.code.0)
+            .with_message(diagnostic.message.as_str())
+            .with_labels(vec![
+                report::Label::primary((), start..end.max(start))
+                    .with_message(label.message.as_str()),
+            ])
+            .with_notes(places.chain(notes(sources, diagnostic)).collect())
+    }
+}
+
+impl<'a> report_files::Files<'a> for Window<'_> {
+    type FileId = ();
+    type Name = &'a str;
+    type Source = &'a str;
+
+    fn name(&'a self, (): ()) -> Result<&'a str, report_files::Error> {
+        Ok(self.name)
+    }
+
+    fn source(&'a self, (): ()) -> Result<&'a str, report_files::Error> {
+        Ok(self.text)
+    }
+
+    fn line_index(&'a self, (): (), _: usize) -> Result<usize, report_files::Error> {
+        Ok(0)
+    }
+
+    fn line_number(&'a self, (): (), _: usize) -> Result<usize, report_files::Error> {
+        Ok(self.line)
+    }
+
+    fn column_number(&'a self, (): (), _: usize, at: usize) -> Result<usize, report_files::Error> {
+        Ok(self.column + self.text.get(..at).unwrap_or(self.text).chars().count() + 1)
+    }
+
+    fn line_range(&'a self, (): (), _: usize) -> Result<Range<usize>, report_files::Error> {
+        Ok(0..self.text.len())
+    }
+}
+
+fn severity(diagnostic: &Diagnostic) -> report::Severity {
+    match diagnostic.severity {
         Severity::Warning => report::Severity::Warning,
         Severity::Error => report::Severity::Error,
-    };
+    }
+}
+
+/// The include chain and the help.
+fn notes(sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<String> {
+    let mut notes = include_chain(sources, diagnostic);
+    notes.extend(diagnostic.help.iter().map(|help| format!("help: {help}")));
+    notes
+}
+
+fn to_report(sources: &SourceMap, diagnostic: &Diagnostic) -> report::Diagnostic<usize> {
     let label = |style, label: &Label| {
         let range = label.span.start as usize..label.span.end as usize;
         report::Label::new(style, label.span.file.0 as usize, range)
@@ -56,13 +199,11 @@ fn to_report(sources: &SourceMap, diagnostic: &Diagnostic) -> report::Diagnostic
     };
     let primary = diagnostic.primary.iter().map(|l| label(report::LabelStyle::Primary, l));
     let secondary = diagnostic.secondary.iter().map(|l| label(report::LabelStyle::Secondary, l));
-    let mut notes: Vec<String> = include_chain(sources, diagnostic);
-    notes.extend(diagnostic.help.iter().map(|help| format!("help: {help}")));
-    report::Diagnostic::new(severity)
+    report::Diagnostic::new(severity(diagnostic))
         .with_code(diagnostic.code.0)
         .with_message(diagnostic.message.as_str())
         .with_labels(primary.chain(secondary).collect())
-        .with_notes(notes)
+        .with_notes(notes(sources, diagnostic))
 }
 
 /// `included from base.flt:3:1`, innermost first.
@@ -113,6 +254,7 @@ struct JsonSpan<'a> {
 /// All diagnostics as JSON, one object a line.
 #[must_use]
 pub fn json(sources: &SourceMap, list: &[Diagnostic]) -> String {
+    let files = files(sources);
     let mut out = String::new();
     for diagnostic in list {
         let span = |primary, label| json_span(sources, primary, label);
@@ -127,7 +269,7 @@ pub fn json(sources: &SourceMap, list: &[Diagnostic]) -> String {
                 .chain(diagnostic.secondary.iter().map(|l| span(false, l)))
                 .collect(),
             help: &diagnostic.help,
-            rendered: text(sources, std::slice::from_ref(diagnostic), Style::Plain),
+            rendered: one(sources, &files, diagnostic, Style::Plain),
         };
         // Strings and numbers only: this cannot fail, and an empty line would be seen.
         out.push_str(&serde_json::to_string(&object).unwrap_or_default());
@@ -152,5 +294,45 @@ fn json_span<'a>(sources: &'a SourceMap, primary: bool, label: &'a Label) -> Jso
         end_column,
         label: &label.message,
         included_from: file.and_then(|file| file.included_from).map(|span| position(sources, span)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use filterc_grammar::diagnostic::Code;
+    use filterc_grammar::source::SourceFile;
+
+    use super::*;
+
+    #[test]
+    fn a_long_line_is_cut_around_the_culprit() {
+        let mut sources = SourceMap::default();
+        let text = format!("# first\n{}WRONG{}\n", "é".repeat(50_000), "x".repeat(50_000));
+        let start = u32::try_from(text.find("WRONG").unwrap()).unwrap();
+        let name = "long.flt".to_owned();
+        let file = sources.add(SourceFile { name, text, included_from: None });
+        let span = Span { file, start, end: start + 5 };
+        let first = Span { file, start: 0, end: 7 };
+        let diagnostic = Diagnostic::error(Code("F0000"), span, "it is wrong", "here")
+            .with_secondary(first, "because of this");
+        let shown = text_of(&sources, &diagnostic);
+        assert!(shown.len() < 2000, "{} bytes", shown.len());
+        assert!(shown.contains("long.flt:2:50001") && shown.contains("^^^^^ here"), "{shown}");
+        assert!(shown.contains("long.flt:1:1: because of this"), "{shown}");
+    }
+
+    fn text_of(sources: &SourceMap, diagnostic: &Diagnostic) -> String {
+        text(sources, std::slice::from_ref(diagnostic), Style::Plain)
+    }
+
+    #[test]
+    fn many_findings_are_counted() {
+        let mut sources = SourceMap::default();
+        let name = "many.flt".to_owned();
+        let text = "allow read\n".to_owned();
+        let file = sources.add(SourceFile { name, text, included_from: None });
+        let span = Span { file, start: 6, end: 10 };
+        let list = vec![Diagnostic::error(Code("F0000"), span, "wrong", ""); 1500];
+        assert!(super::text(&sources, &list, Style::Plain).ends_with("… and 500 more\n"));
     }
 }

@@ -142,7 +142,10 @@ impl Build {
                 &mut steps,
             );
             self.spend(steps, arm.rule)?;
-            built.insert(key, node);
+            // An arm that changes nothing for this number is as quickly built again.
+            if node != key.2 {
+                built.insert(key, node);
+            }
         }
         Ok(node)
     }
@@ -185,9 +188,16 @@ impl<'p> Arms<'p> {
     fn covering(&self, nr: u32) -> impl Iterator<Item = usize> {
         let own = self.own.get(&nr).map_or(&[][..], Vec::as_slice);
         let known = if self.part.has(nr) { self.known.as_slice() } else { &[] };
-        let mut list: Vec<usize> = own.iter().chain(known).copied().collect();
-        list.sort_unstable();
-        list.into_iter().rev()
+        // Both are sorted; a policy with many `any` rules asks for this once a number.
+        let (mut own, mut known) = (own.iter().copied().rev(), known.iter().copied().rev());
+        let (mut next_own, mut next_known) = (own.next(), known.next());
+        std::iter::from_fn(move || {
+            if next_own > next_known {
+                std::mem::replace(&mut next_own, own.next())
+            } else {
+                std::mem::replace(&mut next_known, known.next())
+            }
+        })
     }
 }
 

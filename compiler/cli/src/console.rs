@@ -6,6 +6,8 @@ use std::path::Path;
 
 use filterc::output::write_atomically;
 use filterc::{Diagnostics, render};
+use filterc_abi::Action;
+use filterc_cbpf::errno::errno_name;
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use serde_json::json;
@@ -116,4 +118,21 @@ pub(crate) fn refuse_terminal(path: Option<&Path>) -> Result<(), Failure> {
         return Err(Failure::Environment(text.to_owned()));
     }
     Ok(())
+}
+
+/// An action as a policy writes it, its errno by name where that has one.
+pub(crate) fn action(action: Action) -> String {
+    match action {
+        Action::Errno(errno) => match errno_name(errno) {
+            Some(name) => format!("errno({name})"),
+            None => action.to_string(),
+        },
+        Action::Allow
+        | Action::Log
+        | Action::Notify
+        | Action::Trace(_)
+        | Action::Trap(_)
+        | Action::KillThread
+        | Action::KillProcess => action.to_string(),
+    }
 }

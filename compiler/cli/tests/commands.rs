@@ -237,7 +237,7 @@ fn evaluates_calls() {
     let worker = policy("web-worker.flt");
     let output = filterc(&["eval", &worker, "openat(AT_FDCWD, 0, O_RDWR)"]);
     assert_eq!(status(&output), 1, "refused");
-    assert!(stdout(&output).contains("errno(13) by rule"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("errno(EACCES) by rule"), "{}", stdout(&output));
     let output =
         filterc(&["eval", &worker, "--json", "read(0, _, 5)", "socket(AF_INET, SOCK_STREAM)"]);
     assert_eq!(status(&output), 0, "{}", stderr(&output));

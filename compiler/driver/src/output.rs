@@ -30,7 +30,12 @@ pub fn write_atomically(path: &Path, contents: &[u8]) -> io::Result<()> {
         // As `File::create` would: readable by all, cut by the umask.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder)?;
+    // The temporary file's own name would only puzzle whoever reads the error.
+    let plain = |error: io::Error| match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::from(error.kind()),
+    };
+    let mut file = builder.tempfile_in(folder).map_err(plain)?;
     file.write_all(contents)?;
     if let Some(metadata) = old {
         file.as_file().set_permissions(metadata.permissions())?;

@@ -110,8 +110,8 @@ impl<'a> Window<'a> {
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line_end = after.find('\n').map_or(file.text.len(), |newline| at + newline);
         let is_cut = line_end - line_start > MAX_LINE;
-        let start = file.text.ceil_char_boundary(line_start.max(at.saturating_sub(MAX_LINE / 2)));
-        let end = file.text.floor_char_boundary(line_end.min(at + MAX_LINE / 2)).max(at);
+        let start = boundary(&file.text, line_start.max(at.saturating_sub(MAX_LINE / 2)));
+        let end = boundary(&file.text, line_end.min(at + MAX_LINE / 2));
         let (line, _) = if is_cut { sources.line_column(label.span) } else { (0, 0) };
         Some(Self {
             name: &file.name,
@@ -175,6 +175,11 @@ impl<'a> report_files::Files<'a> for Window<'_> {
     fn line_range(&'a self, (): (), _: usize) -> Result<Range<usize>, report_files::Error> {
         Ok(0..self.text.len())
     }
+}
+
+/// The first boundary between characters at or behind an offset.
+fn boundary(text: &str, offset: usize) -> usize {
+    (offset..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
 fn severity(diagnostic: &Diagnostic) -> report::Severity {

@@ -173,7 +173,10 @@ impl Expansion<'_> {
 
     fn find(&self, name: &str, beside: Option<&Path>) -> Option<PathBuf> {
         let folders = beside.into_iter().chain(self.include_paths.iter().map(PathBuf::as_path));
-        folders.map(|folder| folder.join(name)).find(|path| path.is_file())
+        // An absolute path is the same from every folder, and needs none.
+        let absolute = Some(Path::new(name)).filter(|path| path.is_absolute());
+        let candidates = folders.map(|folder| folder.join(name));
+        candidates.chain(absolute.map(Path::to_path_buf)).find(|path| path.is_file())
     }
 }
 

@@ -10,7 +10,7 @@ use filterc_hir::eval::Reason;
 use serde_json::json;
 
 use crate::args::PolicyArgs;
-use crate::console::{Console, Failure, stdout};
+use crate::console::{self, Console, Failure, stdout};
 use crate::input;
 
 /// Arguments of `eval`.
@@ -86,7 +86,8 @@ fn as_text(compiled: &Compiled, abi: &Abi, text: &str, evaluation: &Evaluation) 
         },
     };
     let steps = evaluation.trace.outcome.steps;
-    format!("{text} => {} {reason}\n    {}, {steps} instructions\n", decision.action, abi.name)
+    let action = console::action(decision.action);
+    format!("{text} => {action} {reason}\n    {}, {steps} instructions\n", abi.name)
 }
 
 /// A rule on one line, cut where it would fill the screen.

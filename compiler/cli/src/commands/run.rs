@@ -12,7 +12,7 @@ use filterc_hir::eval::Reason;
 use filterc_loader::{Exec, Flags, LoadError, install};
 
 use crate::args::PolicyArgs;
-use crate::console::{Console, Failure};
+use crate::console::{self, Console, Failure};
 use crate::input;
 
 /// Arguments of `run`.
@@ -91,6 +91,6 @@ fn exec_is_allowed(compiled: &Compiled, exec: &Exec) -> Result<(), Failure> {
     Err(Failure::No(format!(
         "the policy answers execve, which starts the command, with {} {by}: the command cannot \
          be started; add `allow execve`",
-        decision.action
+        console::action(decision.action)
     )))
 }

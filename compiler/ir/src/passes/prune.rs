@@ -17,11 +17,11 @@ use crate::builder::DagBuilder;
 use crate::dag::{Dag, Node, NodeId};
 
 /// Pairs that may be made for each node of a target…
-const PAIRS_PER_NODE: usize = 16;
+const PAIRS_PER_NODE: usize = 256;
 /// … and for a target however small…
 const PAIRS_PER_TARGET: usize = 256;
 /// … and for the whole DAG.
-const MAX_PAIRS: usize = 1 << 16;
+const MAX_PAIRS: usize = 1 << 18;
 
 pub(super) fn run(dag: &Dag) -> Dag {
     let mut prune = Prune::new(dag);

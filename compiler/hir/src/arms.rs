@@ -16,6 +16,7 @@ use crate::field;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header;
 use crate::limits::MAX_ARMS;
+use crate::outcomes::Outcomes;
 use crate::policy::{Arm, RuleId, Selector};
 use crate::predicate::Reader;
 use crate::resolve::{Calls, Entry, OnAbi};
@@ -39,7 +40,7 @@ impl<'a> Rule<'a> {
         Self { span, action: &rule.action, predicate, entries, arms: 0, failed }
     }
 
-    fn is_unconditional(&self) -> bool {
+    pub(crate) fn is_unconditional(&self) -> bool {
         self.predicate.is_none_or(is_true)
     }
 }
@@ -131,6 +132,11 @@ impl<'s, 'a> Builder<'s, 'a> {
         }
         self.total += arms.list.len();
         arms.list
+    }
+
+    /// What the tests came out as, once all arms are made.
+    pub(crate) fn into_outcomes(self) -> Outcomes {
+        self.reader.outcomes
     }
 
     fn is_full(&mut self, rule: &Rule<'a>, new: usize) -> bool {

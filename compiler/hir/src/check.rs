@@ -14,6 +14,7 @@ use crate::error::Kind;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header::{self, Header};
 use crate::lints;
+use crate::numbers;
 use crate::policy::{AbiPolicy, Policy, RuleOrigin};
 use crate::predicate::Reader;
 use crate::resolve::Calls;
@@ -68,10 +69,11 @@ fn policy<'a>(
     let constants = Constants::evaluate(scope, abis, options.defines, findings);
     let mut calls = Calls::of_groups(scope, abis, findings);
     let mut rules = rules(statements, scope, &mut calls, findings);
-    let reader = Reader::new(scope, &constants, findings);
+    let reader = Reader::new(scope, &constants, findings, header.kernel);
     let mut builder = Builder::new(reader, &calls);
     let arms: Vec<_> =
         abis.iter().enumerate().map(|(i, abi)| builder.arms(abi, i, &mut rules)).collect();
+    let outcomes = builder.into_outcomes();
     arms::without_calls(&rules, findings);
     let mut parts = Vec::with_capacity(abis.len());
     let mut foreign = Action::KillProcess;
@@ -96,6 +98,8 @@ fn policy<'a>(
     // Behind an error more may seem superfluous than is.
     if !findings.failed() {
         lints::shadowed(&parts, &spans, findings);
+        numbers::warn(&rules, &parts, scope, &constants, findings);
+        outcomes.tell(findings);
         lints::unused(scope, &constants, findings);
     }
     let complete = parts.len() == abis.len();

@@ -13,7 +13,7 @@ pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
     "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0301", "F0302",
-    "F0303", "F0304", "F0305", "F0306",
+    "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
 ];
 
 /// What a statement defines.
@@ -268,6 +268,23 @@ pub enum Kind {
         /// The set of constants that the field takes.
         set: &'static str,
     },
+    /// F0307: `syscall(N)` is different calls on different ABIs.
+    DifferentCalls {
+        /// ABIs, each with its call of that number, if the tables have one.
+        calls: Vec<(&'static str, Option<&'static str>)>,
+    },
+    /// F0308: arguments of a `syscall(N)` that also travels through a multiplexer.
+    MultiplexedNumber {
+        /// `socketcall` or `ipc`.
+        multiplexer: &'static str,
+    },
+    /// F0309: a test of `nr` or `arch` that comes out the same for all the rule's calls.
+    SettledTest {
+        /// As what.
+        holds: bool,
+        /// Whether it asks `any` for numbers that `any` does not stand for.
+        of_any: bool,
+    },
 }
 
 impl Kind {
@@ -310,6 +327,9 @@ impl Kind {
             Self::FakedSuccess => "F0304",
             Self::AddressConstant { .. } => "F0305",
             Self::WrongSet { .. } => "F0306",
+            Self::DifferentCalls { .. } => "F0307",
+            Self::MultiplexedNumber { .. } => "F0308",
+            Self::SettledTest { .. } => "F0309",
         }
     }
 

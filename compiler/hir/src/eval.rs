@@ -89,7 +89,7 @@ pub fn holds(predicate: &Predicate, call: &SeccompData) -> bool {
 }
 
 /// Whether a test holds for a call: all arithmetic is on mathematical integers.
-fn test_holds(test: &Test, call: &SeccompData) -> bool {
+pub(crate) fn test_holds(test: &Test, call: &SeccompData) -> bool {
     let ty = test.field().ty();
     let left = ty.value(test.field().read(call) & test.mask());
     match test.relation() {

@@ -61,7 +61,7 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::BadNumber { value, .. } => format!("{} is no system-call number", number(*value)),
         Kind::NoCallLeft => "this rule covers no call on any ABI".to_owned(),
         Kind::NotOfAny { field } => format!("`{field}` is not a field of every call"),
-        Kind::Multiplexed { multiplexer } => {
+        Kind::Multiplexed { multiplexer } | Kind::MultiplexedNumber { multiplexer } => {
             format!("a predicate that a caller can go round by `{multiplexer}`")
         }
         Kind::OutOfSight { what, .. } => format!("a seccomp filter cannot see `{what}`"),
@@ -83,6 +83,13 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::FakedSuccess => "`errno(0)` fakes success".to_owned(),
         Kind::AddressConstant { field } => format!("`{field}` is only an address"),
         Kind::WrongSet { name, field, .. } => format!("`{name}` is not a value for `{field}`"),
+        Kind::DifferentCalls { .. } => "one number, different calls".to_owned(),
+        Kind::SettledTest { holds, .. } => {
+            format!(
+                "this test is {} true for the rule's calls",
+                if *holds { "always" } else { "never" }
+            )
+        }
     }
 }
 
@@ -117,7 +124,7 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::BadNumber { value, foreign } => bad_number(*value, *foreign, about),
         Kind::NoCallLeft => "every call is skipped".to_owned(),
         Kind::NotOfAny { .. } => "the rule is about `any`".to_owned(),
-        Kind::Multiplexed { multiplexer } => {
+        Kind::Multiplexed { multiplexer } | Kind::MultiplexedNumber { multiplexer } => {
             format!("`{multiplexer}` does the same, its arguments out of sight{about}")
         }
         Kind::OutOfSight { blindness, .. } => blind(*blindness).to_owned(),
@@ -138,6 +145,13 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
             "what it points at is out of sight, and another address may hold the same".to_owned()
         }
         Kind::WrongSet { .. } => format!("it belongs to another argument{about}"),
+        Kind::DifferentCalls { calls } => different(calls),
+        Kind::SettledTest { of_any: true, .. } => {
+            "`any` stands for the calls of the policy's kernel, which has no such number".to_owned()
+        }
+        Kind::SettledTest { of_any: false, .. } => {
+            "the calls and ABIs that it is about settle it".to_owned()
+        }
     }
 }
 
@@ -169,16 +183,22 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::NotOfAny { .. } => {
             one("fields of every call: nr, arch, instruction_pointer, args[0]…args[5]")
         }
-        Kind::Multiplexed { multiplexer } => vec![
-            format!(
-                "refuse the multiplexer: `errno(ENOSYS) {multiplexer}`; libraries then call directly"
-            ),
-            format!("or allow it whatever the arguments: `allow {multiplexer}`"),
-            format!("or leave it to a supervisor: `notify {multiplexer}`"),
-            format!(
+        Kind::Multiplexed { multiplexer } => {
+            let mut help = decide(multiplexer);
+            help.push(format!(
                 "or leave the predicate out: that covers the call's part of `{multiplexer}` too"
-            ),
-        ],
+            ));
+            help
+        }
+        // Here leaving the predicate out covers the number alone.
+        Kind::MultiplexedNumber { multiplexer } => decide(multiplexer),
+        Kind::DifferentCalls { .. } => {
+            one("name the call, or say which ABI is meant: `if arch == AUDIT_ARCH_…`")
+        }
+        Kind::SettledTest { of_any: true, .. } => {
+            one("such numbers are for `unknown`, or for a rule that names `syscall(NUMBER)`")
+        }
+        Kind::SettledTest { of_any: false, .. } => one("leave the test out, or correct it"),
         Kind::OutOfSight { blindness, .. } => one(who_can_see(*blindness)),
         Kind::NewerKernel { .. } => one("a newer call can be named `syscall(NUMBER)`"),
         Kind::NotOnAbi { .. } => one("write separate rules, or define it with `const` or `-D`"),
@@ -228,6 +248,26 @@ pub(crate) fn list(names: &[impl Display]) -> String {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
         _ => shown.concat(),
     }
+}
+
+/// What can become of a multiplexer.
+fn decide(multiplexer: &str) -> Vec<String> {
+    vec![
+        format!(
+            "refuse the multiplexer: `errno(ENOSYS) {multiplexer}`; libraries then call directly"
+        ),
+        format!("or allow it whatever the arguments: `allow {multiplexer}`"),
+        format!("or leave it to a supervisor: `notify {multiplexer}`"),
+    ]
+}
+
+/// One number's call on each ABI.
+fn different(calls: &[(&'static str, Option<&'static str>)]) -> String {
+    let on = |&(abi, call): &(&str, Option<&str>)| match call {
+        Some(call) => format!("`{call}` on `{abi}`"),
+        None => format!("none known on `{abi}`"),
+    };
+    calls.iter().map(on).collect::<Vec<_>>().join(", ")
 }
 
 /// Small numbers in decimal, larger ones in hexadecimal too.

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use filterc_abi::KernelVersion;
 use filterc_grammar::ast::{self, PredicateKind};
 use filterc_grammar::source::Span;
 
@@ -11,6 +12,7 @@ use crate::error::{Kind, Limit};
 use crate::expr::Predicate;
 use crate::findings::{Findings, Subject};
 use crate::limits::MAX_NODES;
+use crate::outcomes::Outcomes;
 use crate::scope::Scope;
 
 /// Reads predicates, and counts how much they grow.
@@ -23,6 +25,7 @@ pub(crate) struct Reader<'s, 'a> {
     told: bool,
     /// Whether a constant is foreign to a set, by ABI: asked for each call of a rule.
     pub(crate) stray: HashMap<(&'a str, &'static str, usize), bool>,
+    pub(crate) outcomes: Outcomes,
 }
 
 impl<'s, 'a> Reader<'s, 'a> {
@@ -30,8 +33,10 @@ impl<'s, 'a> Reader<'s, 'a> {
         scope: &'s Scope<'a>,
         constants: &'s Constants<'a>,
         findings: &'s mut Findings,
+        kernel: KernelVersion,
     ) -> Self {
-        Self { scope, constants, findings, nodes: 0, told: false, stray: HashMap::new() }
+        let (stray, outcomes) = (HashMap::new(), Outcomes::new(kernel));
+        Self { scope, constants, findings, nodes: 0, told: false, stray, outcomes }
     }
 
     /// Whether the predicates so far have reached the limit, which is told once, at the
@@ -74,7 +79,9 @@ impl<'s, 'a> Reader<'s, 'a> {
             PredicateKind::False => Some(Predicate::False),
             PredicateKind::Let(name) => self.written_out(name, subject),
             PredicateKind::Test(test) => {
-                self.test(test, predicate.span, subject).map(Predicate::Test)
+                let test = self.test(test, predicate.span, subject)?;
+                self.outcomes.note(predicate.span, &test, subject);
+                Some(Predicate::Test(test))
             }
             // The parser has told what is wrong here.
             PredicateKind::Error => {

@@ -440,3 +440,75 @@ fn warnings_about_constants() {
     // The same bits are the same value.
     assert!(codes("const AT_FDCWD = 0xffffff9c allow openat if dfd == AT_FDCWD").is_empty());
 }
+
+#[test]
+fn numbers_that_are_different_calls() {
+    let text = "arch x86_64, i386 allow syscall(59)";
+    let said = lines(text, &checked(text).diagnostics[0]);
+    assert_eq!(said[0], "F0307: one number, different calls");
+    assert_eq!(said[1], "59 <- `execve` on `x86_64`, `oldolduname` on `i386`");
+    assert_eq!(codes("arch x86_64, i386 group @g = syscall(59) allow @g errno(1) @g")[0], "F0307");
+    // One ABI, one call on both, one call at all, or an ABI that is asked for.
+    assert!(codes("allow syscall(59)").is_empty());
+    assert!(codes("arch x86_64, i386 allow syscall(435)").is_empty());
+    assert!(codes("arch x86_64, i386 allow syscall(5000)").is_empty());
+    assert!(codes("arch x86_64, i386 allow syscall(59) if arch == AUDIT_ARCH_X86_64").is_empty());
+    assert_eq!(codes("arch x86_64, i386 allow syscall(59) if args[0] == 1"), ["F0307"]);
+}
+
+#[test]
+fn numbers_that_a_multiplexer_goes_round() {
+    let text = "arch i386 allow syscall(359) if args[0] == 1";
+    let said = lines(text, &checked(text).diagnostics[0]);
+    assert_eq!(said[0], "F0308: a predicate that a caller can go round by `socketcall`");
+    assert_eq!(said.len(), 5);
+    assert_eq!(codes("arch i386 allow syscall(393) if args[0] == 1"), ["F0308"]);
+    assert!(codes("arch i386 allow syscall(359)").is_empty());
+    assert!(codes("arch i386 allow syscall(359) if (true)").is_empty());
+    assert!(codes("arch i386 allow syscall(3) if args[0] == 1").is_empty());
+    // Decided: by name or by number, but not for some arguments only.
+    let rule = "arch i386 allow syscall(359) if args[0] == 1 errno(1)";
+    assert!(codes(&format!("{rule} socketcall")).is_empty());
+    assert!(codes(&format!("{rule} syscall(102)")).is_empty());
+    assert_eq!(codes(&format!("{rule} socketcall if call == 1")), ["F0308"]);
+    assert_eq!(codes(&format!("{rule} ipc")), ["F0308"]);
+}
+
+#[test]
+fn tests_that_the_rule_settles() {
+    let settled = |text: &str| {
+        let checked = checked(text);
+        assert!(checked.policy.is_some(), "{text}");
+        let told = checked.diagnostics.iter().filter(|d| d.code.0 == "F0309");
+        told.map(|d| d.message.contains("always")).collect::<Vec<_>>()
+    };
+    assert_eq!(settled("allow read if nr == 5"), [false]);
+    assert_eq!(settled("allow read if nr == 0 && fd == 1"), [true]);
+    assert_eq!(settled("allow syscall(5000) if nr in { 5000 }"), [true]);
+    assert_eq!(settled("allow any if arch == AUDIT_ARCH_X86_64"), [true]);
+    assert_eq!(settled("allow read if arch != AUDIT_ARCH_X86_64"), [false]);
+    assert_eq!(settled("allow read if nr == arch"), [false]);
+    // It picks some of several.
+    assert!(settled("arch x86_64, i386 allow read if arch == AUDIT_ARCH_X86_64").is_empty());
+    assert!(settled("arch x86_64, i386 allow read if nr == 0").is_empty());
+    assert!(settled("allow read, write if nr == 0").is_empty());
+    assert!(settled("let a = nr == 0 allow read if a errno(1) write if a").is_empty());
+    assert_eq!(settled("let a = nr == 0 allow read if a errno(1) read if a"), [true]);
+    assert!(settled("allow read if fd == 1 || args[0] == args[1]").is_empty());
+}
+
+#[test]
+fn numbers_that_any_does_not_stand_for() {
+    assert_eq!(codes("allow any if nr == -1"), ["F0309"]);
+    assert_eq!(codes("allow any if nr != 5000"), ["F0309"]);
+    assert_eq!(codes("allow any if nr in { -1, 5000 }"), ["F0309"]);
+    assert_eq!(codes("kernel 5.2 allow any if nr == 435"), ["F0309"]);
+    assert!(codes("allow any if nr == 435").is_empty());
+    assert!(codes("allow any if nr in { 3, 5000 }").is_empty());
+    assert!(codes("allow any if nr in { -3 .. 3 }").is_empty());
+    assert!(codes("allow any if nr >= 424").is_empty());
+    assert!(codes("allow any if nr & 7 == 1").is_empty());
+    // i386 has it.
+    assert!(codes("arch x86_64, i386 allow any if nr == 400").is_empty());
+    assert_eq!(codes("arch x86_64, i386 allow any if nr == 5000"), ["F0309"]);
+}

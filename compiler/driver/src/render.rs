@@ -56,7 +56,8 @@ fn one(sources: &SourceMap, files: &Files<'_>, diagnostic: &Diagnostic, style: S
     let long = lines.into_iter().any(|window| window.is_cut);
     let primary = diagnostic.primary.as_ref().filter(|_| long);
     match primary.and_then(|label| Window::around(sources, label).map(|window| (label, window))) {
-        Some((label, window)) => {
+        Some((label, mut window)) => {
+            (window.line, _) = sources.line_column(label.span);
             let report = window.report(sources, diagnostic, label);
             emit(&window, &report, &diagnostic.message, style)
         }
@@ -94,6 +95,7 @@ struct Window<'a> {
     text: &'a str,
     /// Offset of `text` in the file.
     start: usize,
+    /// From 1; counted only for what is shown, as that takes the whole file.
     line: usize,
     /// Characters of the line before `text`.
     column: usize,
@@ -112,12 +114,11 @@ impl<'a> Window<'a> {
         let is_cut = line_end - line_start > MAX_LINE;
         let start = boundary(&file.text, line_start.max(at.saturating_sub(MAX_LINE / 2)));
         let end = boundary(&file.text, line_end.min(at + MAX_LINE / 2));
-        let (line, _) = if is_cut { sources.line_column(label.span) } else { (0, 0) };
         Some(Self {
             name: &file.name,
             text: file.text.get(start..end)?,
             start,
-            line,
+            line: 1,
             column: file.text.get(line_start..start)?.chars().count(),
             is_cut,
         })
@@ -324,6 +325,19 @@ mod tests {
         assert!(shown.len() < 2000, "{} bytes", shown.len());
         assert!(shown.contains("long.flt:2:50001") && shown.contains("^^^^^ here"), "{shown}");
         assert!(shown.contains("long.flt:1:1: because of this"), "{shown}");
+    }
+
+    #[test]
+    fn a_short_line_beside_a_long_one_keeps_its_number() {
+        let mut sources = SourceMap::default();
+        let text = format!("{}\n# short\n", "x".repeat(1000));
+        let name = "both.flt".to_owned();
+        let file = sources.add(SourceFile { name, text, included_from: None });
+        let short = Span { file, start: 1001, end: 1008 };
+        let diagnostic = Diagnostic::error(Code("F0000"), short, "wrong", "here")
+            .with_secondary(Span { file, start: 0, end: 9 }, "");
+        let shown = text_of(&sources, &diagnostic);
+        assert!(shown.contains("both.flt:2:1") && shown.contains("both.flt:1:1: see"), "{shown}");
     }
 
     fn text_of(sources: &SourceMap, diagnostic: &Diagnostic) -> String {

@@ -166,8 +166,10 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "runtime/cbpf",
             ];
             tests.iter().filter(|path| crates.iter().any(|c| path.starts_with(c))).any(|path| {
-                let is_test = path.to_string_lossy().contains("test");
-                is_test && corpus::text(&root().join(path)).contains(code)
+                let text = || corpus::text(&root().join(path));
+                let is_test = path.extension().is_some_and(|e| e == "rs")
+                    && (path.to_string_lossy().contains("test") || text().contains("#[cfg(test)]"));
+                is_test && text().to_uppercase().contains(code)
             })
         };
         assert!(shown.contains(code) || tested(), "{code} has no file under corpus/errors");

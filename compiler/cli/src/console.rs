@@ -12,7 +12,7 @@ use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use serde_json::json;
 
-use crate::args::{ColorChoice, MessageFormat};
+use crate::options::{ColorChoice, MessageFormat};
 
 /// Why a command did not end with status 0.
 #[derive(Debug)]

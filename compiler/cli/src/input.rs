@@ -11,8 +11,8 @@ use filterc_grammar::ast::{Constant, ConstantKind};
 use filterc_grammar::parser;
 use filterc_grammar::source::FileId;
 
-use crate::args::PolicyArgs;
 use crate::console::Failure;
+use crate::options::PolicyArgs;
 
 /// No program that the kernel takes is longer: 4096 instructions of 8 bytes. One more byte
 /// is read, so that a longer file is seen to be longer; an assembly text may be larger.

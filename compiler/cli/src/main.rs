@@ -4,10 +4,11 @@ mod args;
 mod commands;
 mod console;
 mod input;
+mod options;
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
@@ -28,8 +29,8 @@ fn main() -> ExitCode {
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),
         Some(Command::Explain(args)) => explain::run(args, &console),
-        Some(Command::Completions(args)) => completions::run(args, &console),
-        Some(Command::Man(args)) => man::run(args, &console),
+        Some(Command::Completions(args)) => completions::run(args, Cli::command()),
+        Some(Command::Man(args)) => man::run(args, Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use filterc_cbpf::{assemble, encode};
 
-use crate::args::ByteOrder;
 use crate::console::{Console, Failure, refuse_terminal, write_output};
 use crate::input;
+use crate::options::ByteOrder;
 
 /// Arguments of `asm`.
 #[derive(Args, Debug)]

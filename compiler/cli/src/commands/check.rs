@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use filterc::compile;
 
-use crate::args::PolicyArgs;
 use crate::console::{Console, Failure};
 use crate::input;
+use crate::options::PolicyArgs;
 
 /// Arguments of `check`.
 #[derive(Args, Debug)]

@@ -1,12 +1,46 @@
 //! `filterc policy.flt -o policy.bpf`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::Args;
+use filterc::emit::{FORMATS, Format};
 use filterc::{compile, emit};
 
-use crate::args::CompileArgs;
 use crate::console::{Console, Failure, refuse_terminal, write_output};
 use crate::input;
+use crate::options::PolicyArgs;
+
+/// `filterc policy.flt -o policy.bpf`.
+#[derive(Args, Debug)]
+pub(crate) struct CompileArgs {
+    /// The policy; `-` is standard input
+    #[arg(required = true, value_name = "POLICY")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Where to write; `-`, and the default, is standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// What to write
+    #[arg(long, value_parser = parse_format, default_value = "bpf", value_name = "FORM", help = format_help())]
+    pub(crate) emit: Format,
+
+    #[command(flatten)]
+    pub(crate) policy_args: PolicyArgs,
+}
+
+fn format_names() -> String {
+    FORMATS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
+fn format_help() -> String {
+    format!("What to write: {}", format_names())
+}
+
+fn parse_format(text: &str) -> Result<Format, String> {
+    let known = FORMATS.iter().find(|(name, _)| *name == text).map(|(_, format)| *format);
+    known.ok_or_else(|| format!("the forms are {}", format_names()))
+}
 
 pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> {
     // Clap has seen to it that a policy is named.

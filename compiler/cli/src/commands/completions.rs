@@ -1,10 +1,9 @@
 //! `filterc completions bash`
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_complete::Shell;
 
-use crate::args::Cli;
-use crate::console::{Console, Failure, stdout};
+use crate::console::{Failure, stdout};
 
 /// Arguments of `completions`.
 #[derive(Args, Debug)]
@@ -14,8 +13,8 @@ pub(crate) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(crate) fn run(args: &CompletionsArgs, _: &Console) -> Result<(), Failure> {
+pub(crate) fn run(args: &CompletionsArgs, mut tool: clap::Command) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "filterc", &mut script);
+    clap_complete::generate(args.shell, &mut tool, "filterc", &mut script);
     stdout(&script)
 }

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use filterc_cbpf::{DisasmOptions, disassemble};
 
-use crate::args::ByteOrder;
 use crate::console::{Console, Failure, write_output};
 use crate::input;
+use crate::options::ByteOrder;
 
 /// Arguments of `disasm`.
 #[derive(Args, Debug)]

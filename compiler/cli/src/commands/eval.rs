@@ -9,9 +9,9 @@ use filterc_abi::{self as abi, Abi, Action};
 use filterc_hir::eval::Reason;
 use serde_json::json;
 
-use crate::args::PolicyArgs;
 use crate::console::{self, Console, Failure, stdout};
 use crate::input;
+use crate::options::PolicyArgs;
 
 /// Arguments of `eval`.
 #[derive(Args, Debug)]

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use clap::{Args, CommandFactory as _};
+use clap::Args;
 use clap_mangen::Man;
 
-use crate::args::Cli;
-use crate::console::{Console, Failure, stdout};
+use crate::console::{Failure, stdout};
 
 /// Arguments of `man`.
 #[derive(Args, Debug)]
@@ -16,8 +15,7 @@ pub(crate) struct ManArgs {
     command: Option<String>,
 }
 
-pub(crate) fn run(args: &ManArgs, _: &Console) -> Result<(), Failure> {
-    let mut root = Cli::command();
+pub(crate) fn run(args: &ManArgs, mut root: clap::Command) -> Result<(), Failure> {
     root.build();
     let command = match &args.command {
         None => root,

@@ -11,9 +11,9 @@ use filterc_abi::{self as abi, Action, Endian};
 use filterc_hir::eval::Reason;
 use filterc_loader::{Exec, Flags, LoadError, install};
 
-use crate::args::PolicyArgs;
 use crate::console::{self, Console, Failure};
 use crate::input;
+use crate::options::PolicyArgs;
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use filterc_cbpf::verify;
 
-use crate::args::ByteOrder;
 use crate::console::{Console, Failure, stdout};
 use crate::input;
+use crate::options::ByteOrder;
 
 /// Arguments of `verify`.
 #[derive(Args, Debug)]

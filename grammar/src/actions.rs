@@ -5,8 +5,8 @@
 //! and dropped recursively, whatever the text was.
 
 use crate::ast::{
-    BinOp, CallExample, CmpOp, Constant, ConstantKind, Field, Item, Mask, Name, Predicate,
-    PredicateKind, Relation, Statement, Str, Test, Version,
+    Argument, BinOp, Call, CallExample, CmpOp, Constant, ConstantKind, Field, Item, Mask, Name,
+    Predicate, PredicateKind, Relation, Statement, Str, Test, Version,
 };
 use crate::error::{Error, Kind, span};
 use crate::number;
@@ -49,6 +49,14 @@ impl Deep<Vec<Predicate>> {
         self.height = self.height.max(one.height);
         self.node.push(one.node);
         self
+    }
+}
+
+impl Argument {
+    /// A value, or `_`.
+    pub(crate) fn constant(c: Deep<Constant>) -> Self {
+        let hole = matches!(&c.node.kind, ConstantKind::Name(name) if name == "_");
+        if hole { Self::Any } else { Self::Constant(c.node) }
     }
 }
 
@@ -203,14 +211,12 @@ impl<'s> Context<'s> {
 
     pub(crate) fn call_example(
         &self,
-        name: Name,
-        args: Vec<Deep<Constant>>,
+        call: Call,
+        args: Vec<Argument>,
         l: u32,
         r: u32,
     ) -> CallExample {
-        let hole = |c: &Constant| matches!(&c.kind, ConstantKind::Name(name) if name == "_");
-        let args = args.into_iter().map(|c| (!hole(&c.node)).then_some(c.node)).collect();
-        CallExample { name, args, span: self.span(l, r) }
+        CallExample { call, args, span: self.span(l, r) }
     }
 
     // ---- Constants

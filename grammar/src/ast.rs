@@ -313,15 +313,27 @@ pub enum ConstantKind {
     Error,
 }
 
-/// One call as an example, `openat(AT_FDCWD, _, O_RDWR)`: what `filterc eval` is asked about.
+/// One call as an example, `openat(AT_FDCWD, _, O_RDWR)` or `syscall(999)(1, 2)`: what
+/// `filterc eval` is asked about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallExample {
-    /// Which call.
-    pub name: Name,
-    /// Its arguments, in order; `None` was written `_`: any value, zero where one is needed.
-    pub args: Vec<Option<Constant>>,
+    /// Which call; the parser makes a name or a number.
+    pub call: Call,
+    /// Its arguments, in order.
+    pub args: Vec<Argument>,
     /// Where.
     pub span: Span,
+}
+
+/// An argument of an example call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Argument {
+    /// `_`: any value, zero where one is needed.
+    Any,
+    /// A value.
+    Constant(Constant),
+    /// `"text"`: some address at which the text is.
+    Text(Str),
 }
 
 /// A binary operator of constant expressions, loosest first. As in C, except that

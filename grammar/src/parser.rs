@@ -7,7 +7,7 @@
 
 use crate::actions::{Context, Tree};
 use crate::ast::{
-    CallExample, Constant, ConstantKind, File, Name, Predicate, PredicateKind, Statement,
+    Call, CallExample, Constant, ConstantKind, File, Name, Predicate, PredicateKind, Statement,
     StatementKind,
 };
 use crate::diagnostic::Diagnostic;
@@ -82,7 +82,8 @@ pub fn parse_constant(file: FileId, text: &str) -> (Constant, Vec<Diagnostic>) {
     (constant, errors)
 }
 
-/// Parses one call with its arguments, such as `openat(AT_FDCWD, _, O_RDWR)`.
+/// Parses one call with its arguments, such as `openat(AT_FDCWD, _, O_RDWR)`; that of a
+/// number, `syscall(999)(1, 2)`, may leave them out.
 #[must_use]
 pub fn parse_call(file: FileId, text: &str) -> (CallExample, Vec<Diagnostic>) {
     let (tree, errors) = parse_entry(file, text, Token::StartCall);
@@ -90,7 +91,8 @@ pub fn parse_call(file: FileId, text: &str) -> (CallExample, Vec<Diagnostic>) {
         Some(Tree::Call(example)) => example,
         Some(Tree::Statement(_) | Tree::Predicate(_) | Tree::Constant(_)) | None => {
             let span = whole(file, text);
-            CallExample { name: Name { text: String::new(), span }, args: Vec::new(), span }
+            let call = Call::Name(Name { text: String::new(), span });
+            CallExample { call, args: Vec::new(), span }
         }
     };
     (example, errors)

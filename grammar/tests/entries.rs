@@ -1,25 +1,64 @@
 //! The entries other than whole files, and printing of trees that no text gave.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 
 use filterc_grammar::ast::{
-    BinOp, CmpOp, Constant, ConstantKind, Field, Mask, Name, Predicate, PredicateKind, Relation,
-    Str, Test,
+    Argument, BinOp, Call, CmpOp, Constant, ConstantKind, Field, Mask, Name, Predicate,
+    PredicateKind, Relation, StatementKind, Str, Test,
 };
-use filterc_grammar::parser::{parse_call, parse_constant, parse_predicate};
+use filterc_grammar::parser::{parse, parse_call, parse_constant, parse_predicate};
 use filterc_grammar::print;
 use filterc_grammar::source::{FileId, Span};
 
 const FILE: FileId = FileId(7);
 
+fn written(args: &[Argument]) -> Vec<String> {
+    let one = |arg: &Argument| match arg {
+        Argument::Any => "_".to_owned(),
+        Argument::Constant(constant) => print::constant(constant),
+        Argument::Text(text) => format!("\"{}\"", text.text),
+    };
+    args.iter().map(one).collect()
+}
+
+#[test]
+fn calls_by_number() {
+    for (text, number, args) in [
+        ("syscall(999)(1, _)", "999", &["1", "_"][..]),
+        ("syscall(-1)", "-1", &[]),
+        ("syscall (0x10 | X) ( )", "16 | X", &[]),
+    ] {
+        let (example, errors) = parse_call(FILE, text);
+        assert_eq!(errors, [], "{text}");
+        let Call::Number(constant, _) = &example.call else { panic!("{text}") };
+        assert_eq!(print::constant(constant), number);
+        assert_eq!(written(&example.args), args);
+    }
+    for text in ["syscall", "syscall()", "syscall(1, 2)", "syscall(1)(", "syscall(1)(2)(3)"] {
+        assert_eq!(parse_call(FILE, text).1.len(), 1, "{text}");
+    }
+}
+
+#[test]
+fn an_include_that_names_no_file_is_one_error() {
+    for text in ["include base.flt", "include base.flt\nallow read", "include", "include 3"] {
+        let parsed = parse(FILE, text);
+        assert_eq!(parsed.diagnostics.len(), 1, "{text}: {:?}", parsed.diagnostics);
+        let first = &parsed.file.statements[0].kind;
+        assert!(matches!(first, StatementKind::Error), "{text}: {first:?}");
+    }
+}
+
 #[test]
 fn calls() {
     let (example, errors) = parse_call(FILE, "openat(AT_FDCWD, _, O_RDWR|O_CREAT)");
     assert_eq!(errors, []);
-    assert_eq!(example.name.text, "openat");
+    assert!(matches!(&example.call, Call::Name(name) if name.text == "openat"));
     assert_eq!(example.span, Span { file: FILE, start: 0, end: 35 });
-    let args: Vec<_> = example.args.iter().map(|arg| arg.as_ref().map(print::constant)).collect();
-    assert_eq!(args, [Some("AT_FDCWD".to_owned()), None, Some("O_RDWR | O_CREAT".to_owned())]);
+    assert_eq!(written(&example.args), ["AT_FDCWD", "_", "O_RDWR | O_CREAT"]);
+    let (example, errors) = parse_call(FILE, "open(\"/etc/hosts\", 'r')");
+    assert_eq!(errors, []);
+    assert_eq!(written(&example.args), ["\"/etc/hosts\"", "114"]);
     assert_eq!(parse_call(FILE, " kill ( ) ").0.args, []);
     for text in ["", "read", "read(", "read(1", "read(1,)", "read(1) x", "(1)", "read(a == 1)"] {
         let (_, errors) = parse_call(FILE, text);

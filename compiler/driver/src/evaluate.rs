@@ -31,8 +31,9 @@ impl Evaluation {
     }
 }
 
-/// Evaluates a call in text form, such as `openat(AT_FDCWD, 0, O_RDWR)`: constants are those
-/// of the policy and of the ABI, `_` and what is not written is 0.
+/// Evaluates a call in text form, such as `openat(AT_FDCWD, "/etc/hosts", O_RDWR)` or
+/// `syscall(999)(1, 2)`: constants are those of the policy and of the ABI, a string is some
+/// address, `_` and what is not written is 0.
 ///
 /// # Errors
 /// What is wrong with the text; its positions are in the text, as the file `<call>`.

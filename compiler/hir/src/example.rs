@@ -1,29 +1,32 @@
 //! A single call as a C programmer would write it, for `filterc eval`.
 
-use filterc_abi::{Abi, Arg, Regs, SeccompData, Syscall};
-use filterc_grammar::ast::{CallExample, Constant, Name, Statement};
+use filterc_abi::{Abi, Arg, Regs, SeccompData};
+use filterc_grammar::ast::{Argument, Call, CallExample, Constant, Name, Statement, Str};
 use filterc_grammar::diagnostic::Diagnostic;
+use filterc_grammar::source::Span;
 
 use crate::arms::selects;
-use crate::consteval::Constants;
+use crate::consteval::{Constants, Value};
 use crate::error::Kind;
 use crate::field;
 use crate::findings::{Calls, Findings, Subject};
 use crate::resolve::on_abi;
 use crate::scope::Scope;
-use crate::types::Type;
+use crate::types::{self, Type};
 
 /// The call on an ABI; `_` and missing arguments are 0.
 ///
 /// Each argument takes the registers that the ABI gives it: an `int` the low half, with
 /// zeros above (as glibc leaves them; the kernel does not look), a 64-bit value of a
-/// 32-bit ABI two of them. An argument beyond those that the call has goes into its
-/// register raw. A name that only a multiplexer has becomes a call of that, where the
+/// 32-bit ABI two of them. A string stands for an address at which it might be. An argument
+/// beyond those that the call has goes into its register raw, as do all of a call that is
+/// given by number; that may be any number of 32 bits. A name that only a multiplexer has becomes a call of that, where the
 /// arguments are in memory and so are not here. Constants have the meaning that the
 /// policy's `const`s and `defines` give them.
 ///
 /// # Errors
-/// No such call, unknown constants, values that do not fit, more than six registers.
+/// No such call, unknown constants, values that do not fit, strings for numbers, more than
+/// six registers.
 pub fn call_example(
     statements: &[Statement],
     defines: &[(String, i128)],
@@ -37,7 +40,7 @@ pub fn call_example(
     // What is wrong with the policy itself is `check`'s to tell.
     let mut findings = Findings::default();
     let made = Example { abi, scope: &scope, constants: &constants, findings: &mut findings }
-        .make(&example.name, &example.args);
+        .make(&example.call, &example.args);
     match made {
         Some(call) if !findings.failed() => Ok(call),
         Some(_) | None => Err(findings.into_diagnostics(1)),
@@ -52,12 +55,37 @@ struct Example<'s, 'a> {
 }
 
 impl<'a> Example<'_, 'a> {
-    fn make(&mut self, name: &Name, args: &'a [Option<Constant>]) -> Option<SeccompData> {
+    fn make(&mut self, call: &'a Call, args: &'a [Argument]) -> Option<SeccompData> {
+        match call {
+            Call::Name(name) => self.named(name, args),
+            Call::Number(number, _) => self.numbered(number, args),
+            // The parser makes none of them.
+            Call::Group(_) | Call::Any(_) => None,
+        }
+    }
+
+    fn numbered(&mut self, number: &'a Constant, args: &'a [Argument]) -> Option<SeccompData> {
+        let mut data = SeccompData { arch: self.abi.audit_arch, ..SeccompData::default() };
+        let subject = self.subject(Calls::None);
+        let value = self.constants.read(self.scope, subject, number, self.findings)?;
+        // −1 is what a tracer leaves behind: the kernel's `nr` is an `int`.
+        let ty = Type::new(32, true, types::Kind::Integer)?;
+        let nr = u32::try_from(self.in_type(value, ty, number.span, subject)?).ok()?;
+        data.nr = nr.cast_signed();
+        self.arguments(&[], args, subject, &mut data);
+        Some(data)
+    }
+
+    fn subject(&self, calls: Calls) -> Subject {
+        Subject { abi: self.abi, abi_index: 0, calls, used_by: None }
+    }
+
+    fn named(&mut self, name: &Name, args: &'a [Argument]) -> Option<SeccompData> {
         let mut data = SeccompData { arch: self.abi.audit_arch, ..SeccompData::default() };
         let on = on_abi(self.abi, &name.text);
         if let Some(call) = on.direct {
             data.nr = call.nr.cast_signed();
-            self.arguments(call, args, &mut data);
+            self.arguments(call.args, args, self.subject(Calls::One(call)), &mut data);
         } else if let Some((nr, _)) = on.sub_call.and_then(|sub| selects(self.abi, sub)) {
             data.nr = nr.cast_signed();
             if let Some(slot) = data.args.first_mut() {
@@ -73,30 +101,30 @@ impl<'a> Example<'_, 'a> {
         Some(data)
     }
 
+    /// Puts the arguments into the registers of the parameters, and the rest behind them.
     fn arguments(
         &mut self,
-        call: &'static Syscall,
-        args: &'a [Option<Constant>],
+        parameters: &'static [Arg],
+        args: &'a [Argument],
+        subject: Subject,
         data: &mut SeccompData,
     ) {
-        let calls = Calls::One(call);
-        let subject = Subject { abi: self.abi, abi_index: 0, calls, used_by: None };
         // The register after those of the named arguments.
-        let mut next = call.args.iter().map(|arg| registers_end(arg.regs)).max().unwrap_or(0);
-        for (position, constant) in args.iter().enumerate() {
-            let regs = match call.args.get(position) {
-                Some(arg) => arg.regs,
-                None => {
-                    next += 1;
-                    Regs::One(next - 1)
+        let mut next = parameters.iter().map(|arg| registers_end(arg.regs)).max().unwrap_or(0);
+        for (position, argument) in args.iter().enumerate() {
+            let parameter = parameters.get(position);
+            let regs = parameter.map_or(Regs::One(next), |arg| arg.regs);
+            next = next.saturating_add(u8::from(parameter.is_none()));
+            let (bits, span) = match argument {
+                Argument::Any => continue,
+                Argument::Constant(constant) => {
+                    (self.bits(constant, parameter, subject), constant.span)
                 }
+                Argument::Text(text) => (self.address(text, parameter, regs, subject), text.span),
             };
-            let Some(constant) = constant else { continue };
-            let arg = call.args.get(position);
-            let Some(bits) = self.bits(constant, arg, subject) else { continue };
-            if !place(data, regs, bits) {
+            if bits.is_some_and(|bits| !place(data, regs, bits)) {
                 let kind = Kind::BadIndex { what: "a call has six argument registers".to_owned() };
-                self.findings.about(constant.span, kind, subject);
+                self.findings.about(span, kind, subject);
             }
         }
     }
@@ -109,17 +137,46 @@ impl<'a> Example<'_, 'a> {
         subject: Subject,
     ) -> Option<u64> {
         let value = self.constants.read(self.scope, subject, constant, self.findings)?;
-        let ty = match arg.and_then(field::of_argument) {
-            Some(field) => field.ty(),
-            None => Type::new(64, false, crate::types::Kind::Integer)?,
-        };
+        self.in_type(value, type_of(arg)?, constant.span, subject)
+    }
+
+    fn in_type(&mut self, value: Value, ty: Type, span: Span, subject: Subject) -> Option<u64> {
         let value = value.in_type(ty);
         let bits = ty.pattern(value);
         if bits.is_none() {
-            let kind = Kind::DoesNotFit { value, ty, ordered: false };
-            self.findings.about(constant.span, kind, subject);
+            self.findings.about(span, Kind::DoesNotFit { value, ty, ordered: false }, subject);
         }
         bits
+    }
+
+    /// An address that is neither null nor another that a policy would name, for an argument
+    /// that is one.
+    fn address(
+        &mut self,
+        text: &Str,
+        arg: Option<&'static Arg>,
+        regs: Regs,
+        subject: Subject,
+    ) -> Option<u64> {
+        let ty = type_of(arg)?;
+        if ty.kind() == types::Kind::Pointer {
+            return Some(if ty.width() > 32 { 0x7fff_0000_1000 } else { 0x0804_1000 });
+        }
+        let field = match (arg, regs) {
+            (None, Regs::One(register)) => format!("args[{register}]"),
+            (None, Regs::Pair { .. } | Regs::Invisible) => String::new(),
+            (Some(arg), _) => arg.name.to_owned(),
+        };
+        self.findings.about(text.span, Kind::NotText { field, ty }, subject);
+        None
+    }
+}
+
+/// The type of an argument, or of a register.
+fn type_of(arg: Option<&'static Arg>) -> Option<Type> {
+    match arg.and_then(field::of_argument) {
+        Some(field) => Some(field.ty()),
+        None => Type::new(64, false, types::Kind::Integer),
     }
 }
 

@@ -175,6 +175,31 @@ fn examples_take_the_abi_s_registers() {
     assert_eq!(refused("read(O_FOO, 0, O_BAR)"), ["F0204", "F0204"]);
     assert_eq!(refused("read(0x100000000)"), ["F0210"]);
     assert_eq!(refused("read(0, 0, 0, 0, 0, 0, 7)"), ["F0226"]);
+    assert_eq!(refused("openat(\"/etc\")"), ["F0228"]);
+    assert_eq!(refused("syscall(1)(\"/etc\")"), ["F0228"]);
+    assert_eq!(refused("syscall(0x100000000)"), ["F0210"]);
+    assert_eq!(refused("syscall(-0x80000001)"), ["F0210"]);
+    assert_eq!(refused("syscall(FOO)"), ["F0204"]);
+    assert_eq!(refused("syscall(1)(0, 0, 0, 0, 0, 0, 7)"), ["F0226"]);
+}
+
+#[test]
+fn examples_by_number_and_with_strings() {
+    let text = "allow read const N = 7";
+    let call = |call: &str| {
+        let data = example(text, "x86_64", call);
+        (data.nr, data.args)
+    };
+    assert_eq!(call("syscall(999)(1, _, -1)"), (999, [1, 0, u64::MAX, 0, 0, 0]));
+    assert_eq!(call("syscall(N)"), (7, [0; 6]));
+    assert_eq!(call("syscall(-1)"), (-1, [0; 6]));
+    assert_eq!(call("syscall(0xffffffff)()"), (-1, [0; 6]));
+    assert_eq!(call("syscall(0x40000000)"), (0x4000_0000, [0; 6]));
+    assert_eq!(call("openat(AT_FDCWD, \"/etc/hosts\", 0)").1[1], 0x7fff_0000_1000);
+    assert_eq!(example(text, "i386", "openat(0, \"/etc/hosts\")").args[1], 0x0804_1000);
+    assert_eq!(asks("unknown errno(EPERM)", "x86_64", "syscall(-1)"), Action::Errno(1));
+    assert_eq!(asks("foreign log allow read", "x86_64", "syscall(0x40000000)"), Action::Log);
+    assert_eq!(asks("allow openat if filename != 0", "x86_64", "openat(0, \"\")"), ALLOW);
 }
 
 #[test]

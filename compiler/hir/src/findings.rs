@@ -73,6 +73,8 @@ struct Finding {
     subjects: Vec<Subject>,
     /// Names that the culprit may be a slip of.
     similar: Vec<String>,
+    /// What else the culprit may have been meant as.
+    hint: Option<String>,
 }
 
 /// The findings of one run.
@@ -126,6 +128,13 @@ impl Findings {
         }
     }
 
+    /// Adds a help that takes time to find, if the finding is new.
+    pub(crate) fn hint(&mut self, recorded: Recorded, hint: impl FnOnce() -> Option<String>) {
+        if let Some(finding) = recorded.0.and_then(|i| self.list.get_mut(i)) {
+            finding.hint = hint();
+        }
+    }
+
     /// Notes that the text has an error that an earlier stage has told already.
     pub(crate) fn fail(&mut self) {
         self.failed = true;
@@ -163,6 +172,7 @@ impl Findings {
             secondary: secondary.to_vec(),
             subjects: subject.into_iter().collect(),
             similar: Vec::new(),
+            hint: None,
         });
         Recorded(Some(list.len() - 1))
     }
@@ -177,6 +187,7 @@ impl Findings {
                 secondary: Vec::new(),
                 subjects: Vec::new(),
                 similar: Vec::new(),
+                hint: None,
             });
         }
         // Findings without a place come first.
@@ -197,6 +208,7 @@ impl Finding {
         let text = message::label(&self.kind, &self.about(listed));
         let mut help: Vec<String> =
             message::did_you_mean(&self.kind, &self.similar).into_iter().collect();
+        help.extend(self.hint.clone());
         help.extend(message::help(&self.kind));
         if matches!(self.kind, Kind::NoSuchField { .. }) {
             help.extend(self.fields());

@@ -3,17 +3,19 @@
 
 use std::collections::HashMap;
 
-use filterc_abi::KernelVersion;
+use filterc_abi::{Abi, KernelVersion};
 use filterc_grammar::ast::{self, PredicateKind};
 use filterc_grammar::source::Span;
 
 use crate::consteval::{self, Constants};
 use crate::error::{Kind, Limit};
 use crate::expr::Predicate;
+use crate::field;
 use crate::findings::{Findings, Subject};
 use crate::limits::MAX_NODES;
 use crate::outcomes::Outcomes;
 use crate::scope::Scope;
+use crate::types;
 
 /// Reads predicates, and counts how much they grow.
 pub(crate) struct Reader<'s, 'a> {
@@ -109,6 +111,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             let kind = Kind::UnknownLet { name: name.text.clone() };
             let recorded = self.findings.add(name.span, kind);
             self.findings.suggest(recorded, &name.text, lets.names());
+            self.findings.hint(recorded, || bare_field(subject.abi, &name.text));
             return None;
         };
         let defined = lets.get(position)?;
@@ -120,4 +123,16 @@ impl<'s, 'a> Reader<'s, 'a> {
         let used_by = Some(subject.used_by.unwrap_or(name.span));
         self.read(defined.value, Subject { used_by, ..subject })
     }
+}
+
+/// What to do where a field stands alone, as a condition of C could: some call of the ABI
+/// has an argument of that name.
+fn bare_field(abi: &'static Abi, name: &str) -> Option<String> {
+    let mut named = abi.syscalls().iter().filter_map(|call| call.arg(name)).peekable();
+    named.peek()?;
+    // Nothing but equality can be asked of an address.
+    let mut kinds = named.filter_map(field::of_argument).map(|field| field.ty().kind());
+    let masked = kinds.any(|kind| kind == types::Kind::Integer);
+    let mask = if masked { format!(" or `{name} & 1`") } else { String::new() };
+    Some(format!("`{name}` is a field: compare it, as in `{name} == 0`{mask}"))
 }

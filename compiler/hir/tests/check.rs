@@ -537,3 +537,18 @@ fn numbers_that_any_does_not_stand_for() {
     assert!(codes("arch x86_64, i386 allow any if nr == 400").is_empty());
     assert_eq!(codes("arch x86_64, i386 allow any if nr == 5000"), ["F0309"]);
 }
+
+#[test]
+fn a_field_alone_is_told_to_be_one() {
+    let help = |text: &str| {
+        let errors = checked(text).diagnostics;
+        assert_eq!(codes(text), ["F0206"], "{text}");
+        errors.iter().flat_map(|error| error.help.clone()).collect::<Vec<_>>()
+    };
+    let flags = "`flags` is a field: compare it, as in `flags == 0` or `flags & 1`";
+    assert_eq!(help("arch x86_64 allow openat if flags"), [flags]);
+    assert_eq!(help("arch x86_64 allow read if !flags"), [flags]);
+    let address = "`filename` is a field: compare it, as in `filename == 0`";
+    assert_eq!(help("arch x86_64 allow openat if filename"), [address]);
+    assert!(help("arch x86_64 allow openat if nothing_like_it").is_empty());
+}

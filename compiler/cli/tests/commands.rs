@@ -288,3 +288,20 @@ fn explains_completes_and_documents() {
     assert_eq!(status(&filterc(&["--no-such-flag"])), 2);
     assert_eq!(status(&filterc(&["--version"])), 0);
 }
+
+#[test]
+fn evaluates_numbers_and_strings() {
+    let worker = policy("web-worker.flt");
+    let eval = |call: &str| filterc(&["eval", &worker, "--arch", "x86_64", call]);
+    for (call, reason) in [
+        ("syscall(100000)", "as unknown"),
+        ("syscall(-1)", "as unknown"),
+        ("syscall(0x40000001)(1)", "as foreign"),
+        ("syscall(0)(5)", "allow by rule"),
+        ("openat(AT_FDCWD, \"/etc/hosts\", O_RDONLY | O_CLOEXEC)", "allow by rule"),
+    ] {
+        let output = eval(call);
+        assert!(stdout(&output).contains(reason), "{call}: {}{}", stdout(&output), stderr(&output));
+    }
+    assert_eq!(status(&eval("openat(\"cwd\", 0, 0)")), 1);
+}

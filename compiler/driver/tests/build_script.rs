@@ -1,0 +1,66 @@
+//! `filterc::build`, as cargo runs it: in a process of its own, with cargo's variables. The
+//! test starts itself again as that process.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::process::{Command, Output};
+use std::{env, fs};
+
+/// Names the policy, in the process that plays the build script.
+const POLICY: &str = "FILTERC_TEST_POLICY";
+
+/// The build script; without the variable, nothing.
+#[test]
+fn build_script() {
+    if let Some(policy) = env::var_os(POLICY) {
+        filterc::build::compile_policy(policy);
+    }
+}
+
+fn run_build_script(policy: &Path, out: &Path) -> Output {
+    Command::new(env::current_exe().unwrap())
+        .args(["--exact", "build_script", "--nocapture"])
+        .env(POLICY, policy)
+        .env("OUT_DIR", out)
+        .env("CARGO_CFG_TARGET_ARCH", "aarch64")
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn writes_both_forms_and_names_what_it_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (policy, base) = (folder.path().join("worker.flt"), folder.path().join("base.flt"));
+    fs::write(&policy, "include \"base.flt\"\nconst UNUSED = 1\nallow read\n").unwrap();
+    fs::write(&base, "allow write\n").unwrap();
+    let output = run_build_script(&policy, folder.path());
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    for file in [&policy, &base] {
+        assert!(told.contains(&format!("cargo::rerun-if-changed={}\n", file.display())), "{told}");
+    }
+    assert!(told.contains("cargo::warning=F0302"), "{told}");
+    let bytes = fs::read(folder.path().join("worker.bpf")).unwrap();
+    let rust = fs::read_to_string(folder.path().join("worker.rs")).unwrap();
+    assert!(rust.contains(&format!("WORKER: [filterc_loader::Insn; {}]", bytes.len() / 8)));
+    // Without `arch`, the policy is for cargo's target, not for this machine.
+    assert!(rust.contains("for aarch64"), "{rust}");
+}
+
+#[test]
+fn a_mistake_fails_the_build_with_its_diagnostic() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("worker.flt");
+    fs::write(&policy, "include \"base.flt\"\n").unwrap();
+    fs::write(folder.path().join("base.flt"), "allow raed\n").unwrap();
+    let output = run_build_script(&policy, folder.path());
+    let (told, error) = (output.stdout, String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(error.contains("error[F0201]") && error.contains("`read`"), "{error}");
+    assert!(error.contains("included from"), "{error}");
+    // When the include is mended, cargo must try again.
+    let told = String::from_utf8(told).unwrap();
+    assert!(told.contains("base.flt\n"), "{told}");
+    assert!(!folder.path().join("worker.bpf").exists());
+}

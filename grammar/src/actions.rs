@@ -9,8 +9,8 @@ use crate::ast::{
     Predicate, PredicateKind, Relation, Statement, Str, Test, Version,
 };
 use crate::error::{Error, Kind, span};
+use crate::limits::MAX_NESTING;
 use crate::number;
-use crate::parser::MAX_NESTING;
 use crate::source::{FileId, Span};
 
 /// What the grammar makes, by entry.

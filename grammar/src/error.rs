@@ -182,7 +182,7 @@ const TOO_DEEP_HELP: &str =
     "name parts of the predicate with `let`; `&&` and `||` may be as long as you like";
 
 fn too_deep() -> String {
-    format!("nested deeper than {} levels", crate::parser::MAX_NESTING)
+    format!("nested deeper than {} levels", crate::limits::MAX_NESTING)
 }
 
 fn too_long() -> String {

@@ -19,6 +19,7 @@ pub mod visit;
 mod actions;
 mod format;
 mod lexer;
+mod limits;
 mod number;
 mod recovery;
 mod statements;

@@ -19,10 +19,7 @@ use crate::source::{FileId, MAX_SOURCE_LEN};
 use crate::statements;
 use crate::token::{STATEMENTS, Spanned, Token};
 
-/// How many nodes a path down a tree can have within one predicate or constant:
-/// parentheses, `!`, `&&`, `||` and operators that stand inside each other. Repeated
-/// parentheses and repeated `!` do not count, nor does the length of `a && b && …`.
-pub const MAX_NESTING: usize = 256;
+pub use crate::limits::MAX_NESTING;
 
 /// Nobody reads more; a text that has more is no policy.
 const MAX_ERRORS: usize = 100;

@@ -4,7 +4,7 @@
 //! calls on each ABI. Every stage goes on after an error, so that one run tells them all.
 //! What a policy means in the end is [`crate::eval`]'s to say.
 
-use filterc_abi::{Abi, Action};
+use filterc_abi::Action;
 use filterc_grammar::ast::{Statement, StatementKind};
 use filterc_grammar::diagnostic::Diagnostic;
 
@@ -21,17 +21,7 @@ use crate::resolve::Calls;
 use crate::scope::Scope;
 
 pub use crate::example::call_example;
-
-/// What is known about a policy from outside its text.
-#[derive(Clone, Debug, Default)]
-pub struct Options<'a> {
-    /// The ABI of a policy without `arch`; `None` makes that an error.
-    pub default_abi: Option<&'static Abi>,
-    /// ABIs that stand in for those of `arch` (`--arch`).
-    pub abis: Option<Vec<&'static Abi>>,
-    /// `-D NAME=VALUE`: constants that win over those of the policy and the kernel.
-    pub defines: &'a [(String, i128)],
-}
+pub use crate::options::Options;
 
 /// The outcome of [`check`].
 #[derive(Clone, Debug)]

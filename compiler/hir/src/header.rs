@@ -6,10 +6,10 @@ use filterc_abi::{self as abi, Abi, KernelVersion};
 use filterc_grammar::ast::{self, ActionKind, Statement, StatementKind};
 use filterc_grammar::source::Span;
 
-use crate::check::Options;
 use crate::consteval::Constants;
 use crate::error::Kind;
 use crate::findings::{Findings, Subject};
+use crate::options::Options;
 use crate::scope::Scope;
 
 /// What the header statements say.

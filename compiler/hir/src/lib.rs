@@ -18,6 +18,7 @@ pub mod limits;
 mod lints;
 mod message;
 mod numbers;
+mod options;
 mod order;
 mod outcomes;
 pub mod policy;

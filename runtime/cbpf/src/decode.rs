@@ -7,8 +7,8 @@ use filterc_abi::Endian;
 
 use crate::encode::INSN_SIZE;
 use crate::error::DecodeError;
+use crate::insn::MAX_INSNS;
 use crate::insn::{Insn, Program};
-use crate::verify::MAX_INSNS;
 
 /// Reads the bytes of a `struct sock_filter` array of that byte order.
 ///

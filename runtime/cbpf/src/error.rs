@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use crate::verify::MAX_INSNS;
+use crate::insn::MAX_INSNS;
 
 /// Every code that this crate can produce, sorted.
 pub const CODES: &[&str] = &[

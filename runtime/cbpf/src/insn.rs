@@ -16,6 +16,9 @@ pub struct Insn {
 /// A program that nobody has verified.
 pub type Program = Vec<Insn>;
 
+/// Most instructions that a filter may have (`BPF_MAXINSNS`).
+pub const MAX_INSNS: usize = 4096;
+
 /// Parts of `code` (`linux/bpf_common.h`), or-ed together.
 pub mod code {
     /// Class: load into A.

@@ -18,8 +18,7 @@ use crate::error::{Kind, VerifyError};
 use crate::insn::Insn;
 use crate::op::{Op, predecode};
 
-/// Most instructions that a filter may have (`BPF_MAXINSNS`).
-pub const MAX_INSNS: usize = 4096;
+pub use crate::insn::MAX_INSNS;
 
 /// Words of scratch memory (`BPF_MEMWORDS`).
 pub const SCRATCH_WORDS: usize = 16;

@@ -98,21 +98,19 @@ pub fn embed(path: &Path, mut options: Options) -> Result<Embedded, BuildError> 
     options.default_abi = abi::abi(name);
     tell_cargo(&format!("rerun-if-changed={}", path.display()));
     let source = Source::read(path).map_err(|error| BuildError::Io(path.to_owned(), error))?;
-    let compiled = match compile(&source, &options) {
-        Ok(compiled) => compiled,
-        Err(_) if options.default_abi.is_none() => {
-            return Err(BuildError::UnsupportedTarget(target));
-        }
-        Err(diagnostics) => {
-            for (_, file) in diagnostics.sources.iter().skip(1) {
-                tell_cargo(&format!("rerun-if-changed={}", file.name));
-            }
-            return Err(BuildError::Policy(Box::new(diagnostics)));
-        }
+    let result = compile(&source, &options);
+    // Read or not to the end: when an include changes, cargo must come back.
+    let sources = match &result {
+        Ok(compiled) => compiled.sources(),
+        Err(diagnostics) => &diagnostics.sources,
     };
-    for included in compiled.paths().iter().skip(1) {
-        tell_cargo(&format!("rerun-if-changed={}", included.display()));
+    for (_, included) in sources.iter().skip(1) {
+        tell_cargo(&format!("rerun-if-changed={}", included.name));
     }
+    let compiled = result.map_err(|diagnostics| match options.default_abi {
+        Some(_) => BuildError::Policy(Box::new(diagnostics)),
+        None => BuildError::UnsupportedTarget(target),
+    })?;
     for warning in compiled.warnings() {
         tell_cargo(&format!("warning={}: {}", warning.code, warning.message));
     }

@@ -10,8 +10,6 @@
 //! of those texts and the options. What a [`CompiledProgram`] holds was decoded from the
 //! bytes and verified, so what is handed out is what was judged.
 
-use std::path::PathBuf;
-
 use filterc_abi::Endian;
 use filterc_cbpf::{self as cbpf, Insn, Verified};
 use filterc_codegen as codegen;
@@ -37,8 +35,6 @@ pub struct Analysis {
     pub policy: Option<Policy>,
     /// Errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
-    /// Paths of the files read, the policy's own first.
-    pub paths: Vec<PathBuf>,
 }
 
 /// A policy and the program that was made of it.
@@ -47,7 +43,6 @@ pub struct Compiled {
     name: String,
     sources: SourceMap,
     statements: Vec<Statement>,
-    paths: Vec<PathBuf>,
     policy: Policy,
     warnings: Vec<Diagnostic>,
     defines: Vec<(String, i128)>,
@@ -89,7 +84,6 @@ pub fn analyse(source: &Source, options: &Options) -> Analysis {
         statements: expanded.statements,
         policy: checked.policy.filter(|_| syntax_ok),
         diagnostics,
-        paths: expanded.paths,
     }
 }
 
@@ -99,7 +93,7 @@ pub fn analyse(source: &Source, options: &Options) -> Analysis {
 /// Everything that is wrong with it: at least one error, or, with
 /// [`Options::deny_warnings`], at least one warning.
 pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnostics> {
-    let Analysis { sources, statements, policy, mut diagnostics, paths } = analyse(source, options);
+    let Analysis { sources, statements, policy, mut diagnostics } = analyse(source, options);
     let denied = options.deny_warnings && !diagnostics.is_empty();
     let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
     let mut programs = Vec::new();
@@ -116,7 +110,6 @@ pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnosti
             name: source.name().to_owned(),
             sources,
             statements,
-            paths,
             policy,
             warnings: diagnostics,
             defines: options.defines.clone(),
@@ -171,12 +164,6 @@ impl Compiled {
     #[must_use]
     pub fn statements(&self) -> &[Statement] {
         &self.statements
-    }
-
-    /// Paths of the files read, the policy's own first (none for a text from elsewhere).
-    #[must_use]
-    pub fn paths(&self) -> &[PathBuf] {
-        &self.paths
     }
 
     /// The typed policy: what the program is held against.

@@ -30,7 +30,6 @@ fn real(call: &SeccompData) -> Option<Call> {
         0x4000_0003 => Entry::Int80,
         _ => return None,
     };
-    // The kernel's own number for restarted calls is not the caller's to use.
     Some(Call { entry, nr: call.nr.cast_unsigned(), args: call.args })
 }
 

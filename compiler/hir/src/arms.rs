@@ -197,7 +197,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         let Reader { scope, constants, findings, .. } = &mut self.reader;
         let value = constants.read(scope, subject, written, findings).ok_or(Told)?.number();
         let number = u32::try_from(value).ok().filter(|nr| *nr != u32::MAX);
-        let is_foreign = |nr: &u32| job.abi.foreign_bit.is_some_and(|bit| nr & bit != 0);
+        let is_foreign = |nr: &u32| !job.abi.admits(*nr);
         let foreign = number.is_some_and(|nr| is_foreign(&nr));
         let Some(nr) = number.filter(|_| !foreign) else {
             findings.about(written.span, Kind::BadNumber { value, foreign }, subject);

@@ -13,9 +13,6 @@ use filterc_abi::{Action, SeccompData};
 use crate::expr::{Predicate, Relation, Test};
 use crate::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 
-/// A tracer writes this number to make the kernel skip a call.
-const SKIPPED: u32 = u32::MAX;
-
 /// What decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
@@ -63,8 +60,7 @@ pub fn decide(policy: &Policy, call: &SeccompData) -> Decision {
 /// Whether a call was made by this ABI: its token, without the mark of a foreign one.
 fn is_of_abi(part: &AbiPolicy, call: &SeccompData) -> bool {
     let nr = call.nr.cast_unsigned();
-    let foreign = part.abi().foreign_bit.is_some_and(|bit| nr & bit != 0 && nr != SKIPPED);
-    call.arch == part.abi().audit_arch && !foreign
+    call.arch == part.abi().audit_arch && part.abi().admits(nr)
 }
 
 /// Whether an arm is about a number.

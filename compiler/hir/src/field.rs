@@ -36,8 +36,20 @@ pub(crate) fn own(subject: Subject, name: &str) -> Option<Result<Found, Kind>> {
 /// The field that an argument is; `None` if it is beyond the sixth register.
 pub(crate) fn of_argument(arg: &Arg) -> Option<Field> {
     let kind = match arg.kind {
-        ArgKind::Integer => types::Kind::Integer,
         ArgKind::Pointer => types::Kind::Pointer,
+        ArgKind::Int
+        | ArgKind::Flags
+        | ArgKind::Enum
+        | ArgKind::Fd
+        | ArgKind::Pid
+        | ArgKind::Uid
+        | ArgKind::Gid
+        | ArgKind::Signal
+        | ArgKind::Mode
+        | ArgKind::Size
+        | ArgKind::Offset
+        | ArgKind::Id
+        | ArgKind::Address => types::Kind::Integer,
     };
     let place = match arg.regs {
         Regs::One(register) => Place::Arg(register),

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use filterc_abi::{Abi, Arg, Set};
+use filterc_abi::{Abi, Arg};
 use filterc_grammar::ast::{Constant, ConstantKind};
 use filterc_grammar::source::{FileId, Span};
 
@@ -114,16 +114,12 @@ pub(crate) fn constant_of_set<'a>(
 /// Whether a constant is a member of sets, but neither of this one nor equal to a member.
 fn is_stray(name: &str, set: &str, abi: &'static Abi) -> bool {
     let Some(set) = filterc_abi::set(set) else { return false };
-    if set.members.is_empty() || is_member(set, name) || set.mask == Some(name) {
+    if set.members().next().is_none() || set.contains(name) || set.mask == Some(name) {
         return false;
     }
     let Some(value) = abi.constant(name) else { return false };
-    let is_elsewhere = filterc_abi::sets().iter().any(|other| is_member(other, name));
-    is_elsewhere && !set.members.iter().any(|member| abi.constant(member) == Some(value))
-}
-
-fn is_member(set: &Set, name: &str) -> bool {
-    set.members.binary_search(&name).is_ok()
+    let is_elsewhere = filterc_abi::sets().iter().any(|other| other.contains(name));
+    is_elsewhere && !set.members().any(|member| abi.constant(member) == Some(value))
 }
 
 /// Rules that never decide, because earlier rules without a predicate have all their calls.

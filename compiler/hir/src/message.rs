@@ -212,8 +212,9 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::HidesConstant { .. } => one("choose another name"),
         Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
         Kind::WrongSet { set, .. } => {
-            let members = filterc_abi::set(set).map_or(&[][..], |set| set.members);
-            vec![format!("its values are {}", list(members))]
+            let members: Vec<&str> =
+                filterc_abi::set(set).into_iter().flat_map(|set| set.members()).collect();
+            vec![format!("its values are {}", list(&members))]
         }
         Kind::UnknownGroup { .. }
         | Kind::NoSuchField { .. }

@@ -68,7 +68,7 @@ impl Build {
         let arms = Arms::of(part);
         let mut built = Built::new();
         let unknown = self.dag.leaf(part.unknown_action(), Origin::Nobody);
-        let mark = part.abi().foreign_bit.unwrap_or(0);
+        let mark = part.abi().mark.filter(|mark| !mark.set).map_or(0, |mark| mark.bit);
         let mut cases = Vec::new();
         let mut skipped = unknown;
         let mut next = Some(0);

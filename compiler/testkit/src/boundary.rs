@@ -64,8 +64,8 @@ pub fn numbers(part: &AbiPolicy) -> BTreeSet<u32> {
     let known = known.chain(part.named().iter().copied()).chain(LANDMARKS);
     let mut numbers: BTreeSet<u32> =
         known.flat_map(|nr| [nr.wrapping_sub(1), nr, nr.wrapping_add(1)]).collect();
-    if let Some(bit) = part.abi().foreign_bit {
-        let marked: Vec<u32> = numbers.iter().map(|nr| nr | bit).collect();
+    if let Some(mark) = part.abi().mark {
+        let marked: Vec<u32> = numbers.iter().map(|nr| nr | mark.bit).collect();
         numbers.extend(marked);
     }
     numbers

@@ -119,7 +119,7 @@ fn rule(u: &mut Unstructured<'_>, abis: &[&'static Abi]) -> Result<String> {
 }
 
 fn is_testable(arg: &Arg) -> bool {
-    arg.kind == ArgKind::Integer && arg.regs != Regs::Invisible
+    arg.kind != ArgKind::Pointer && arg.regs != Regs::Invisible
 }
 
 fn predicate(u: &mut Unstructured<'_>, fields: &[&Arg], depth: usize) -> Result<String> {

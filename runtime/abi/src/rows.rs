@@ -2,17 +2,71 @@
 
 use std::sync::OnceLock;
 
-use crate::{Arg, ArgKind, Regs, Set, SetKind, Status, SubCall, Syscall};
+use crate::{
+    Abi, Alias, Arg, ArgKind, CloneOrder, Dependent, Endian, Family, Group, InMemory, Mark, Pairs,
+    Regs, Set, SetKind, Status, SubCall, Syscall,
+};
 
-/// `nr, name, form, status, since`
+fn hex(text: &str) -> Option<u32> {
+    u32::from_str_radix(text.strip_prefix("0x")?, 16).ok()
+}
+
+fn words(text: &'static str) -> Vec<&'static str> {
+    text.split(' ').filter(|word| !word.is_empty()).collect()
+}
+
+/// `name, token's name, token, endian, word, register, base, mark, filters since, clone
+/// order, pairs, kernel's folder`
+pub(crate) fn abi(line: &'static str) -> Option<Abi> {
+    let mut columns = line.split('\t');
+    let mut next = || columns.next();
+    Some(Abi {
+        name: next()?,
+        audit_arch_name: next()?,
+        audit_arch: hex(next()?)?,
+        endian: if next()? == "big" { Endian::Big } else { Endian::Little },
+        word: next()?.parse().ok()?,
+        register: next()?.parse().ok()?,
+        nr_base: hex(next()?)?,
+        mark: match next()? {
+            "-" => None,
+            text => {
+                let (state, bit) = text.split_once(':')?;
+                Some(Mark { bit: hex(bit)?, set: state == "set" })
+            }
+        },
+        filters_since: match next()? {
+            "-" => None,
+            version => Some(version.parse().ok()?),
+        },
+        clone_order: match next()? {
+            "default" => CloneOrder::Default,
+            "backwards" => CloneOrder::Backwards,
+            "backwards2" => CloneOrder::Backwards2,
+            "backwards3" => CloneOrder::Backwards3,
+            _ => return None,
+        },
+        pairs: match next()? {
+            "-" => Pairs::Whole,
+            "any" => Pairs::Any,
+            "even" => Pairs::Even,
+            _ => return None,
+        },
+        kernel_arch: next()?,
+    })
+}
+
+/// `nr, name, entry, form, status, since`
 pub(crate) fn syscall(line: &'static str, forms: &Forms) -> Option<Syscall> {
     let mut columns = line.split('\t');
     let nr = columns.next()?.parse().ok()?;
     let name = columns.next()?;
+    let entry = columns.next()?;
     let form = columns.next()?;
     let status = match columns.next()? {
         "ok" => Status::Implemented,
         "ni" => Status::Unimplemented,
+        "private" => Status::Private,
         _ => return None,
     };
     let since = match columns.next()? {
@@ -23,7 +77,7 @@ pub(crate) fn syscall(line: &'static str, forms: &Forms) -> Option<Syscall> {
         "-" => &[],
         id => Vec::leak(forms.args(id)?),
     };
-    columns.next().is_none().then_some(Syscall { nr, name, status, since, args })
+    columns.next().is_none().then_some(Syscall { nr, name, entry, status, since, args })
 }
 
 /// The lines of `forms.tsv`, sorted by id.
@@ -53,25 +107,35 @@ impl Forms {
     }
 }
 
-/// `name:ctype:type:registers[:set]`
+/// `name:ctype:declared:type:kind:registers[:set]`
 fn arg(text: &'static str) -> Option<Arg> {
     let mut parts = text.split(':');
     let name = parts.next()?;
     let ctype = parts.next()?;
-    let (kind, signed, width) = match parts.next()? {
-        "p32" => (ArgKind::Pointer, false, 32),
-        "p64" => (ArgKind::Pointer, false, 64),
-        "s16" => (ArgKind::Integer, true, 16),
-        "s32" => (ArgKind::Integer, true, 32),
-        "s64" => (ArgKind::Integer, true, 64),
-        "u16" => (ArgKind::Integer, false, 16),
-        "u32" => (ArgKind::Integer, false, 32),
-        "u64" => (ArgKind::Integer, false, 64),
+    let declared = parts.next()?.get(1..)?.parse().ok()?;
+    let ty = parts.next()?;
+    let signed = ty.starts_with('s');
+    let width = ty.get(1..)?.parse().ok()?;
+    let kind = match parts.next()? {
+        "int" => ArgKind::Int,
+        "flags" => ArgKind::Flags,
+        "enum" => ArgKind::Enum,
+        "fd" => ArgKind::Fd,
+        "pid" => ArgKind::Pid,
+        "uid" => ArgKind::Uid,
+        "gid" => ArgKind::Gid,
+        "signal" => ArgKind::Signal,
+        "mode" => ArgKind::Mode,
+        "size" => ArgKind::Size,
+        "offset" => ArgKind::Offset,
+        "id" => ArgKind::Id,
+        "address" => ArgKind::Address,
+        "pointer" => ArgKind::Pointer,
         _ => return None,
     };
     let regs = regs(parts.next()?)?;
     let set = parts.next();
-    parts.next().is_none().then_some(Arg { name, ctype, width, signed, kind, regs, set })
+    parts.next().is_none().then_some(Arg { name, ctype, declared, width, signed, kind, regs, set })
 }
 
 /// `2`, `3,4` (low, high) or `-`
@@ -84,7 +148,7 @@ fn regs(text: &str) -> Option<Regs> {
     }
 }
 
-/// `name, kind, mask, members`
+/// `name, kind, mask, values, flags`
 pub(crate) fn set(line: &'static str) -> Option<Set> {
     let mut columns = line.split('\t');
     let name = columns.next()?;
@@ -95,8 +159,9 @@ pub(crate) fn set(line: &'static str) -> Option<Set> {
         _ => return None,
     };
     let mask = Some(columns.next()?).filter(|mask| *mask != "-");
-    let members: Vec<&str> = columns.next()?.split(' ').filter(|name| !name.is_empty()).collect();
-    Some(Set { name, kind, members: Vec::leak(members), mask })
+    let values = words(columns.next()?);
+    let flags = words(columns.next()?);
+    Some(Set { name, kind, mask, values, flags })
 }
 
 /// `abi, name, multiplexer, mask, value`, if it is of that ABI
@@ -107,9 +172,53 @@ pub(crate) fn sub_call(line: &'static str, abi: &str) -> Option<SubCall> {
     }
     let name = columns.next()?;
     let multiplexer = columns.next()?;
-    let mask = u32::from_str_radix(columns.next()?.strip_prefix("0x")?, 16).ok()?;
+    let mask = hex(columns.next()?)?;
     let value = columns.next()?.parse().ok()?;
     Some(SubCall { name, multiplexer, mask, value })
+}
+
+/// `call, argument, selecting argument, constants, set`
+pub(crate) fn dependent(line: &'static str) -> Option<Dependent> {
+    let mut columns = line.split('\t');
+    Some(Dependent {
+        call: columns.next()?,
+        arg: columns.next()?,
+        on: columns.next()?,
+        values: words(columns.next()?),
+        set: columns.next()?,
+    })
+}
+
+/// `call, ABIs or *, argument, fields, note`
+pub(crate) fn in_memory(line: &'static str) -> Option<InMemory> {
+    let mut columns = line.split('\t');
+    Some(InMemory {
+        call: columns.next()?,
+        abis: columns.next().map(|abis| if abis == "*" { Vec::new() } else { words(abis) })?,
+        arg: columns.next()?,
+        fields: words(columns.next()?),
+        note: columns.next()?,
+    })
+}
+
+/// `name, about, calls`
+pub(crate) fn group(line: &'static str) -> Option<Group> {
+    let mut columns = line.split('\t');
+    let (name, about) = (columns.next()?, columns.next()?);
+    Some(Group { name, about, calls: words(columns.next()?) })
+}
+
+/// `alias, call, note`
+pub(crate) fn alias(line: &'static str) -> Option<Alias> {
+    let mut columns = line.split('\t');
+    Some(Alias { name: columns.next()?, call: columns.next()?, note: columns.next()? })
+}
+
+/// `name, about, calls`
+pub(crate) fn family(line: &'static str) -> Option<Family> {
+    let mut columns = line.split('\t');
+    let (name, about) = (columns.next()?, columns.next()?);
+    Some(Family { name, about, calls: words(columns.next()?) })
 }
 
 /// The lines of `consts.tsv`, sorted by name, searched where they lie.
@@ -139,11 +248,14 @@ pub(crate) mod consts {
         None
     }
 
-    /// The value in a column of what [`find`] returns: one value stands for all columns.
-    pub(crate) fn value(values: &str, column: usize) -> Option<i128> {
-        if !values.contains('\t') {
-            return values.parse().ok();
-        }
-        values.split('\t').nth(column)?.parse().ok()
+    /// The value on an ABI of what [`find`] returns: type, default, then exceptions.
+    pub(crate) fn value(values: &str, abi: &str) -> Option<i128> {
+        let mut columns = values.split('\t').skip(1);
+        let default = columns.next()?;
+        let exception = columns.find_map(|column| {
+            let (value, abis) = column.split_once('=')?;
+            abis.split(',').any(|other| other == abi).then_some(value)
+        });
+        exception.unwrap_or(default).parse().ok()
     }
 }

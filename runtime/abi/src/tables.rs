@@ -8,21 +8,28 @@ use std::cmp::Ordering;
 use std::sync::OnceLock;
 
 use crate::rows::{self, consts, forms};
-use crate::{Abi, Set, SubCall, Syscall};
-
-pub(crate) use crate::abis::WITHOUT_TABLES;
-use crate::abis::{WITH_TABLES, X86_64};
+use crate::{
+    Abi, Alias, CloneOrder, Dependent, Endian, Family, Group, InMemory, Pairs, Set, SubCall,
+    Syscall,
+};
 
 const SETS: &str = include_str!("../tables/sets.tsv");
 const SUB_CALLS: &str = include_str!("../tables/subcalls.tsv");
 
-/// The parsed rows of one ABI.
-struct Table {
-    name: &'static str,
-    text: &'static str,
-    rows: OnceLock<Rows>,
-}
+const NO_SECCOMP: &str = "its kernel has no seccomp filters";
 
+/// The other ABIs of the kernel, sorted by name, each with the reason.
+pub(crate) static WITHOUT_TABLES: &[(&str, &str)] = &[
+    ("arc", NO_SECCOMP),
+    ("arm_oabi", "a kernel with this ABI has no seccomp filters"),
+    ("hexagon", NO_SECCOMP),
+    ("loongarch32", "no tables in this version"),
+    ("microblaze", NO_SECCOMP),
+    ("nios2", NO_SECCOMP),
+    ("openrisc", NO_SECCOMP),
+];
+
+/// The parsed rows of one ABI.
 struct Rows {
     /// Sorted by number.
     calls: Vec<Syscall>,
@@ -32,31 +39,72 @@ struct Rows {
     sub_calls: Vec<SubCall>,
 }
 
-static TABLES: [Table; 4] = [
-    table("aarch64", include_str!("../tables/syscalls/aarch64.tsv")),
-    table("i386", include_str!("../tables/syscalls/i386.tsv")),
-    table("riscv64", include_str!("../tables/syscalls/riscv64.tsv")),
-    table("x86_64", include_str!("../tables/syscalls/x86_64.tsv")),
+/// In the order of `abis.tsv`.
+static TEXTS: [&str; 29] = [
+    include_str!("../tables/syscalls/aarch64.tsv"),
+    include_str!("../tables/syscalls/alpha.tsv"),
+    include_str!("../tables/syscalls/arm.tsv"),
+    include_str!("../tables/syscalls/csky.tsv"),
+    include_str!("../tables/syscalls/i386.tsv"),
+    include_str!("../tables/syscalls/loongarch64.tsv"),
+    include_str!("../tables/syscalls/m68k.tsv"),
+    include_str!("../tables/syscalls/mips.tsv"),
+    include_str!("../tables/syscalls/mips64.tsv"),
+    include_str!("../tables/syscalls/mips64n32.tsv"),
+    include_str!("../tables/syscalls/mipsel.tsv"),
+    include_str!("../tables/syscalls/mipsel64.tsv"),
+    include_str!("../tables/syscalls/mipsel64n32.tsv"),
+    include_str!("../tables/syscalls/parisc.tsv"),
+    include_str!("../tables/syscalls/parisc64.tsv"),
+    include_str!("../tables/syscalls/ppc.tsv"),
+    include_str!("../tables/syscalls/ppc64.tsv"),
+    include_str!("../tables/syscalls/ppc64le.tsv"),
+    include_str!("../tables/syscalls/riscv32.tsv"),
+    include_str!("../tables/syscalls/riscv64.tsv"),
+    include_str!("../tables/syscalls/s390.tsv"),
+    include_str!("../tables/syscalls/s390x.tsv"),
+    include_str!("../tables/syscalls/sh.tsv"),
+    include_str!("../tables/syscalls/sheb.tsv"),
+    include_str!("../tables/syscalls/sparc.tsv"),
+    include_str!("../tables/syscalls/sparc64.tsv"),
+    include_str!("../tables/syscalls/x32.tsv"),
+    include_str!("../tables/syscalls/x86_64.tsv"),
+    include_str!("../tables/syscalls/xtensa.tsv"),
 ];
 
-const fn table(name: &'static str, text: &'static str) -> Table {
-    Table { name, text, rows: OnceLock::new() }
-}
-
-pub(crate) fn abis() -> &'static [&'static Abi] {
-    WITH_TABLES
+pub(crate) fn abis() -> &'static [Abi] {
+    static PARSED: OnceLock<Vec<Abi>> = OnceLock::new();
+    PARSED
+        .get_or_init(|| include_str!("../tables/abis.tsv").lines().filter_map(rows::abi).collect())
 }
 
 pub(crate) fn x86_64() -> &'static Abi {
-    &X86_64
+    /// Never used: the table has the ABI, and a test holds that.
+    static MISSING: Abi = Abi {
+        name: "",
+        audit_arch: 0,
+        audit_arch_name: "",
+        endian: Endian::Little,
+        word: 64,
+        register: 64,
+        nr_base: 0,
+        mark: None,
+        filters_since: None,
+        clone_order: CloneOrder::Default,
+        pairs: Pairs::Whole,
+        kernel_arch: "",
+    };
+    crate::abi("x86_64").unwrap_or(&MISSING)
 }
 
 fn rows_of(abi: &'static Abi) -> Option<&'static Rows> {
-    let table = TABLES.iter().find(|table| table.name == abi.name)?;
-    Some(table.rows.get_or_init(|| {
+    static ROWS: [OnceLock<Rows>; TEXTS.len()] = [const { OnceLock::new() }; TEXTS.len()];
+    let index = abis().iter().position(|other| other.name == abi.name)?;
+    let text = TEXTS.get(index)?;
+    Some(ROWS.get(index)?.get_or_init(|| {
         let forms = forms();
         let calls: Vec<Syscall> =
-            table.text.lines().filter_map(|line| rows::syscall(line, forms)).collect();
+            text.lines().filter_map(|line| rows::syscall(line, forms)).collect();
         let name_at = |&i: &usize| calls.get(i).map(|call| call.name);
         let mut by_name: Vec<usize> = (0..calls.len()).collect();
         by_name.sort_unstable_by_key(name_at);
@@ -85,26 +133,44 @@ pub(crate) fn sets() -> &'static [Set] {
     PARSED.get_or_init(|| SETS.lines().filter_map(rows::set).collect())
 }
 
-pub(crate) fn set(name: &str) -> Option<&'static Set> {
-    let sets = sets();
-    sets.binary_search_by(|set| set.name.cmp(name)).ok().and_then(|i| sets.get(i))
+pub(crate) fn dependents() -> &'static [Dependent] {
+    static PARSED: OnceLock<Vec<Dependent>> = OnceLock::new();
+    let text = include_str!("../tables/dependents.tsv");
+    PARSED.get_or_init(|| text.lines().filter_map(rows::dependent).collect())
 }
 
-/// The column of an ABI's values in `consts.tsv`.
-fn column(abi: &Abi) -> Option<usize> {
-    WITH_TABLES.iter().position(|other| other.name == abi.name)
+pub(crate) fn in_memory() -> &'static [InMemory] {
+    static PARSED: OnceLock<Vec<InMemory>> = OnceLock::new();
+    let text = include_str!("../tables/memory.tsv");
+    PARSED.get_or_init(|| text.lines().filter_map(rows::in_memory).collect())
+}
+
+pub(crate) fn groups() -> &'static [Group] {
+    static PARSED: OnceLock<Vec<Group>> = OnceLock::new();
+    let text = include_str!("../tables/groups.tsv");
+    PARSED.get_or_init(|| text.lines().filter_map(rows::group).collect())
+}
+
+pub(crate) fn aliases() -> &'static [Alias] {
+    static PARSED: OnceLock<Vec<Alias>> = OnceLock::new();
+    let text = include_str!("../tables/aliases.tsv");
+    PARSED.get_or_init(|| text.lines().filter_map(rows::alias).collect())
+}
+
+pub(crate) fn families() -> &'static [Family] {
+    static PARSED: OnceLock<Vec<Family>> = OnceLock::new();
+    let text = include_str!("../tables/families.tsv");
+    PARSED.get_or_init(|| text.lines().filter_map(rows::family).collect())
 }
 
 pub(crate) fn constant(abi: &'static Abi, name: &str) -> Option<i128> {
-    let line = consts::find(name)?;
-    consts::value(line, column(abi)?)
+    consts::value(consts::find(name)?, abi.name)
 }
 
 pub(crate) fn constant_names(abi: &'static Abi) -> impl Iterator<Item = &'static str> {
-    let column = column(abi);
     consts::TEXT.lines().filter_map(move |line| {
         let (name, values) = line.split_once('\t')?;
-        consts::value(values, column?).map(|_| name)
+        consts::value(values, abi.name).map(|_| name)
     })
 }
 

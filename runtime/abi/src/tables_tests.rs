@@ -20,11 +20,11 @@ fn count(name: &str) -> usize {
 
 #[test]
 fn every_row_parses() {
-    for table in &TABLES {
-        let abi = abi(table.name).unwrap();
-        assert_eq!(abi.syscalls().len(), table.text.lines().count(), "{}", table.name);
-        assert_eq!(abi.syscalls().len(), count(&format!("syscalls/{}", table.name)));
+    for (abi, text) in abis().iter().zip(TEXTS) {
+        assert_eq!(abi.syscalls().len(), text.lines().count(), "{}", abi.name);
+        assert_eq!(abi.syscalls().len(), count(&format!("syscalls/{}", abi.name)));
     }
+    assert_eq!(abis().len(), TEXTS.len());
     assert_eq!(forms().ids().count(), count("forms"));
     assert!(forms().ids().is_sorted());
     let sets = crate::sets();
@@ -39,7 +39,7 @@ fn every_row_parses() {
 #[test]
 fn every_form_is_used() {
     let used: BTreeSet<&str> =
-        TABLES.iter().flat_map(|t| t.text.lines()).map(|l| l.split('\t').nth(2).unwrap()).collect();
+        TEXTS.iter().flat_map(|t| t.lines()).map(|l| l.split('\t').nth(3).unwrap()).collect();
     for id in forms().ids() {
         assert!(used.contains(id), "{id}");
     }
@@ -52,15 +52,9 @@ fn every_constant_parses() {
     assert!(consts::TEXT.ends_with('\n'));
     assert!(lines.is_sorted_by(|a, b| a.split('\t').next() < b.split('\t').next()));
     for line in lines {
-        let columns: Vec<&str> = line.split('\t').collect();
-        assert!(columns.len() == 2 || columns.len() == 1 + abis().len(), "{line}");
-        for (i, abi) in abis().iter().enumerate() {
-            let text = if columns.len() == 2 { columns[1] } else { columns[1 + i] };
-            let value = text.parse::<i128>().ok();
-            assert!(value.is_some() || text == "-", "{line}");
-            assert_eq!(abi.constant(columns[0]), value, "{line}");
-            assert!(value.is_none_or(|v| v >= i64::MIN.into() && v <= u64::MAX.into()), "{line}");
-        }
+        let name = line.split('\t').next().unwrap();
+        let mut values = abis().iter().filter_map(|abi| abi.constant(name));
+        assert!(values.all(|v| v >= i64::MIN.into() && v <= u64::MAX.into()), "{line}");
     }
     for abi in abis() {
         let names: Vec<&str> = abi.constant_names().collect();
@@ -79,7 +73,7 @@ fn calls_are_sorted_and_found_again() {
             assert!(call.args.is_empty() || call.status == Status::Implemented);
         }
         assert!(abi.syscall("").is_none() && abi.syscall("zzz").is_none());
-        assert!(abi.syscall_by_nr(100_000).is_none());
+        assert!(abi.syscall_by_nr(99_999).is_none());
     }
 }
 
@@ -87,8 +81,13 @@ fn calls_are_sorted_and_found_again() {
 fn numbers_from_424_on_are_the_same_everywhere() {
     let mut numbers = BTreeMap::new();
     for abi in abis() {
-        for call in abi.syscalls().iter().filter(|call| call.nr >= 424 && call.nr < 512) {
-            assert_eq!(*numbers.entry(call.name).or_insert(call.nr), call.nr, "{}", call.name);
+        for call in abi.syscalls() {
+            // alpha's numbers had run ahead by 110.
+            let base = abi.nr_base + if abi.name == "alpha" { 110 } else { 0 };
+            let Some(nr) = call.nr.checked_sub(base).filter(|nr| (424..512).contains(nr)) else {
+                continue;
+            };
+            assert_eq!(*numbers.entry(call.name).or_insert(nr), nr, "{}", call.name);
         }
     }
     assert!(numbers.len() > 40);
@@ -102,19 +101,20 @@ fn arguments_fit_their_registers() {
             for arg in call.args {
                 let what = format!("{} {} {}", abi.name, call.name, arg.name);
                 assert!(names.insert(arg.name), "{what}");
-                assert!(matches!(arg.width, 16 | 32 | 64), "{what}");
+                assert!(matches!(arg.width, 16 | 32 | 64) && arg.width <= arg.declared, "{what}");
                 if let Some(name) = arg.set {
                     assert!(set(name).is_some(), "{what}");
                 }
                 match arg.regs {
-                    Regs::One(_) => assert!(arg.width <= abi.word, "{what}"),
+                    Regs::One(_) => assert!(arg.width <= abi.register, "{what}"),
                     Regs::Pair { lo, hi } => {
                         assert!(lo != hi && abi.word == 32 && arg.width == 64, "{what}");
                     }
                     Regs::Invisible => {}
                 }
                 if arg.kind == ArgKind::Pointer {
-                    assert_eq!((arg.width, arg.signed), (abi.word, false), "{what}");
+                    let wide = [abi.word, abi.register].contains(&arg.width);
+                    assert!(wide && !arg.signed, "{what}");
                 }
             }
         }
@@ -125,15 +125,16 @@ fn arguments_fit_their_registers() {
 fn sets_name_constants() {
     for line in SETS.lines() {
         let set = rows::set(line).unwrap();
-        assert!(set.members.is_sorted_by(|a, b| a < b), "{}", set.name);
-        for name in set.members.iter().copied().chain(set.mask) {
+        assert!(set.values().is_sorted_by(|a, b| a < b), "{}", set.name);
+        assert!(set.flags().is_sorted_by(|a, b| a < b), "{}", set.name);
+        for name in set.members().chain(set.mask) {
             // Some constants exist only on ABIs that have no tables yet.
             let well_formed = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
             assert!(well_formed, "{} {name}", set.name);
         }
         assert!(set.mask.is_none() || set.kind == SetKind::Mixed, "{}", set.name);
         if let Some(mask) = set.mask {
-            assert!(X86_64.constant(mask).is_some(), "{}", set.name);
+            assert!(crate::x86_64().constant(mask).is_some(), "{}", set.name);
         }
     }
 }
@@ -196,8 +197,8 @@ fn abis_are_sorted_and_found() {
     assert!(WITHOUT_TABLES.is_sorted_by(|a, b| a.0 < b.0));
     assert!(WITHOUT_TABLES.iter().all(|(name, _)| abi(name).is_none()));
     for abi in abis() {
-        assert!(TABLES.iter().any(|table| table.name == abi.name));
         assert_eq!(abi.constant(abi.audit_arch_name), Some(abi.audit_arch.into()));
-        assert_eq!(crate::abi_by_audit_arch(abi.audit_arch).unwrap().name, abi.name);
+        let found = crate::abi_of_call(abi.audit_arch, abi.nr_base).unwrap();
+        assert_eq!(found.name, abi.name);
     }
 }

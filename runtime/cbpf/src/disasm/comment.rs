@@ -146,8 +146,8 @@ impl Facts<'_> {
                 names.push(call.name);
             }
         }
-        match self.abis().find_map(|abi| abi.foreign_bit) {
-            Some(bit) if nr == bit => format!("{nr:#x} (x32)"),
+        match self.abis().find_map(|abi| abi.mark) {
+            Some(mark) if nr == mark.bit => format!("{nr:#x} (x32)"),
             _ if names.is_empty() => nr.to_string(),
             _ => format!("{} ({nr})", names.join(" or ")),
         }
@@ -155,7 +155,7 @@ impl Facts<'_> {
 
     /// Bits of a system-call number.
     fn number_bits(&self, bits: u32) -> String {
-        let foreign = self.abis().any(|abi| abi.foreign_bit == Some(bits));
+        let foreign = self.abis().any(|abi| abi.mark.is_some_and(|mark| mark.bit == bits));
         format!("{bits:#x}{}", if foreign { " (x32)" } else { "" })
     }
 
@@ -171,9 +171,9 @@ impl Facts<'_> {
         let (_, arg) = self.arg(at)?;
         let set = filterc_abi::set(arg.set?)?;
         let abi = self.abi()?;
-        let members = set.members.iter().filter_map(|name| {
+        let members = set.members().filter_map(|name| {
             let value = abi.constant(name)?;
-            Some((*name, u32::try_from(value).ok()?))
+            Some((name, u32::try_from(value).ok()?))
         });
         let members: Vec<(&str, u32)> = members.collect();
         if let Some((name, _)) = members.iter().find(|(_, member)| *member == value) {

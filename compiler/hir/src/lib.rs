@@ -4,6 +4,7 @@
 //! A [`policy::Policy`] is made from syntax trees by `check`, or by hand through
 //! constructors that keep its invariants.
 
+pub mod algebra;
 mod arms;
 pub mod check;
 mod consteval;

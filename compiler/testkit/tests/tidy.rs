@@ -27,6 +27,7 @@ const TIERS: &[(&str, u32)] = &[
     ("filterc-ir", 2),
     ("filterc-loader", 2),
     ("filterc-gen", 3),
+    ("filterc-check", 3),
     ("filterc-codegen", 3),
     ("filterc", 4),
     ("filterc-cli", 5),

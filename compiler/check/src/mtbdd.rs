@@ -1,0 +1,318 @@
+//! Multi-terminal binary decision diagrams: functions from bits to 32-bit values, each in
+//! exactly one form, so that equal functions are the same node.
+//!
+//! Ordered and reduced (Bryant 1986; Fujita, McGeer and Yang 1997). Boolean functions have
+//! the values 0 and 1. Operations do not recurse: a diagram is as deep as it has bits.
+//!
+//! The number of nodes is bounded by a budget: beyond it every operation is
+//! [`OverBudget`], and no result is claimed.
+
+use crate::hash::Map;
+
+/// A function, by its node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Node(u32);
+
+/// The function that is always 0, or false.
+pub(crate) const FALSE: Node = Node(0);
+
+/// The function that is always 1, or true.
+pub(crate) const TRUE: Node = Node(1);
+
+/// A bit's place in the order; those that are asked first are smaller.
+pub(crate) type Level = u16;
+
+/// The level of a value.
+const VALUE: Level = Level::MAX;
+
+/// No more nodes may be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OverBudget;
+
+/// The function's value is `low` where the bit at `level` is 0, else `high`. At the level
+/// [`VALUE`] `low` is the value itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    level: Level,
+    low: u32,
+    high: u32,
+}
+
+/// All nodes.
+#[derive(Debug)]
+pub(crate) struct Mtbdd {
+    entries: Vec<Entry>,
+    unique: Map<Entry, Node>,
+    chosen: Map<(Node, Node, Node), Node>,
+    limit: usize,
+    /// Reused by [`Self::choose`].
+    tasks: Vec<Task>,
+    results: Vec<Node>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Choose(Node, Node, Node),
+    /// Join the last two results at that level, as the result for the key.
+    Join(Level, (Node, Node, Node)),
+}
+
+impl Mtbdd {
+    /// An empty collection that grows to at most `limit` nodes.
+    pub(crate) fn new(limit: usize) -> Self {
+        let mut new = Self {
+            entries: Vec::new(),
+            unique: Map::default(),
+            chosen: Map::default(),
+            limit: limit.max(2),
+            tasks: Vec::new(),
+            results: Vec::new(),
+        };
+        // The order makes these two the constants above.
+        for value in [0, 1] {
+            new.insert(Entry { level: VALUE, low: value, high: 0 });
+        }
+        new
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Forgets all nodes; the capacity is kept.
+    pub(crate) fn clear(&mut self) {
+        self.entries.truncate(2);
+        self.unique.clear();
+        self.chosen.clear();
+        for (entry, node) in self.entries.iter().zip([FALSE, TRUE]) {
+            self.unique.insert(*entry, node);
+        }
+    }
+
+    fn insert(&mut self, entry: Entry) -> Node {
+        let node = Node(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+        self.entries.push(entry);
+        self.unique.insert(entry, node);
+        node
+    }
+
+    fn make(&mut self, entry: Entry) -> Result<Node, OverBudget> {
+        if let Some(&node) = self.unique.get(&entry) {
+            return Ok(node);
+        }
+        if self.entries.len() >= self.limit {
+            return Err(OverBudget);
+        }
+        Ok(self.insert(entry))
+    }
+
+    fn entry(&self, node: Node) -> Entry {
+        let missing = Entry { level: VALUE, low: 0, high: 0 };
+        self.entries.get(node.0 as usize).copied().unwrap_or(missing)
+    }
+
+    /// The constant function.
+    pub(crate) fn value(&mut self, value: u32) -> Result<Node, OverBudget> {
+        self.make(Entry { level: VALUE, low: value, high: 0 })
+    }
+
+    /// The function that is one bit.
+    pub(crate) fn bit(&mut self, level: Level) -> Result<Node, OverBudget> {
+        self.make(Entry { level, low: FALSE.0, high: TRUE.0 })
+    }
+
+    /// `then` where `condition` is true, else `otherwise`.
+    pub(crate) fn choose(
+        &mut self,
+        condition: Node,
+        then: Node,
+        otherwise: Node,
+    ) -> Result<Node, OverBudget> {
+        if let Some(node) = Self::trivial(condition, then, otherwise) {
+            return Ok(node);
+        }
+        self.tasks.clear();
+        self.results.clear();
+        self.tasks.push(Task::Choose(condition, then, otherwise));
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Choose(condition, then, otherwise) => self.expand(condition, then, otherwise),
+                Task::Join(level, key) => {
+                    // The branch for 0 was finished last.
+                    let low = self.results.pop().unwrap_or(FALSE);
+                    let high = self.results.pop().unwrap_or(FALSE);
+                    let node = if low == high {
+                        low
+                    } else {
+                        self.make(Entry { level, low: low.0, high: high.0 })?
+                    };
+                    self.chosen.insert(key, node);
+                    self.results.push(node);
+                }
+            }
+        }
+        Ok(self.results.pop().unwrap_or(FALSE))
+    }
+
+    fn trivial(condition: Node, then: Node, otherwise: Node) -> Option<Node> {
+        match condition {
+            TRUE => Some(then),
+            FALSE => Some(otherwise),
+            _ if then == otherwise => Some(then),
+            _ if then == TRUE && otherwise == FALSE => Some(condition),
+            _ => None,
+        }
+    }
+
+    fn expand(&mut self, condition: Node, then: Node, otherwise: Node) {
+        let key = (condition, then, otherwise);
+        let known = Self::trivial(condition, then, otherwise);
+        if let Some(node) = known.or_else(|| self.chosen.get(&key).copied()) {
+            self.results.push(node);
+            return;
+        }
+        let entries = [condition, then, otherwise].map(|node| self.entry(node));
+        let level = entries.iter().map(|entry| entry.level).min().unwrap_or(VALUE);
+        let half = |node: Node, entry: Entry, high: bool| match entry.level == level {
+            true if high => Node(entry.high),
+            true => Node(entry.low),
+            false => node,
+        };
+        let [c, t, o] = entries;
+        self.tasks.push(Task::Join(level, key));
+        self.tasks.push(Task::Choose(
+            half(condition, c, false),
+            half(then, t, false),
+            half(otherwise, o, false),
+        ));
+        self.tasks.push(Task::Choose(
+            half(condition, c, true),
+            half(then, t, true),
+            half(otherwise, o, true),
+        ));
+    }
+
+    /// Whether both hold.
+    pub(crate) fn and(&mut self, left: Node, right: Node) -> Result<Node, OverBudget> {
+        self.choose(left, right, FALSE)
+    }
+
+    /// Whether one holds.
+    pub(crate) fn or(&mut self, left: Node, right: Node) -> Result<Node, OverBudget> {
+        self.choose(left, TRUE, right)
+    }
+
+    /// Whether it does not hold.
+    pub(crate) fn not(&mut self, condition: Node) -> Result<Node, OverBudget> {
+        self.choose(condition, FALSE, TRUE)
+    }
+
+    /// Whether just one holds.
+    pub(crate) fn xor(&mut self, left: Node, right: Node) -> Result<Node, OverBudget> {
+        let opposite = self.not(right)?;
+        self.choose(left, opposite, right)
+    }
+
+    /// Bits (level and state) for which two functions have different values; `None` if they
+    /// are the same function. Bits that are not named may be anything.
+    pub(crate) fn difference(&self, left: Node, right: Node) -> Option<Vec<(Level, bool)>> {
+        let (mut left, mut right) = (left, right);
+        let mut bits = Vec::new();
+        while left != right {
+            let (l, r) = (self.entry(left), self.entry(right));
+            let level = l.level.min(r.level);
+            if level == VALUE {
+                return Some(bits);
+            }
+            let halves = |high: bool| {
+                let half = |node: Node, entry: Entry| match entry.level == level {
+                    true if high => Node(entry.high),
+                    true => Node(entry.low),
+                    false => node,
+                };
+                (half(left, l), half(right, r))
+            };
+            // Different functions differ in one half at least.
+            let (low, high) = (halves(false), halves(true));
+            let take_high = low.0 == low.1;
+            bits.push((level, take_high));
+            (left, right) = if take_high { high } else { low };
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value of a function where bit `i` of `bits` is the state of level `i`.
+    fn at(mtbdd: &Mtbdd, node: Node, bits: u32) -> u32 {
+        let mut entry = mtbdd.entry(node);
+        while entry.level != VALUE {
+            let high = bits >> entry.level & 1 == 1;
+            entry = mtbdd.entry(Node(if high { entry.high } else { entry.low }));
+        }
+        entry.low
+    }
+
+    #[test]
+    fn every_function_of_three_bits_has_one_node() {
+        let mut mtbdd = Mtbdd::new(10_000);
+        let bits: Vec<Node> = (0..3).map(|level| mtbdd.bit(level).unwrap()).collect();
+        let mut nodes = std::collections::HashSet::new();
+        for table in 0_u32..256 {
+            // Shannon's expansion over all eight states, in two orders.
+            let mut forms = Vec::new();
+            for order in [[0, 1, 2], [2, 0, 1]] {
+                let mut function = FALSE;
+                for state in 0_u32..8 {
+                    let mut minterm = TRUE;
+                    for i in order {
+                        let bit = bits[i];
+                        let literal =
+                            if state >> i & 1 == 1 { bit } else { mtbdd.not(bit).unwrap() };
+                        minterm = mtbdd.and(minterm, literal).unwrap();
+                    }
+                    if table >> state & 1 == 1 {
+                        function = mtbdd.or(function, minterm).unwrap();
+                    }
+                }
+                forms.push(function);
+            }
+            assert_eq!(forms[0], forms[1]);
+            assert!((0..8).all(|state| at(&mtbdd, forms[0], state) == table >> state & 1));
+            nodes.insert(forms[0]);
+        }
+        assert_eq!(nodes.len(), 256);
+    }
+
+    #[test]
+    fn differences_are_real() {
+        let mut mtbdd = Mtbdd::new(10_000);
+        let bits: Vec<Node> = (0..4).map(|level| mtbdd.bit(level).unwrap()).collect();
+        let (a, b) = (mtbdd.value(7).unwrap(), mtbdd.value(9).unwrap());
+        let both = mtbdd.and(bits[1], bits[3]).unwrap();
+        let one = mtbdd.choose(both, a, b).unwrap();
+        let either = mtbdd.or(bits[1], bits[2]).unwrap();
+        let other = mtbdd.choose(either, a, b).unwrap();
+        let path = mtbdd.difference(one, other).unwrap();
+        let state = path.iter().fold(0, |s, (level, high)| s | u32::from(*high) << level);
+        assert_ne!(at(&mtbdd, one, state), at(&mtbdd, other, state));
+        assert_eq!(mtbdd.difference(one, one), None);
+        assert_eq!(mtbdd.xor(both, both), Ok(FALSE));
+    }
+
+    #[test]
+    fn a_budget_ends_it_and_clearing_begins_anew() {
+        let mut mtbdd = Mtbdd::new(5);
+        assert!(mtbdd.bit(0).is_ok() && mtbdd.bit(1).is_ok() && mtbdd.bit(2).is_ok());
+        assert_eq!(mtbdd.bit(3), Err(OverBudget));
+        assert_eq!(mtbdd.len(), 5);
+        mtbdd.clear();
+        assert_eq!(mtbdd.len(), 2);
+        assert_eq!((mtbdd.value(0), mtbdd.value(1)), (Ok(FALSE), Ok(TRUE)));
+        assert!(mtbdd.bit(3).is_ok());
+    }
+}

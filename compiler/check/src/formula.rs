@@ -6,43 +6,36 @@ use filterc_hir::algebra::Algebra;
 use filterc_hir::types::{Place, Type};
 
 use crate::bits::{self, Bits, Shift};
+use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
-use crate::layout::{ARCH, NR, Order, Ties, WORD_BITS, WordIndex, words_of};
-use crate::mtbdd::{FALSE, Mtbdd, Node, OverBudget, TRUE};
+use crate::layout::{ARCH, NR, WORD_BITS, WordIndex, words_of};
 use crate::term::{Head, Term, TermId, Terms};
 
-/// Functions over one order of bits, `nr` and `arch` fixed or free.
+/// Words of functions, `nr` and `arch` fixed or free.
 #[derive(Debug)]
-pub(crate) struct Formula<'m> {
-    mtbdd: &'m mut Mtbdd,
-    order: Order,
+pub(crate) struct Formula<G> {
+    gates: G,
     endian: Endian,
     head: Option<Head>,
     /// An operation of [`Algebra`] went over the budget: no result counts.
     failed: bool,
 }
 
-impl<'m> Formula<'m> {
-    pub(crate) fn new(
-        mtbdd: &'m mut Mtbdd,
-        ties: &Ties,
-        endian: Endian,
-        head: Option<Head>,
-    ) -> Self {
-        mtbdd.clear();
-        Self { mtbdd, order: Order::new(ties, endian), endian, head, failed: false }
+impl<G: Gates> Formula<G> {
+    pub(crate) fn new(gates: G, endian: Endian, head: Option<Head>) -> Self {
+        Self { gates, endian, head, failed: false }
     }
 
-    pub(crate) fn mtbdd(&mut self) -> &mut Mtbdd {
-        self.mtbdd
+    pub(crate) fn gates(&mut self) -> &mut G {
+        &mut self.gates
     }
 
-    pub(crate) fn order(&self) -> &Order {
-        &self.order
+    pub(crate) fn into_gates(self) -> G {
+        self.gates
     }
 
     /// A word of the data.
-    pub(crate) fn data(&mut self, word: WordIndex) -> Result<Bits, OverBudget> {
+    pub(crate) fn data(&mut self, word: WordIndex) -> Result<Bits> {
         let fixed = self.head.and_then(|head| match word {
             NR => Some(head.nr),
             ARCH => Some(head.arch),
@@ -50,7 +43,7 @@ impl<'m> Formula<'m> {
         });
         match fixed {
             Some(value) => Ok(bits::constant(value.into(), WORD_BITS)),
-            None => (0..WORD_BITS).map(|bit| self.mtbdd.bit(self.order.level(word, bit))).collect(),
+            None => (0..WORD_BITS).map(|bit| self.gates.input(word, bit)).collect(),
         }
     }
 
@@ -61,7 +54,7 @@ impl<'m> Formula<'m> {
         terms: &Terms,
         id: TermId,
         known: &mut Map<TermId, Bits>,
-    ) -> Result<Bits, OverBudget> {
+    ) -> Result<Bits> {
         let mut waiting = vec![id];
         while let Some(&next) = waiting.last() {
             if known.contains_key(&next) {
@@ -86,17 +79,12 @@ impl<'m> Formula<'m> {
     }
 
     /// A term whose operands are known.
-    fn one(
-        &mut self,
-        terms: &Terms,
-        id: TermId,
-        known: &Map<TermId, Bits>,
-    ) -> Result<Bits, OverBudget> {
+    fn one(&mut self, terms: &Terms, id: TermId, known: &Map<TermId, Bits>) -> Result<Bits> {
         if let Some(value) = terms.value(id) {
             return Ok(bits::constant(value.into(), WORD_BITS));
         }
         let word = |id: TermId| known.get(&id).map(Vec::as_slice).unwrap_or_default();
-        let m = &mut *self.mtbdd;
+        let m = &mut self.gates;
         match terms.get(id) {
             Term::Constant(value) => Ok(bits::constant(value.into(), WORD_BITS)),
             Term::Data(index) => self.data(index),
@@ -108,9 +96,9 @@ impl<'m> Formula<'m> {
                     Alu::Sub => bits::sub(m, a, b),
                     Alu::Mul => bits::mul(m, a, b),
                     Alu::Div => bits::div(m, a, b),
-                    Alu::Or => bits::each(m, a, b, Mtbdd::or),
-                    Alu::And => bits::each(m, a, b, Mtbdd::and),
-                    Alu::Xor => bits::each(m, a, b, Mtbdd::xor),
+                    Alu::Or => bits::each(m, a, b, G::or),
+                    Alu::And => bits::each(m, a, b, G::and),
+                    Alu::Xor => bits::each(m, a, b, G::xor),
                     Alu::Lsh => bits::shift(m, a, b, Shift::Left),
                     Alu::Rsh => bits::shift(m, a, b, Shift::Right),
                 }
@@ -118,52 +106,18 @@ impl<'m> Formula<'m> {
         }
     }
 
-    /// The function whose value is the number that a word is.
-    pub(crate) fn number(&mut self, word: &[Node]) -> Result<Node, OverBudget> {
-        // Numbers are joined bit by bit, from the highest; `word` is mostly constants.
-        let mut values: Vec<(Node, u32)> = vec![(TRUE, 0)];
-        for (shift, &bit) in (0_u32..).zip(word) {
-            let mut next = Vec::with_capacity(values.len());
-            for (condition, value) in values {
-                let set = self.mtbdd.and(condition, bit)?;
-                let clear = {
-                    let opposite = self.mtbdd.not(bit)?;
-                    self.mtbdd.and(condition, opposite)?
-                };
-                for (condition, value) in [(set, value | 1 << shift), (clear, value)] {
-                    if condition != FALSE {
-                        next.push((condition, value));
-                    }
-                }
-            }
-            values = next;
-            if values.len() > MAX_VALUES {
-                return Err(OverBudget);
-            }
-        }
-        let mut function = FALSE;
-        for (condition, value) in values {
-            let value = self.mtbdd.value(value)?;
-            function = self.mtbdd.choose(condition, value, function)?;
-        }
-        Ok(function)
-    }
-
-    fn unless_over_budget(&mut self, result: Result<Node, OverBudget>) -> Node {
+    fn unless_over_budget(&mut self, result: Result<Node>) -> Node {
         self.failed |= result.is_err();
         result.unwrap_or(FALSE)
     }
 
     /// Whether the results of [`Algebra`]'s operations count.
-    pub(crate) fn finish(&self) -> Result<(), OverBudget> {
+    pub(crate) fn finish(&self) -> Result<()> {
         if self.failed { Err(OverBudget) } else { Ok(()) }
     }
 }
 
-/// Different values that a returned word may have before the proof gives up.
-const MAX_VALUES: usize = 1 << 16;
-
-impl Algebra for Formula<'_> {
+impl<G: Gates> Algebra for Formula<G> {
     /// 64 bits.
     type Word = Bits;
     type Bool = Node;
@@ -181,17 +135,17 @@ impl Algebra for Formula<'_> {
     }
 
     fn not(&mut self, value: Node) -> Node {
-        let result = self.mtbdd.not(value);
+        let result = self.gates.not(value);
         self.unless_over_budget(result)
     }
 
     fn and(&mut self, left: Node, right: Node) -> Node {
-        let result = self.mtbdd.and(left, right);
+        let result = self.gates.and(left, right);
         self.unless_over_budget(result)
     }
 
     fn or(&mut self, left: Node, right: Node) -> Node {
-        let result = self.mtbdd.or(left, right);
+        let result = self.gates.or(left, right);
         self.unless_over_budget(result)
     }
 
@@ -213,7 +167,7 @@ impl Algebra for Formula<'_> {
     }
 
     fn equal(&mut self, left: &Bits, right: &Bits) -> Node {
-        let result = bits::equal(self.mtbdd, left, right);
+        let result = bits::equal(&mut self.gates, left, right);
         self.unless_over_budget(result)
     }
 
@@ -224,15 +178,15 @@ impl Algebra for Formula<'_> {
             let flipped = [left, right].map(|word| {
                 let mut word = word.clone();
                 if let Some(bit) = word.get_mut(sign) {
-                    let opposite = self.mtbdd.not(*bit);
+                    let opposite = self.gates.not(*bit);
                     *bit = self.unless_over_budget(opposite);
                 }
                 word
             });
             let [left, right] = flipped;
-            bits::less(self.mtbdd, &left, &right)
+            bits::less(&mut self.gates, &left, &right)
         } else {
-            bits::less(self.mtbdd, left, right)
+            bits::less(&mut self.gates, left, right)
         };
         self.unless_over_budget(result)
     }

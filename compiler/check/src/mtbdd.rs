@@ -7,27 +7,15 @@
 //! The number of nodes is bounded by a budget: beyond it every operation is
 //! [`OverBudget`], and no result is claimed.
 
+use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
-
-/// A function, by its node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Node(u32);
-
-/// The function that is always 0, or false.
-pub(crate) const FALSE: Node = Node(0);
-
-/// The function that is always 1, or true.
-pub(crate) const TRUE: Node = Node(1);
+use crate::layout::{Order, WordIndex};
 
 /// A bit's place in the order; those that are asked first are smaller.
 pub(crate) type Level = u16;
 
 /// The level of a value.
 const VALUE: Level = Level::MAX;
-
-/// No more nodes may be made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct OverBudget;
 
 /// The function's value is `low` where the bit at `level` is 0, else `high`. At the level
 /// [`VALUE`] `low` is the value itself.
@@ -80,8 +68,9 @@ impl Mtbdd {
         self.entries.len()
     }
 
-    /// Forgets all nodes; the capacity is kept.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all nodes, and allows that many from now on; the capacity is kept.
+    pub(crate) fn reset(&mut self, limit: usize) {
+        self.limit = limit.max(2);
         self.entries.truncate(2);
         self.unique.clear();
         self.chosen.clear();
@@ -97,7 +86,7 @@ impl Mtbdd {
         node
     }
 
-    fn make(&mut self, entry: Entry) -> Result<Node, OverBudget> {
+    fn make(&mut self, entry: Entry) -> Result<Node> {
         if let Some(&node) = self.unique.get(&entry) {
             return Ok(node);
         }
@@ -113,22 +102,17 @@ impl Mtbdd {
     }
 
     /// The constant function.
-    pub(crate) fn value(&mut self, value: u32) -> Result<Node, OverBudget> {
+    pub(crate) fn value(&mut self, value: u32) -> Result<Node> {
         self.make(Entry { level: VALUE, low: value, high: 0 })
     }
 
     /// The function that is one bit.
-    pub(crate) fn bit(&mut self, level: Level) -> Result<Node, OverBudget> {
+    pub(crate) fn bit(&mut self, level: Level) -> Result<Node> {
         self.make(Entry { level, low: FALSE.0, high: TRUE.0 })
     }
 
     /// `then` where `condition` is true, else `otherwise`.
-    pub(crate) fn choose(
-        &mut self,
-        condition: Node,
-        then: Node,
-        otherwise: Node,
-    ) -> Result<Node, OverBudget> {
+    pub(crate) fn choose(&mut self, condition: Node, then: Node, otherwise: Node) -> Result<Node> {
         if let Some(node) = Self::trivial(condition, then, otherwise) {
             return Ok(node);
         }
@@ -193,27 +177,6 @@ impl Mtbdd {
         ));
     }
 
-    /// Whether both hold.
-    pub(crate) fn and(&mut self, left: Node, right: Node) -> Result<Node, OverBudget> {
-        self.choose(left, right, FALSE)
-    }
-
-    /// Whether one holds.
-    pub(crate) fn or(&mut self, left: Node, right: Node) -> Result<Node, OverBudget> {
-        self.choose(left, TRUE, right)
-    }
-
-    /// Whether it does not hold.
-    pub(crate) fn not(&mut self, condition: Node) -> Result<Node, OverBudget> {
-        self.choose(condition, FALSE, TRUE)
-    }
-
-    /// Whether just one holds.
-    pub(crate) fn xor(&mut self, left: Node, right: Node) -> Result<Node, OverBudget> {
-        let opposite = self.not(right)?;
-        self.choose(left, opposite, right)
-    }
-
     /// Bits (level and state) for which two functions have different values; `None` if they
     /// are the same function. Bits that are not named may be anything.
     pub(crate) fn difference(&self, left: Node, right: Node) -> Option<Vec<(Level, bool)>> {
@@ -243,9 +206,35 @@ impl Mtbdd {
     }
 }
 
+/// Diagrams over one order of bits.
+#[derive(Debug)]
+pub(crate) struct Ordered<'m> {
+    pub(crate) mtbdd: &'m mut Mtbdd,
+    pub(crate) order: Order,
+}
+
+impl Gates for Ordered<'_> {
+    fn input(&mut self, word: WordIndex, bit: u8) -> Result<Node> {
+        self.mtbdd.bit(self.order.level(word, bit))
+    }
+
+    fn choose(&mut self, condition: Node, then: Node, otherwise: Node) -> Result<Node> {
+        self.mtbdd.choose(condition, then, otherwise)
+    }
+
+    fn number(&mut self, value: u32) -> Result<Node> {
+        self.mtbdd.value(value)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::layout::Ties;
+
+    fn gates(mtbdd: &mut Mtbdd) -> Ordered<'_> {
+        Ordered { order: Order::new(&Ties::none(), filterc_abi::Endian::Little), mtbdd }
+    }
 
     /// The value of a function where bit `i` of `bits` is the state of level `i`.
     fn at(mtbdd: &Mtbdd, node: Node, bits: u32) -> u32 {
@@ -271,12 +260,15 @@ mod tests {
                     let mut minterm = TRUE;
                     for i in order {
                         let bit = bits[i];
-                        let literal =
-                            if state >> i & 1 == 1 { bit } else { mtbdd.not(bit).unwrap() };
-                        minterm = mtbdd.and(minterm, literal).unwrap();
+                        let literal = if state >> i & 1 == 1 {
+                            bit
+                        } else {
+                            gates(&mut mtbdd).not(bit).unwrap()
+                        };
+                        minterm = gates(&mut mtbdd).and(minterm, literal).unwrap();
                     }
                     if table >> state & 1 == 1 {
-                        function = mtbdd.or(function, minterm).unwrap();
+                        function = gates(&mut mtbdd).or(function, minterm).unwrap();
                     }
                 }
                 forms.push(function);
@@ -293,15 +285,15 @@ mod tests {
         let mut mtbdd = Mtbdd::new(10_000);
         let bits: Vec<Node> = (0..4).map(|level| mtbdd.bit(level).unwrap()).collect();
         let (a, b) = (mtbdd.value(7).unwrap(), mtbdd.value(9).unwrap());
-        let both = mtbdd.and(bits[1], bits[3]).unwrap();
+        let both = gates(&mut mtbdd).and(bits[1], bits[3]).unwrap();
         let one = mtbdd.choose(both, a, b).unwrap();
-        let either = mtbdd.or(bits[1], bits[2]).unwrap();
+        let either = gates(&mut mtbdd).or(bits[1], bits[2]).unwrap();
         let other = mtbdd.choose(either, a, b).unwrap();
         let path = mtbdd.difference(one, other).unwrap();
         let state = path.iter().fold(0, |s, (level, high)| s | u32::from(*high) << level);
         assert_ne!(at(&mtbdd, one, state), at(&mtbdd, other, state));
         assert_eq!(mtbdd.difference(one, one), None);
-        assert_eq!(mtbdd.xor(both, both), Ok(FALSE));
+        assert_eq!(gates(&mut mtbdd).xor(both, both), Ok(FALSE));
     }
 
     #[test]
@@ -310,7 +302,7 @@ mod tests {
         assert!(mtbdd.bit(0).is_ok() && mtbdd.bit(1).is_ok() && mtbdd.bit(2).is_ok());
         assert_eq!(mtbdd.bit(3), Err(OverBudget));
         assert_eq!(mtbdd.len(), 5);
-        mtbdd.clear();
+        mtbdd.reset(5);
         assert_eq!(mtbdd.len(), 2);
         assert_eq!((mtbdd.value(0), mtbdd.value(1)), (Ok(FALSE), Ok(TRUE)));
         assert!(mtbdd.bit(3).is_ok());

@@ -12,10 +12,12 @@ use filterc_cbpf::machine::{Next, Op, Source, State, Test, Words as _, step};
 
 use crate::bits;
 use crate::formula::Formula;
+use crate::gates::{Form, Gates, Node, OverBudget, Result};
 use crate::hash::Map;
 use crate::layout::{Ties, WordSet};
-use crate::mtbdd::{Node, OverBudget};
+
 use crate::region::Region;
+use crate::sample::Candidates;
 use crate::term::{Head, TermId, Terms};
 
 /// What is read later of a state: bit `i` is `M[i]`.
@@ -89,7 +91,7 @@ impl<'p> Program<'p> {
         head: Option<Head>,
         region: &mut Region,
         limit: usize,
-    ) -> Result<Paths, OverBudget> {
+    ) -> Result<Paths> {
         let mut terms = Terms::new(head);
         let zero = terms.constant(0);
         let mut run = Run {
@@ -238,49 +240,79 @@ impl Paths {
         }
     }
 
+    /// Notes the constants that words are compared with.
+    pub(crate) fn note(&self, candidates: &mut Candidates) {
+        for (_, outcome) in &self.outcomes {
+            let Outcome::Either { left, right, .. } = outcome else { continue };
+            for (term, other) in [(left, right), (right, left)] {
+                if let Some(constant) = self.terms.value(*other) {
+                    candidates.note(self.free(*term), constant);
+                }
+            }
+        }
+    }
+
     fn free(&self, term: TermId) -> WordSet {
         if self.terms.value(term).is_some() { WordSet::default() } else { self.terms.words(term) }
     }
 
-    /// The value as a function of the bits.
+    /// Whether every returned value is a number: then the value is one function with few
+    /// values, else each of its bits is a function.
+    pub(crate) fn has_numbers(&self) -> bool {
+        self.outcomes.iter().all(|(_, outcome)| match outcome {
+            Outcome::Return(value) => self.terms.value(*value).is_some(),
+            Outcome::Either { .. } => true,
+        })
+    }
+
+    /// The value as functions of the bits, in that form.
     ///
     /// # Errors
     /// It has too many nodes.
-    pub(crate) fn function(&self, formula: &mut Formula) -> Result<Node, OverBudget> {
+    pub(crate) fn functions(
+        &self,
+        formula: &mut Formula<impl Gates>,
+        form: Form,
+    ) -> Result<Vec<Node>> {
         // Children stand at later positions; ids are in no order.
         let mut order: Vec<usize> = (0..self.outcomes.len()).collect();
         let position = |id: &usize| self.outcomes.get(*id).map_or(0, |(pc, _)| *pc);
         order.sort_unstable_by_key(|id| std::cmp::Reverse(position(id)));
         let mut words = Map::default();
-        let mut functions = vec![crate::mtbdd::FALSE; self.outcomes.len()];
+        let mut functions: Vec<Vec<Node>> = vec![Vec::new(); self.outcomes.len()];
         for id in order {
             let Some((_, outcome)) = self.outcomes.get(id) else { continue };
             let function = match outcome {
-                Outcome::Return(value) => {
-                    let word = formula.word(&self.terms, *value, &mut words)?;
-                    formula.number(&word)?
-                }
+                Outcome::Return(value) => match self.terms.value(*value) {
+                    Some(value) => formula.gates().value(value, form)?,
+                    None if form == Form::Value => return Err(OverBudget),
+                    None => formula.word(&self.terms, *value, &mut words)?,
+                },
                 Outcome::Either { test, left, right, then, otherwise } => {
                     let left = formula.word(&self.terms, *left, &mut words)?;
                     let right = formula.word(&self.terms, *right, &mut words)?;
-                    let mtbdd = formula.mtbdd();
-                    let condition = match test {
-                        Test::Eq => bits::equal(mtbdd, &left, &right)?,
-                        Test::Gt => bits::less(mtbdd, &right, &left)?,
-                        Test::Ge => {
-                            let less = bits::less(mtbdd, &left, &right)?;
-                            mtbdd.not(less)?
-                        }
-                        Test::Set => bits::common(mtbdd, &left, &right)?,
-                    };
-                    let at = |id: usize| functions.get(id).copied().unwrap_or(crate::mtbdd::FALSE);
-                    mtbdd.choose(condition, at(*then), at(*otherwise))?
+                    let gates = formula.gates();
+                    let condition = condition(gates, *test, &left, &right)?;
+                    let at = |id: usize| functions.get(id).map(Vec::as_slice).unwrap_or_default();
+                    bits::choose(gates, condition, at(*then), at(*otherwise))?
                 }
             };
             if let Some(slot) = functions.get_mut(id) {
                 *slot = function;
             }
         }
-        Ok(functions.first().copied().unwrap_or(crate::mtbdd::FALSE))
+        Ok(functions.into_iter().next().unwrap_or_default())
+    }
+}
+
+fn condition(gates: &mut impl Gates, test: Test, left: &[Node], right: &[Node]) -> Result<Node> {
+    match test {
+        Test::Eq => bits::equal(gates, left, right),
+        Test::Gt => bits::less(gates, right, left),
+        Test::Ge => {
+            let less = bits::less(gates, left, right)?;
+            gates.not(less)
+        }
+        Test::Set => bits::common(gates, left, right),
     }
 }

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use filterc_abi::{Endian, SeccompData};
 use filterc_hir::eval::{self, Case};
-use filterc_hir::expr::{Predicate, Relation};
+use filterc_hir::expr::{Predicate, Relation, Test};
 use filterc_hir::policy::Policy;
 
 use crate::bits;
 use crate::formula::Formula;
-use crate::layout::{ARCH, NR, Ties, WordSet, words_of};
-use crate::mtbdd::{Node, OverBudget};
+use crate::gates::{Form, Gates, Node, Result};
+use crate::layout::{ARCH, NR, Ties, WORD_BITS, WordSet, words_of};
 use crate::region::{Region, Span};
+use crate::sample::Candidates;
 use crate::term::Head;
 
 /// What a policy says on machines of one byte order, where its other ABIs do not occur:
@@ -76,89 +77,119 @@ impl Spec {
         Region { arch: Span::one(head.arch), nr: numbers.around(head.nr) }
     }
 
-    /// Ties the words that predicates compare with each other.
-    pub(crate) fn tie(&self, case: &Case<'_>, ties: &mut Ties) {
+    /// Calls back for every test of a case.
+    pub(crate) fn tests<'c>(case: &'c Case<'_>, visit: &mut impl FnMut(&'c Test)) {
         for arm in &case.arms {
-            self.tie_predicate(&arm.predicate, ties);
+            each_test(&arm.predicate, visit);
         }
     }
 
-    /// Ties the words that any predicate compares with each other.
-    pub(crate) fn tie_all(&self, ties: &mut Ties) {
+    /// Calls back for every test of the policy.
+    pub(crate) fn all_tests<'s>(&'s self, visit: &mut impl FnMut(&'s Test)) {
         for arm in self.policy.abis().iter().flat_map(|part| part.arms()) {
-            self.tie_predicate(&arm.predicate, ties);
+            each_test(&arm.predicate, visit);
         }
     }
 
-    fn tie_predicate(&self, predicate: &Predicate, ties: &mut Ties) {
-        match predicate {
-            Predicate::True | Predicate::False => {}
-            Predicate::Not(inner) => self.tie_predicate(inner, ties),
-            Predicate::And(parts) | Predicate::Or(parts) => {
-                for part in parts {
-                    self.tie_predicate(part, ties);
-                }
-            }
-            Predicate::Test(test) => {
-                let Relation::Field(_, other) = test.relation() else { return };
-                let left = words_of(test.field().place(), self.endian);
-                let right = words_of(other.place(), self.endian);
-                let pairs = [Some(left.0).zip(Some(right.0)), left.1.zip(right.1)];
-                for (a, b) in pairs.into_iter().flatten() {
-                    // nr and arch are fixed, or in their own place.
-                    let pair = WordSet::one(a).union(WordSet::one(b));
-                    if !pair.contains(NR) && !pair.contains(ARCH) {
-                        ties.tie(pair);
-                    }
-                }
+    /// Ties the words that a test compares with each other.
+    pub(crate) fn tie(&self, test: &Test, ties: &mut Ties) {
+        let Relation::Field(_, other) = test.relation() else { return };
+        let left = words_of(test.field().place(), self.endian);
+        let right = words_of(other.place(), self.endian);
+        let pairs = [Some(left.0).zip(Some(right.0)), left.1.zip(right.1)];
+        for (a, b) in pairs.into_iter().flatten() {
+            // nr and arch are fixed, or have their own place.
+            let pair = WordSet::one(a).union(WordSet::one(b));
+            if !pair.contains(NR) && !pair.contains(ARCH) {
+                ties.tie(pair);
             }
         }
     }
 
-    /// A case as a function of the bits: the filter's return value.
+    /// Notes the constants that a test compares words with.
+    pub(crate) fn note(&self, test: &Test, candidates: &mut Candidates) {
+        let (low, high) = words_of(test.field().place(), self.endian);
+        let mut note = |bits: u64| {
+            let [lower, upper] =
+                [bits & 0xffff_ffff, bits >> 32].map(|half| u32::try_from(half).unwrap_or(0));
+            candidates.note(WordSet::one(low), lower);
+            if let Some(high) = high {
+                candidates.note(WordSet::one(high), upper);
+            }
+        };
+        note(test.mask());
+        match test.relation() {
+            Relation::Compare(_, bits) => note(*bits),
+            Relation::In(ranges) => {
+                for range in ranges {
+                    note(range.first());
+                    note(range.last());
+                }
+            }
+            Relation::Field(..) => {}
+        }
+    }
+
+    /// A case as functions of the bits, in that form: the filter's return value.
     ///
     /// # Errors
-    /// It has too many nodes.
-    pub(crate) fn function(
-        &self,
+    /// They are too large.
+    pub(crate) fn functions(
         case: &Case<'_>,
-        formula: &mut Formula<'_>,
-    ) -> Result<Node, OverBudget> {
-        let mut function = formula.mtbdd().value(case.otherwise.action.to_ret())?;
+        formula: &mut Formula<impl Gates>,
+        form: Form,
+    ) -> Result<Vec<Node>> {
+        let mut functions = formula.gates().value(case.otherwise.action.to_ret(), form)?;
         for arm in case.arms.iter().rev() {
             let holds = eval::truth(formula, &arm.predicate);
             formula.finish()?;
-            let value = formula.mtbdd().value(arm.action.to_ret())?;
-            function = formula.mtbdd().choose(holds, value, function)?;
+            let gates = formula.gates();
+            let value = gates.value(arm.action.to_ret(), form)?;
+            functions = bits::choose(gates, holds, &value, &functions)?;
         }
-        Ok(function)
+        Ok(functions)
     }
 
-    /// The whole policy as one function, `nr` and `arch` free.
+    /// The whole policy, `nr` and `arch` free.
     ///
     /// # Errors
-    /// It has too many nodes.
-    pub(crate) fn whole(&self, formula: &mut Formula<'_>) -> Result<Node, OverBudget> {
-        let mut function = formula.mtbdd().value(self.policy.foreign_action().to_ret())?;
+    /// It is too large.
+    pub(crate) fn whole(&self, formula: &mut Formula<impl Gates>, form: Form) -> Result<Vec<Node>> {
+        let foreign = self.policy.foreign_action().to_ret();
+        let mut functions = formula.gates().value(foreign, form)?;
         for (&arch, numbers) in &self.numbers {
             let is_arch = within(formula, ARCH, Span::one(arch))?;
             let mut nr = Some(0);
             while let Some(first) = nr {
                 let span = numbers.around(first);
                 let case = eval::case(&self.policy, arch, first);
-                let value = self.function(&case, formula)?;
+                let values = Self::functions(&case, formula, form)?;
                 let is_nr = within(formula, NR, span)?;
-                let here = formula.mtbdd().and(is_arch, is_nr)?;
-                function = formula.mtbdd().choose(here, value, function)?;
+                let gates = formula.gates();
+                let here = gates.and(is_arch, is_nr)?;
+                functions = bits::choose(gates, here, &values, &functions)?;
                 nr = span.last.checked_add(1);
             }
         }
-        Ok(function)
+        Ok(functions)
     }
 
     /// The filter's return value for one call.
     pub(crate) fn value(&self, call: &SeccompData) -> u32 {
         eval::eval(&self.policy, call).to_ret()
+    }
+}
+
+fn each_test<'p>(predicate: &'p Predicate, visit: &mut impl FnMut(&'p Test)) {
+    match predicate {
+        Predicate::True | Predicate::False => {}
+        Predicate::Not(inner) => each_test(inner, visit),
+        Predicate::And(parts) | Predicate::Or(parts) => {
+            for part in parts {
+                each_test(part, visit);
+            }
+        }
+        Predicate::Test(test) => visit(test),
     }
 }
 
@@ -183,13 +214,13 @@ impl Numbers {
 }
 
 /// Whether a word is in a span.
-fn within(formula: &mut Formula<'_>, word: u8, span: Span) -> Result<Node, OverBudget> {
+fn within(formula: &mut Formula<impl Gates>, word: u8, span: Span) -> Result<Node> {
     let word = formula.data(word)?;
-    let mtbdd = formula.mtbdd();
-    let first = bits::constant(span.first.into(), 32);
-    let last = bits::constant(span.last.into(), 32);
-    let below = bits::less(mtbdd, &word, &first)?;
-    let above = bits::less(mtbdd, &last, &word)?;
-    let outside = mtbdd.or(below, above)?;
-    mtbdd.not(outside)
+    let gates = formula.gates();
+    let first = bits::constant(span.first.into(), WORD_BITS);
+    let last = bits::constant(span.last.into(), WORD_BITS);
+    let below = bits::less(gates, &word, &first)?;
+    let above = bits::less(gates, &last, &word)?;
+    let outside = gates.or(below, above)?;
+    gates.not(outside)
 }

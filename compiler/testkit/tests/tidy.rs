@@ -22,6 +22,7 @@ use filterc_testkit::corpus::{self, root};
 const TIERS: &[(&str, u32)] = &[
     ("filterc-grammar", 0),
     ("filterc-abi", 0),
+    ("filterc-certify", 0),
     ("filterc-cbpf", 1),
     ("filterc-hir", 1),
     ("filterc-ir", 2),

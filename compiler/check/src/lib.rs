@@ -35,6 +35,7 @@
 //! one byte order; its ABIs of the other do not occur there, and count as foreign.
 
 mod bits;
+pub mod certificate;
 mod circuit;
 mod formula;
 mod gates;
@@ -43,6 +44,7 @@ mod layout;
 mod mtbdd;
 mod prover;
 mod region;
+mod resolved;
 mod run;
 mod sample;
 mod side;
@@ -52,6 +54,9 @@ mod term;
 use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf::Verified;
 use filterc_hir::policy::Policy;
+
+pub use certificate::{NoCertificate, certificate};
+pub use resolved::resolved;
 
 use crate::prover::Prover;
 

@@ -15,7 +15,8 @@
 use std::time::Instant;
 
 use filterc_cbpf::interpret;
-use filterc_check::{Budget, Side, Verdict, equivalent};
+use filterc_certify::{Certificate, check, sha256};
+use filterc_check::{Budget, NoCertificate, Side, Verdict, certificate, equivalent};
 use filterc_hir::eval::eval;
 use filterc_testkit::{boundary, corpus, mutants};
 
@@ -73,4 +74,89 @@ fn every_mutant_is_proved_equal_or_refuted_by_a_real_call() {
     }
     println!("mutants: {equal} proved equal, {different} refuted");
     assert!(equal + different >= 20_000, "{equal} + {different}");
+}
+
+#[test]
+fn certificates_are_accepted_and_damaged_ones_are_not() {
+    let (mut accepted, mut flipped) = (0, 0);
+    for compiled in corpus::policies() {
+        for program in compiled.programs() {
+            let start = Instant::now();
+            let made = certificate(compiled.policy(), program.bytes(), program.endian(), [7; 32]);
+            let took = start.elapsed();
+            let certificate = match made {
+                Ok(certificate) => certificate,
+                Err(why) => {
+                    println!("{}: no certificate: {why}", compiled.name());
+                    assert!(
+                        matches!(why, NoCertificate::Relational | NoCertificate::TooLarge),
+                        "{}: {why}",
+                        compiled.name()
+                    );
+                    continue;
+                }
+            };
+            let start = Instant::now();
+            let report = check(&certificate, program.bytes()).unwrap();
+            let size = certificate.len();
+            println!(
+                "{}: {report:?}, {size} bytes, made in {took:?}, checked in {:?}",
+                compiled.name(),
+                start.elapsed()
+            );
+            accepted += 1;
+            let stride = size.div_ceil(200).max(1);
+            for at in (0..size).step_by(stride) {
+                for bit in [0, 5] {
+                    let mut damaged = certificate.clone();
+                    damaged[at] ^= 1 << bit;
+                    let verdict = check(&damaged, program.bytes());
+                    assert!(verdict.is_err(), "{}: byte {at}", compiled.name());
+                    flipped += 1;
+                }
+            }
+            for length in [0, 7, 8, 100, size - 1] {
+                assert!(check(&certificate[..length], program.bytes()).is_err());
+            }
+        }
+    }
+    println!("{accepted} accepted, {flipped} damaged and refused");
+    assert!(accepted >= 7);
+}
+
+/// A certificate that names another program: only then the mutant itself is judged.
+fn reattached(certificate: &[u8], program: &[u8]) -> Vec<u8> {
+    let read = Certificate::read(certificate).unwrap();
+    Certificate { program: sha256::of(program), ..read }.write()
+}
+
+#[test]
+fn no_certificate_covers_a_different_program() {
+    let (mut same, mut different) = (0, 0);
+    for compiled in corpus::policies() {
+        for program in compiled.programs() {
+            let endian = program.endian();
+            let Ok(certificate) = certificate(compiled.policy(), program.bytes(), endian, [0; 32])
+            else {
+                continue;
+            };
+            let all: Vec<_> = mutants::of(program.insns()).collect();
+            let stride = all.len().div_ceil(300).max(1);
+            for (what, mutant) in all.iter().step_by(stride) {
+                let bytes = filterc_cbpf::encode(mutant.insns(), endian);
+                let (left, right) = (Side::Policy(compiled.policy()), Side::Program(mutant));
+                let verdict = equivalent(left, right, endian, &Budget::default());
+                let accepted = check(&reattached(&certificate, &bytes), &bytes).is_ok();
+                match verdict {
+                    Verdict::Equal(_) => same += usize::from(accepted),
+                    verdict => {
+                        assert!(!accepted, "{}, {what}: {verdict:?}", compiled.name());
+                        different += 1;
+                    }
+                }
+            }
+        }
+    }
+    println!("{different} different mutants refused, {same} equal ones accepted");
+    assert!(different > 1000);
 }

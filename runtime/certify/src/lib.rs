@@ -20,7 +20,11 @@
 //!
 //! # What a certificate says
 //!
-//! It holds the SHA-256 of the program, of the policy's resolved form, which stands in the
+//! In this order: [`MAGIC`], the SHA-256 of the source, of the program and of the resolved
+//! policy, the length of the latter (4 bytes, little endian), its text, the tree, and the
+//! SHA-256 of all that.
+//!
+//! So it holds the SHA-256 of the program, of the policy's resolved form, which stands in the
 //! certificate itself, and of the source that this was made from. That the resolved form is
 //! what the source means is the compiler's word, not proved here: it can be read
 //! ([`Certificate::policy`]).
@@ -89,7 +93,12 @@ impl<'a> Certificate<'a> {
     /// It is none.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Rejected> {
         let short = Rejected::Malformed("too short");
-        let (magic, rest) = bytes.split_first_chunk::<8>().ok_or(short.clone())?;
+        // No proof hangs on the seal; it tells a damaged file from a wrong one.
+        let (body, seal) = bytes.split_last_chunk::<32>().ok_or(short.clone())?;
+        if sha256::of(body) != *seal {
+            return Err(Rejected::Malformed("its own digest is another"));
+        }
+        let (magic, rest) = body.split_first_chunk::<8>().ok_or(short.clone())?;
         if magic != MAGIC {
             return Err(Rejected::Malformed("not a certificate of this version"));
         }
@@ -118,6 +127,7 @@ impl<'a> Certificate<'a> {
         bytes.extend(length.to_le_bytes());
         bytes.extend(self.policy.as_bytes());
         bytes.extend(self.tree);
+        bytes.extend(sha256::of(&bytes));
         bytes
     }
 }

@@ -213,8 +213,12 @@ fn joined(all: bool, parts: &[Predicate], calls: &Calls) -> Answer {
 
 impl Field {
     fn read(&self, calls: &Calls) -> Word {
-        let high = self.high.map_or(Word::of(0), |high| word(calls, high));
-        Word::join(high, word(calls, self.low)).masked(self.all())
+        let low = word(calls, self.low);
+        match self.high {
+            Some(high) if self.width > 32 => Word::join(word(calls, high), low),
+            Some(_) | None => low,
+        }
+        .masked(self.all())
     }
 
     const fn all(&self) -> u64 {

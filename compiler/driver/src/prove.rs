@@ -5,12 +5,16 @@
 
 use filterc_abi::{Action, Endian};
 use filterc_cbpf::{Verified, interpret_traced};
-use filterc_check::{Budget, Counterexample, Proof, Side, Unknown, Verdict, equivalent};
+use filterc_certify::sha256;
+use filterc_check::{
+    self as check, Budget, Counterexample, NoCertificate, Proof, Side, Unknown, Verdict, equivalent,
+};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::eval::{Reason, decide};
 use filterc_hir::policy::Policy;
 
 use crate::describe;
+use crate::pipeline::{Compiled, CompiledProgram};
 
 /// The codes of this stage, sorted.
 pub const CODES: &[&str] = &["F0601", "F0602"];
@@ -29,6 +33,31 @@ pub fn prove(
         Verdict::Equal(proof) => Ok(proof),
         Verdict::Differ(found) => Err(Box::new(refuted(policy, program, endian, &found))),
         Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
+    }
+}
+
+/// A certificate of what [`prove`] proves, accepted by the checker that a user has
+/// (`filterc-certify`).
+///
+/// The digest of the source is that of the policy's file, or, where it includes others, that
+/// of the digests of all files, in the order in which they were read.
+///
+/// # Errors
+/// Why there is none; the proof does not depend on it.
+pub fn certificate(
+    compiled: &Compiled,
+    program: &CompiledProgram,
+) -> Result<Vec<u8>, NoCertificate> {
+    let digests: Vec<[u8; 32]> =
+        compiled.sources().iter().map(|(_, file)| sha256::of(file.text.as_bytes())).collect();
+    let source = match digests.as_slice() {
+        [one] => *one,
+        all => sha256::of(&all.concat()),
+    };
+    let made = check::certificate(compiled.policy(), program.bytes(), program.endian(), source)?;
+    match filterc_certify::check(&made, program.bytes()) {
+        Ok(_) => Ok(made),
+        Err(_) => Err(NoCertificate::Fault),
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use filterc::emit::{FORMATS, Format};
-use filterc::{compile, emit};
+use filterc::{Compiled, compile, emit, prove};
 
 use crate::console::{Console, Failure, refuse_terminal, write_output};
 use crate::input;
@@ -25,6 +25,11 @@ pub(crate) struct CompileArgs {
     #[arg(long, value_parser = parse_format, default_value = "bpf", value_name = "FORM", help = format_help())]
     pub(crate) emit: Format,
 
+    /// Also write a certificate, which `filterc-certify` checks, that the program is what the
+    /// policy says
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
 }
@@ -42,6 +47,20 @@ fn parse_format(text: &str) -> Result<Format, String> {
     known.ok_or_else(|| format!("the forms are {}", format_names()))
 }
 
+/// The certificate of the program, and where it is to be written.
+fn certify<'p>(path: &'p Path, compiled: &Compiled) -> Result<(&'p Path, Vec<u8>), Failure> {
+    if compiled.programs().count() > 1 {
+        let text = "a certificate is for one program: choose ABIs of one byte order with --arch";
+        return Err(Failure::Environment(text.to_owned()));
+    }
+    match prove::certificate(compiled, compiled.program()) {
+        Ok(certificate) => Ok((path, certificate)),
+        Err(why) => Err(Failure::No(format!(
+            "no certificate can be made: {why}; the proof stands without one: leave out --certificate"
+        ))),
+    }
+}
+
 pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> {
     // Clap has seen to it that a policy is named.
     let path = args.policy.as_deref().unwrap_or(Path::new("-"));
@@ -54,5 +73,8 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     let stem = args.output.as_deref().filter(|output| *output != Path::new("-")).unwrap_or(path);
     let name = stem.file_stem().map_or("policy".into(), |stem| stem.to_string_lossy());
     let name = if name == "-" { "policy".into() } else { name };
-    write_output(args.output.as_deref(), &emit::emit(&compiled, args.emit, &name))
+    let certificate =
+        args.certificate.as_deref().map(|path| certify(path, &compiled)).transpose()?;
+    write_output(args.output.as_deref(), &emit::emit(&compiled, args.emit, &name))?;
+    certificate.map_or(Ok(()), |(path, bytes)| write_output(Some(path), &bytes))
 }

@@ -37,13 +37,17 @@
 mod bits;
 pub mod certificate;
 mod circuit;
+mod count;
 mod formula;
 mod gates;
 mod hash;
 mod layout;
 mod mtbdd;
+mod order;
+mod predicates;
 mod prover;
 mod region;
+mod regions;
 mod resolved;
 mod run;
 mod sample;
@@ -56,6 +60,10 @@ use filterc_cbpf::Verified;
 use filterc_hir::policy::Policy;
 
 pub use certificate::{NoCertificate, certificate};
+pub use count::Count;
+pub use order::{precedence, weaker};
+pub use predicates::satisfiable;
+pub use regions::{Cube, Difference, MAX_CUBES, differences};
 pub use resolved::resolved;
 
 use crate::prover::Prover;

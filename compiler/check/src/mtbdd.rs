@@ -7,6 +7,9 @@
 //! The number of nodes is bounded by a budget: beyond it every operation is
 //! [`OverBudget`], and no result is claimed.
 
+use std::collections::BTreeMap;
+
+use crate::count::Count;
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
 use crate::layout::{Order, WordIndex};
@@ -180,30 +183,136 @@ impl Mtbdd {
     /// Bits (level and state) for which two functions have different values; `None` if they
     /// are the same function. Bits that are not named may be anything.
     pub(crate) fn difference(&self, left: Node, right: Node) -> Option<Vec<(Level, bool)>> {
-        let (mut left, mut right) = (left, right);
+        let mut pair = (left, right);
         let mut bits = Vec::new();
-        while left != right {
-            let (l, r) = (self.entry(left), self.entry(right));
-            let level = l.level.min(r.level);
-            if level == VALUE {
-                return Some(bits);
-            }
-            let halves = |high: bool| {
-                let half = |node: Node, entry: Entry| match entry.level == level {
-                    true if high => Node(entry.high),
-                    true => Node(entry.low),
-                    false => node,
-                };
-                (half(left, l), half(right, r))
-            };
+        while pair.0 != pair.1 {
+            let Step::Ask { level, low, high } = self.step(pair) else { return Some(bits) };
             // Different functions differ in one half at least.
-            let (low, high) = (halves(false), halves(true));
             let take_high = low.0 == low.1;
             bits.push((level, take_high));
-            (left, right) = if take_high { high } else { low };
+            pair = if take_high { high } else { low };
         }
         None
     }
+
+    /// The highest bit that one of two functions asks for, and what is left of both.
+    fn step(&self, (left, right): (Node, Node)) -> Step {
+        let (l, r) = (self.entry(left), self.entry(right));
+        let level = l.level.min(r.level);
+        if level == VALUE {
+            return Step::Values(l.low, r.low);
+        }
+        let halves = |high: bool| {
+            let half = |node: Node, entry: Entry| match entry.level == level {
+                true if high => Node(entry.high),
+                true => Node(entry.low),
+                false => node,
+            };
+            (half(left, l), half(right, r))
+        };
+        Step::Ask { level, low: halves(false), high: halves(true) }
+    }
+
+    /// For each pair of different values that two functions have for the same bits: for how
+    /// many states of `bits` bits, and one way there.
+    pub(crate) fn count_unequal(&self, left: Node, right: Node, bits: u32) -> Vec<(Way, Count)> {
+        let mut known: Map<(Node, Node), Counts> = Map::default();
+        let mut waiting = vec![(left, right)];
+        while let Some(&pair) = waiting.last() {
+            let counts = match self.step(pair) {
+                _ if pair.0 == pair.1 => Some(Counts::new()),
+                Step::Values(a, b) => Some([((a, b), Count::power_of_two(bits))].into()),
+                Step::Ask { low, high, .. } => match (known.get(&low), known.get(&high)) {
+                    (Some(low), Some(high)) => Some(mean(low, high)),
+                    _ => {
+                        waiting.extend([low, high]);
+                        None
+                    }
+                },
+            };
+            if let Some(counts) = counts {
+                known.insert(pair, counts);
+                waiting.pop();
+            }
+        }
+        let counts = known.get(&(left, right)).cloned().unwrap_or_default();
+        let way = |values| self.way_to(values, (left, right), &known);
+        counts.into_iter().map(|(values, count)| (way(values), count)).collect()
+    }
+
+    /// A way to a pair of values: through halves that have it.
+    fn way_to(
+        &self,
+        values: (u32, u32),
+        from: (Node, Node),
+        known: &Map<(Node, Node), Counts>,
+    ) -> Way {
+        let mut pair = from;
+        let mut bits = Vec::new();
+        while let Step::Ask { level, low, high } = self.step(pair) {
+            let take_high = !known.get(&low).is_some_and(|counts| counts.contains_key(&values));
+            bits.push((level, take_high));
+            pair = if take_high { high } else { low };
+        }
+        Way { values, bits }
+    }
+
+    /// Ways on which two functions come to different values, with these, at most `limit`.
+    pub(crate) fn unequal(&self, left: Node, right: Node, limit: usize) -> Vec<Way> {
+        let mut ways = Vec::new();
+        let mut waiting = vec![((left, right), Vec::new())];
+        while let Some((pair, bits)) = waiting.pop() {
+            if pair.0 == pair.1 || ways.len() >= limit {
+                continue;
+            }
+            match self.step(pair) {
+                Step::Values(a, b) => ways.push(Way { values: (a, b), bits }),
+                Step::Ask { level, low, high } => {
+                    let with = |state| {
+                        let mut bits = bits.clone();
+                        bits.push((level, state));
+                        bits
+                    };
+                    waiting.push((high, with(true)));
+                    waiting.push((low, with(false)));
+                }
+            }
+        }
+        ways
+    }
+}
+
+/// Two functions at their highest bit.
+enum Step {
+    /// There is none: their values.
+    Values(u32, u32),
+    /// The bit, and both functions where it is 0 and where it is 1.
+    Ask { level: Level, low: (Node, Node), high: (Node, Node) },
+}
+
+/// Numbers of states by pairs of values.
+pub(crate) type Counts = BTreeMap<(u32, u32), Count>;
+
+/// One way through two functions.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// Where it leads.
+    pub(crate) values: (u32, u32),
+    /// The bits that are asked for.
+    pub(crate) bits: Vec<(Level, bool)>,
+}
+
+/// Half of the sum: each half of a function holds for half of the states.
+fn mean(low: &Counts, high: &Counts) -> Counts {
+    let mut sum = low.clone();
+    for (pair, count) in high {
+        let entry = sum.entry(*pair).or_default();
+        *entry = entry.plus(count);
+    }
+    for count in sum.values_mut() {
+        *count = count.halved();
+    }
+    sum
 }
 
 /// Diagrams over one order of bits.

@@ -93,17 +93,7 @@ impl Spec {
 
     /// Ties the words that a test compares with each other.
     pub(crate) fn tie(&self, test: &Test, ties: &mut Ties) {
-        let Relation::Field(_, other) = test.relation() else { return };
-        let left = words_of(test.field().place(), self.endian);
-        let right = words_of(other.place(), self.endian);
-        let pairs = [Some(left.0).zip(Some(right.0)), left.1.zip(right.1)];
-        for (a, b) in pairs.into_iter().flatten() {
-            // nr and arch are fixed, or have their own place.
-            let pair = WordSet::one(a).union(WordSet::one(b));
-            if !pair.contains(NR) && !pair.contains(ARCH) {
-                ties.tie(pair);
-            }
-        }
+        tie(test, self.endian, ties);
     }
 
     /// Notes the constants that a test compares words with.
@@ -180,7 +170,23 @@ impl Spec {
     }
 }
 
-fn each_test<'p>(predicate: &'p Predicate, visit: &mut impl FnMut(&'p Test)) {
+/// Ties the words that a test compares with each other.
+pub(crate) fn tie(test: &Test, endian: Endian, ties: &mut Ties) {
+    let Relation::Field(_, other) = test.relation() else { return };
+    let left = words_of(test.field().place(), endian);
+    let right = words_of(other.place(), endian);
+    let pairs = [Some(left.0).zip(Some(right.0)), left.1.zip(right.1)];
+    for (a, b) in pairs.into_iter().flatten() {
+        // nr and arch are fixed, or have their own place.
+        let pair = WordSet::one(a).union(WordSet::one(b));
+        if !pair.contains(NR) && !pair.contains(ARCH) {
+            ties.tie(pair);
+        }
+    }
+}
+
+/// Calls back for every test of a predicate.
+pub(crate) fn each_test<'p>(predicate: &'p Predicate, visit: &mut impl FnMut(&'p Test)) {
     match predicate {
         Predicate::True | Predicate::False => {}
         Predicate::Not(inner) => each_test(inner, visit),

@@ -16,7 +16,9 @@ use std::time::Instant;
 
 use filterc_cbpf::interpret;
 use filterc_certify::{Certificate, check, sha256};
-use filterc_check::{Budget, NoCertificate, Side, Verdict, certificate, equivalent};
+use filterc_check::{
+    Budget, Count, NoCertificate, Side, Verdict, certificate, differences, equivalent, weaker,
+};
 use filterc_hir::eval::eval;
 use filterc_testkit::{boundary, corpus, mutants};
 
@@ -159,4 +161,36 @@ fn no_certificate_covers_a_different_program() {
     }
     println!("{different} different mutants refused, {same} equal ones accepted");
     assert!(different > 1000);
+}
+
+#[test]
+fn differences_are_all_that_there_are() {
+    let program = |text: &str| {
+        let source = filterc::Source::text("test.flt", text);
+        filterc::compile(&source, &corpus::options()).unwrap_or_else(|e| panic!("{e}"))
+    };
+    let a = program("arch x86_64\nallow read, write\nallow openat if flags & O_CREAT\n");
+    let b = program(
+        "arch x86_64\nallow read, close\nerrno(13) openat if flags & O_CREAT && mode == 0x180\n\
+         allow openat if flags & O_CREAT\n",
+    );
+    let endian = filterc_abi::Endian::Little;
+    let (left, right) = (Side::Policy(a.policy()), Side::Program(b.program().verified()));
+    let found = differences(left, right, endian, &Budget::default()).unwrap();
+    let numbers: Vec<_> = found.iter().map(|d| (d.nr, d.complete, d.count.to_string())).collect();
+    // One number has 2⁴⁴⁸ calls, of which half have O_CREAT, and 2⁻¹⁶ of those that mode.
+    let whole = Count::power_of_two(448);
+    assert_eq!(found.len(), 3, "{numbers:?}");
+    assert_eq!((found[0].nr, &found[0].count), ((1, 1), &whole));
+    assert_eq!((found[1].nr, &found[1].count), ((3, 3), &whole));
+    assert_eq!((found[2].nr, &found[2].count), ((257, 257), &Count::power_of_two(448 - 17)));
+    for difference in &found {
+        let call = &difference.witness;
+        assert_eq!(eval(a.policy(), call).to_ret(), difference.left);
+        assert_eq!(interpret(b.program().verified(), call, endian), difference.right);
+        assert!(difference.complete && !difference.cubes.is_empty());
+    }
+    let lost = weaker(left, right, endian, &Budget::default()).unwrap();
+    assert_eq!(lost.iter().map(|d| d.nr.0).collect::<Vec<_>>(), [3]);
+    assert!(differences(left, left, endian, &Budget::default()).unwrap().is_empty());
 }

@@ -86,6 +86,8 @@ pub struct Budget {
     pub states: usize,
     /// Rectangles of (arch, nr); beyond, one question is asked for all.
     pub rectangles: u64,
+    /// Gates of a circuit for the solver, about 60 bytes each, and as much again in the solver.
+    pub gates: usize,
     /// Conflicts of the solver, for each question that diagrams did not answer.
     pub conflicts: u64,
 }
@@ -94,7 +96,13 @@ impl Default for Budget {
     /// 2 million nodes (about 120 MB), and as many rectangles as there are numbers in any
     /// real policy, many times over.
     fn default() -> Self {
-        Self { nodes: 2_000_000, states: 200_000, rectangles: 100_000, conflicts: 300_000 }
+        Self {
+            nodes: 2_000_000,
+            states: 200_000,
+            rectangles: 100_000,
+            gates: 2_000_000,
+            conflicts: 300_000,
+        }
     }
 }
 

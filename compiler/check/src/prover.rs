@@ -186,7 +186,7 @@ impl Pair<'_> {
 
     /// Asks a solver for a call on which the sides differ.
     fn circuit(&mut self, budget: &Budget) -> Result<Difference, OverBudget> {
-        let circuit = Circuit::new(budget.nodes);
+        let circuit = Circuit::new(budget.gates);
         let mut formula = Formula::new(circuit, self.endian, self.head);
         let left = self.left.functions(&mut formula, Form::Bits)?;
         let right = self.right.functions(&mut formula, Form::Bits)?;

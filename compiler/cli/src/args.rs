@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, disasm, equiv, eval, explain, fmt, man, run, verify,
+    asm, check, compile, completions, disasm, equiv, eval, explain, fmt, import, man, run, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Equiv(equiv::EquivArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
+    /// Make a policy of a foreign one
+    Import(import::ImportArgs),
     /// Run a command under a policy
     Run(run::RunArgs),
     /// Explain the code of a diagnostic

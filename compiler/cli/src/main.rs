@@ -12,7 +12,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, check, compile, completions, disasm, equiv, eval, explain, fmt, man, run, verify,
+    asm, check, compile, completions, disasm, equiv, eval, explain, fmt, import, man, run, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         Some(Command::Verify(args)) => verify::run(args, &console),
         Some(Command::Equiv(args)) => equiv::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),
         Some(Command::Explain(args)) => explain::run(args, &console),
         Some(Command::Completions(args)) => completions::run(args, Cli::command()),

@@ -9,6 +9,7 @@ pub(crate) mod equiv;
 pub(crate) mod eval;
 pub(crate) mod explain;
 pub(crate) mod fmt;
+pub(crate) mod import;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod verify;

@@ -8,8 +8,16 @@ use super::read::{Abi, Arg, Call, Pairs, Tables};
 /// Registers that a filter sees.
 const REGISTERS: u8 = 6;
 
-/// The C type of a value that the call's definition takes in two halves of its own order.
-const SPLIT: &str = "u64 (split)";
+/// Values of 64 bits that the call's definition takes in two halves itself, and whether the
+/// high half is first: not as the ABI's C compiler would pass them.
+const HALVES: [(&str, &str, bool); 6] = [
+    ("_llseek", "offset", true),
+    ("llseek", "offset", true),
+    ("preadv", "pos", false),
+    ("preadv2", "pos", false),
+    ("pwritev", "pos", false),
+    ("pwritev2", "pos", false),
+];
 
 /// The kinds of arguments, as `ArgKind` has them.
 const KINDS: [&str; 14] = [
@@ -23,7 +31,7 @@ pub(super) fn check(tables: &Tables, found: &mut Findings) {
         for call in tables.calls.get(&abi.name).into_iter().flatten() {
             let mut seen = Seen::default();
             for arg in tables.args(call) {
-                for what in one(tables, abi, arg).into_iter().chain(seen.add(arg)) {
+                for what in one(tables, abi, call, arg).into_iter().chain(seen.add(arg)) {
                     found.add(&file, format_args!("{}.{}: {what}", call.name, arg.name));
                 }
             }
@@ -58,7 +66,7 @@ fn gap(call: &Call, seen: &Seen<'_>, file: &str, found: &mut Findings) {
 }
 
 /// What is wrong with one argument.
-fn one(tables: &Tables, abi: &Abi, arg: &Arg) -> Vec<String> {
+fn one(tables: &Tables, abi: &Abi, call: &Call, arg: &Arg) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut expect = |holds: bool, what: String| {
         if !holds {
@@ -82,7 +90,7 @@ fn one(tables: &Tables, abi: &Abi, arg: &Arg) -> Vec<String> {
             expect(width == 64, format!("{width} bits in two registers"));
             // n32 has registers of 64 bits, but takes the halves that o32 passes.
             expect(abi.word == 32, "a pair on a 64-bit ABI".to_owned());
-            expect(arg.ctype == SPLIT || in_order(abi, lo, hi), format!("the pair {lo}, {hi}"));
+            expect(in_order(abi, call, arg, (lo, hi)), format!("the pair {lo}, {hi}"));
         }
         _ => {}
     }
@@ -101,14 +109,17 @@ fn one(tables: &Tables, abi: &Abi, arg: &Arg) -> Vec<String> {
     wrong
 }
 
-/// Whether a pair is as the ABI's C compiler passes one: neighbours, in the byte order, the
-/// first of them even where the ABI aligns.
-fn in_order(abi: &Abi, lo: u8, hi: u8) -> bool {
-    let (first, second) = if abi.big_endian { (hi, lo) } else { (lo, hi) };
-    let aligned = match abi.pairs {
-        Pairs::Whole => false,
-        Pairs::Any => true,
-        Pairs::Even => first % 2 == 0,
-    };
-    first + 1 == second && aligned
+/// Whether a pair is in the order of the call's definition, or as the ABI's C compiler passes
+/// one: neighbours, in the byte order, the first of them even where the ABI aligns.
+fn in_order(abi: &Abi, call: &Call, arg: &Arg, (lo, hi): (u8, u8)) -> bool {
+    let own = HALVES.iter().find(|(name, value, _)| call.name == *name && arg.name == *value);
+    let high_first = own.map_or(abi.big_endian, |(_, _, high_first)| *high_first);
+    let (first, second) = if high_first { (hi, lo) } else { (lo, hi) };
+    let fits = own.is_some()
+        || match abi.pairs {
+            Pairs::Whole => false,
+            Pairs::Any => true,
+            Pairs::Even => first % 2 == 0,
+        };
+    first + 1 == second && fits
 }

@@ -65,7 +65,6 @@ pub(super) enum Status {
 /// An argument.
 pub(super) struct Arg {
     pub(super) name: String,
-    pub(super) ctype: String,
     pub(super) declared: u8,
     pub(super) signed: bool,
     pub(super) width: u8,
@@ -245,14 +244,13 @@ fn form(row: &Row) -> Option<(String, Vec<Arg>)> {
 
 fn arg(text: &str) -> Option<Arg> {
     let parts: Vec<&str> = text.split(':').collect();
-    let (&[name, ctype, declared, ty, kind, regs], set) = parts.split_at_checked(6)? else {
+    let (&[name, _, declared, ty, kind, regs], set) = parts.split_at_checked(6)? else {
         return None;
     };
     let width = |ty: &str| ty.strip_prefix(['s', 'u', 'p'])?.parse().ok();
     let reg = |text: &str| text.parse().ok();
     Some(Arg {
         name: name.to_owned(),
-        ctype: ctype.to_owned(),
         declared: width(declared)?,
         signed: ty.starts_with('s'),
         width: width(ty)?,

@@ -1,14 +1,15 @@
 //! First kernels of calls.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use filterc_abi::KernelVersion;
 
 use super::findings::Findings;
 use super::read::{Status, Tables};
 
-/// From this number on numbers are given out in the order of time, on all ABIs at once.
-const COMMON: u32 = 424;
+/// These numbers are given out in the order of time, on all ABIs at once.
+const COMMON: Range<u32> = 424..512;
 
 /// Calls that came after a number above theirs: their numbers were kept for them.
 const KEPT: [&str; 2] = ["close_range", "quotactl_fd"];
@@ -24,14 +25,14 @@ pub(super) fn check(tables: &Tables, found: &mut Findings) {
             let Some(since) = call.since else {
                 // What came with the common numbers is young enough to be known.
                 let young = call.status == Status::Implemented
-                    && (COMMON..1024).contains(&call.nr.saturating_sub(abi.nr_base))
+                    && COMMON.contains(&call.nr.saturating_sub(abi.nr_base))
                     && abi.name != "alpha";
                 found.expect(!young, &file, format_args!("{}: no first kernel", call.name));
                 continue;
             };
             let future = newest.is_some_and(|newest| since > newest);
             found.expect(!future, &file, format_args!("{}: {since} is not yet", call.name));
-            if abi.nr_base == 0 && abi.name != "alpha" && (COMMON..1024).contains(&call.nr) {
+            if abi.nr_base == 0 && abi.name != "alpha" && COMMON.contains(&call.nr) {
                 let earliest = first.entry(call.nr).or_insert((&call.name, since));
                 earliest.1 = earliest.1.min(since);
             }

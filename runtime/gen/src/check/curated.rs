@@ -28,6 +28,7 @@ pub(super) fn check(abi: &Path, tables: &Tables, found: &mut Findings) -> Result
             match name {
                 "bindings.tsv" => bindings(tables, &file, row, found),
                 "widths.tsv" => width(tables, &file, row, found),
+                "widths64.tsv" => argument(tables, &file, row, row.column(0), found),
                 _ => {}
             }
         }
@@ -43,10 +44,8 @@ fn evidence(file: &str, row: &Row, found: &mut Findings) {
 
 /// `call.argument` is one of an ABI.
 fn argument(tables: &Tables, file: &str, row: &Row, name: &str, found: &mut Findings) {
-    let there = name.split_once('.').is_some_and(|(call, arg)| {
-        let mut args = tables.calls_named(call).flat_map(|(_, call)| tables.args(call));
-        args.any(|other| other.name == arg)
-    });
+    let parts = name.split_once('.');
+    let there = parts.is_some_and(|(call, arg)| tables.has_argument(call, arg));
     let what = format_args!("line {}: no ABI has {name}", row.line());
     found.expect(there, file, what);
 }
@@ -109,7 +108,7 @@ fn since(folder: &Path, tables: &Tables, found: &mut Findings) -> Result<(), Err
     let names = tables.names();
     for (call, abi) in since.names() {
         found.expect(names.contains(call), file, format_args!("no ABI has {call}"));
-        let there = abi == "*" || tables.calls_named(call).any(|(other, _)| other == abi);
+        let there = abi == "*" || tables.call(abi, call).is_some();
         found.expect(there, file, format_args!("{call}: not on {abi}"));
     }
     for (abi, calls) in &tables.calls {

@@ -84,7 +84,7 @@ fn memory(tables: &Tables, row: &Row, found: &mut Findings) {
     found.expect(row.words(3).next().is_some(), file, format_args!("{name}: no fields"));
     found.expect(!row.column(4).is_empty(), file, format_args!("{name}: no note"));
     for abi in abis {
-        let Some((_, call)) = tables.calls_named(name).find(|(other, _)| *other == abi) else {
+        let Some(call) = tables.call(abi, name) else {
             found.add(file, format_args!("{name}: {abi} has no such call"));
             continue;
         };
@@ -101,8 +101,7 @@ fn memory(tables: &Tables, row: &Row, found: &mut Findings) {
 fn dependent(tables: &Tables, row: &Row, found: &mut Findings) {
     let (file, name) = ("dependents.tsv", row.column(0));
     for arg in [row.column(1), row.column(2)] {
-        let mut of_call = tables.calls_named(name).flat_map(|(_, call)| tables.args(call));
-        let there = of_call.any(|other| other.name == arg);
+        let there = tables.has_argument(name, arg);
         found.expect(there, file, format_args!("{name}: no ABI has the argument {arg}"));
     }
     found.expect(row.column(1) != row.column(2), file, format_args!("{name}: depends on itself"));
@@ -121,7 +120,7 @@ fn sub_call(tables: &Tables, names: &BTreeSet<&str>, row: &Row, found: &mut Find
         ("subcalls.tsv", row.column(0), row.column(1), row.column(2));
     let what = format_args!("{abi} {name}: no ABI has it");
     found.expect(names.contains(name), file, what);
-    let there = tables.calls_named(multiplexer).any(|(other, _)| other == abi);
+    let there = tables.call(abi, multiplexer).is_some();
     found.expect(there, file, format_args!("{abi} {name}: {abi} has no {multiplexer}"));
     let mask = row.column(3).strip_prefix("0x").and_then(|hex| u32::from_str_radix(hex, 16).ok());
     let value: Option<u32> = row.column(4).parse().ok();

@@ -22,6 +22,8 @@ pub(super) struct Tables {
     pub(super) sets: BTreeMap<String, Set>,
     /// Rows of the other tables, by the name of the table.
     pub(super) lists: BTreeMap<&'static str, Vec<Row>>,
+    /// Where a call of a name stands in `calls`, by ABI.
+    places: BTreeMap<String, BTreeMap<String, usize>>,
 }
 
 /// An ABI: what the invariants need of it.
@@ -119,6 +121,13 @@ impl Tables {
             let file = format!("syscalls/{}.tsv", abi.name);
             calls.insert(abi.name.clone(), reader.rows(&file, call)?);
         }
+        let mut places: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+        for (abi, calls) in &calls {
+            for (index, call) in calls.iter().enumerate() {
+                let of_name: &mut BTreeMap<_, _> = places.entry(call.name.clone()).or_default();
+                of_name.insert(abi.clone(), index);
+            }
+        }
         let mut lists = BTreeMap::new();
         for (name, width) in LISTS {
             let whole = |row: &Row| (row.width() == width).then(|| row.clone());
@@ -131,6 +140,7 @@ impl Tables {
             constants: reader.rows("consts.tsv", constant)?.into_iter().collect(),
             sets: reader.rows("sets.tsv", set)?.into_iter().collect(),
             texts: reader.texts,
+            places,
             abis,
         })
     }
@@ -140,19 +150,29 @@ impl Tables {
         self.lists.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The call of that name on an ABI.
+    pub(super) fn call(&self, abi: &str, name: &str) -> Option<&Call> {
+        self.calls.get(abi)?.get(*self.places.get(name)?.get(abi)?)
+    }
+
     /// The call of that name on each ABI that has it.
     pub(super) fn calls_named<'a>(
         &'a self,
         name: &'a str,
     ) -> impl Iterator<Item = (&'a str, &'a Call)> {
-        self.calls.iter().filter_map(move |(abi, calls)| {
-            calls.iter().find(|call| call.name == name).map(|call| (abi.as_str(), call))
-        })
+        let abis = self.places.get(name).into_iter().flat_map(BTreeMap::keys);
+        abis.filter_map(move |abi| Some((abi.as_str(), self.call(abi, name)?)))
+    }
+
+    /// Whether an argument of a call is there on some ABI.
+    pub(super) fn has_argument(&self, call: &str, arg: &str) -> bool {
+        let mut args = self.calls_named(call).flat_map(|(_, call)| self.args(call));
+        args.any(|other| other.name == arg)
     }
 
     /// Names of all calls.
     pub(super) fn names(&self) -> BTreeSet<&str> {
-        self.calls.values().flatten().map(|call| call.name.as_str()).collect()
+        self.places.keys().map(String::as_str).collect()
     }
 
     /// The arguments of a call.

@@ -44,6 +44,7 @@ fn widths() {
     finds(file, row("mmap.prot\t*\tp32\tx"), "line 1: no type");
     finds(file, row("mmap.prot\t*\tu31\tx"), "line 1: no type");
     finds(file, row("mmap.prot\tvax\tu32\tx"), "line 1: no ABI vax");
+    finds("curated/widths64.tsv", row("mmap.tort\tx"), "line 1: no ABI has mmap.tort");
 }
 
 #[test]

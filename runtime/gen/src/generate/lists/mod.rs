@@ -15,7 +15,7 @@ pub(crate) use calls::Calls;
 
 use super::since::Since;
 use crate::error::Error;
-use crate::tsv::Sheet;
+use crate::tsv::{Row, Sheet};
 
 /// The columns of a table that are copied as they are, without the evidence behind them.
 const COPIED: [(&str, usize); 3] = [("aliases", 3), ("families", 4), ("memory", 5)];
@@ -51,7 +51,7 @@ pub(crate) fn lists(abi_dir: &Path) -> Result<BTreeMap<&'static str, Vec<String>
     Ok(lists)
 }
 
-fn copied(row: &crate::tsv::Row, columns: usize) -> String {
+fn copied(row: &Row, columns: usize) -> String {
     (0..columns).map(|index| row.column(index)).collect::<Vec<_>>().join("\t")
 }
 
@@ -60,7 +60,7 @@ fn write_versions(abi_dir: &Path) -> Result<(), Error> {
     let since = Since::read(&abi_dir.join("curated/since.tsv"))?;
     for (abi, path) in calls::tables(abi_dir)? {
         let sheet = Sheet::read(&path)?;
-        let line = |row: &crate::tsv::Row| {
+        let line = |row: &Row| {
             let version = since.of(&abi, row.column(1));
             let version = version.map_or_else(|| "-".to_owned(), |version| version.to_string());
             format!("{}\t{version}", copied(row, 5))

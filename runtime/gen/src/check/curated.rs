@@ -1,6 +1,7 @@
 //! The hand-written files: each row has evidence and is about something that exists, and
 //! the tables made from them are what they say.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -68,15 +69,19 @@ fn width(tables: &Tables, file: &str, row: &Row, found: &mut Findings) {
     let known = bits.is_some_and(|bits| matches!(bits, 8 | 16 | 32 | 64));
     found.expect(known, file, format_args!("line {}: no type", row.line()));
     let Some((call, arg)) = name.split_once('.') else { return };
+    let mut wider: BTreeMap<u8, Vec<&str>> = BTreeMap::new();
     for (abi, call) in tables.calls_named(call) {
         if row.column(1) != "*" && !row.words(1).any(|other| other == abi) {
             continue;
         }
         let args = tables.args(call).iter().filter(|other| other.name == arg);
         for arg in args.filter(|arg| bits.is_some_and(|bits| arg.width > bits)) {
-            let what = format_args!("line {}: {} bits on {abi}", row.line(), arg.width);
-            found.add(file, what);
+            wider.entry(arg.width).or_default().push(abi);
         }
+    }
+    for (width, abis) in wider {
+        let what = format_args!("line {}: {name} has {width} bits on", row.line());
+        found.add(file, format_args!("{what} {}", abis.join(" ")));
     }
     for abi in row.words(1) {
         let known = tables.abis.iter().any(|other| other.name == abi);

@@ -39,8 +39,12 @@ fn widths() {
     let row = |text: &'static str| move |_: &str| format!("{text}\n");
     let file = "curated/widths.tsv";
     finds(file, row("mmap.tort\t*\tu32\tx"), "line 1: no ABI has mmap.tort");
-    finds(file, row("mprotect.prot\t*\tu32\tx"), "line 1: 64 bits on x86_64");
-    finds(file, row("mprotect.prot\tx86_64\tu32\tx"), "line 1: 64 bits on x86_64");
+    finds(file, row("mprotect.prot\t*\tu32\tx"), "line 1: mprotect.prot has 64 bits on aarch64");
+    finds(
+        file,
+        row("mprotect.prot\tx86_64\tu32\tx"),
+        "line 1: mprotect.prot has 64 bits on x86_64",
+    );
     finds(file, row("mmap.prot\t*\tp32\tx"), "line 1: no type");
     finds(file, row("mmap.prot\t*\tu31\tx"), "line 1: no type");
     finds(file, row("mmap.prot\tvax\tu32\tx"), "line 1: no ABI vax");

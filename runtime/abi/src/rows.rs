@@ -214,11 +214,14 @@ pub(crate) fn alias(line: &'static str) -> Option<Alias> {
     Some(Alias { name: columns.next()?, call: columns.next()?, note: columns.next()? })
 }
 
-/// `name, about, calls`
+/// `name, about, calls, other calls`
 pub(crate) fn family(line: &'static str) -> Option<Family> {
     let mut columns = line.split('\t');
     let (name, about) = (columns.next()?, columns.next()?);
-    Some(Family { name, about, calls: words(columns.next()?) })
+    let calls = words(columns.next()?);
+    let others =
+        columns.next().map(|calls| if calls == "-" { Vec::new() } else { words(calls) })?;
+    Some(Family { name, about, calls, others })
 }
 
 /// The lines of `consts.tsv`, sorted by name, searched where they lie.

@@ -11,11 +11,13 @@ mod define;
 mod forms;
 mod kconfig;
 mod kinds;
+pub(crate) mod lists;
 mod names;
 mod output;
 mod overlay;
 mod registers;
 mod resolve;
+pub(crate) mod since;
 mod syscalls;
 mod table;
 mod tree;
@@ -23,16 +25,20 @@ mod types;
 
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use self::debian::{Package, Wanted};
-use self::output::{Files, Origin};
+use self::output::{Files, Origin, Stage};
 use self::tree::Tree;
 use crate::error::Error;
 
 /// Options of this subcommand.
 #[derive(Args, Debug)]
 pub(crate) struct GenerateArgs {
+    /// Make only some of the tables
+    #[arg(long, value_enum, value_name = "PART")]
+    only: Option<Part>,
+
     /// Debian's archive [default: the one that this machine's apt has Debian from]
     #[arg(long, value_name = "URI")]
     mirror: Option<String>,
@@ -75,6 +81,14 @@ pub(crate) struct GenerateArgs {
     package_info: Option<PathBuf>,
 }
 
+/// A part of the tables that can be made alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Groups, families, aliases, arguments in memory, multiplexed calls, versions: they need
+    /// no kernel sources
+    Curated,
+}
+
 /// Unpacked sources.
 struct Sources {
     linux: PathBuf,
@@ -89,19 +103,32 @@ struct Sources {
 pub(crate) fn run(args: &GenerateArgs, crate_dir: &Path) -> Result<String, Error> {
     let scratch = tempfile::TempDir::with_prefix("filterc-gen-")
         .map_err(|error| Error::Failed(format!("a scratch folder: {error}")))?;
-    let sources = sources(args, scratch.path())?;
-    let (new, old) = (Tree::open(&sources.linux)?, Tree::open(&sources.old)?);
-    let origin = Origin {
-        kernel: new.version().to_owned(),
-        old: old.version().to_owned(),
-        packages: sources.packages,
-    };
-    let mut files = Files::new();
-    files.extend(syscalls::generate(crate_dir, new, old)?);
     let tables = crate_dir.join("tables");
-    output::add_manifest(&mut files, &tables, &origin)?;
+    // Stages read each other's tables, so they work on a copy: what is there stays as it is
+    // until all of them are done.
+    let stage = Stage::copy(crate_dir, &scratch.path().join("abi"))?;
+    let kernel = if args.only == Some(Part::Curated) {
+        lists::write(&stage.folder)?;
+        "the curated tables".to_owned()
+    } else {
+        let sources = sources(args, scratch.path())?;
+        let (new, old) = (Tree::open(&sources.linux)?, Tree::open(&sources.old)?);
+        let origin = Origin {
+            kernel: new.version().to_owned(),
+            old: old.version().to_owned(),
+            packages: sources.packages,
+        };
+        stage.put(syscalls::generate(crate_dir, new, old)?)?;
+        lists::write(&stage.folder)?;
+        let mut manifest = Files::new();
+        output::add_manifest(&mut manifest, &stage.tables(), &origin)?;
+        stage.put(manifest)?;
+        format!("Linux {}", origin.kernel)
+    };
+    let files = stage.files()?;
     let changed = output::write(&files, &tables)?;
-    Ok(format!("Linux {}: {} files, {changed} changed\n", origin.kernel, files.len()))
+    crate::pack::write(crate_dir)?;
+    Ok(format!("{kernel}: {} files, {changed} changed\n", files.len()))
 }
 
 /// The sources that are given, or Debian's.

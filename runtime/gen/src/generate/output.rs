@@ -68,6 +68,71 @@ pub(crate) fn add_manifest(files: &mut Files, tables: &Path, origin: &Origin) ->
     Ok(())
 }
 
+/// A copy of the crate's tables and curated files, for stages to work on.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// The copy of the crate's folder.
+    pub(crate) folder: PathBuf,
+}
+
+impl Stage {
+    pub(crate) fn copy(crate_dir: &Path, folder: &Path) -> Result<Self, Error> {
+        for part in ["curated", "tables", "tables/syscalls"] {
+            let (from, to) = (crate_dir.join(part), folder.join(part));
+            fs::create_dir_all(&to).map_err(|error| Error::io(&to, &error))?;
+            for path in files_in(&from)? {
+                let copy = to.join(path.file_name().unwrap_or_default());
+                fs::copy(&path, &copy).map_err(|error| Error::io(&path, &error))?;
+            }
+        }
+        Ok(Self { folder: folder.to_owned() })
+    }
+
+    pub(crate) fn tables(&self) -> PathBuf {
+        self.folder.join("tables")
+    }
+
+    /// Puts files into the copy.
+    pub(crate) fn put(&self, files: Files) -> Result<(), Error> {
+        for (name, text) in files {
+            let path = self.tables().join(name);
+            fs::write(&path, text).map_err(|error| Error::io(&path, &error))?;
+        }
+        Ok(())
+    }
+
+    /// The tables of the copy.
+    pub(crate) fn files(&self) -> Result<Files, Error> {
+        let mut files = Files::new();
+        for folder in ["", "syscalls"] {
+            for path in files_in(&self.tables().join(folder))? {
+                let name = Path::new(folder).join(path.file_name().unwrap_or_default());
+                let is_text = name == Path::new("MANIFEST")
+                    || name.extension().is_some_and(|extension| extension == "tsv");
+                if is_text {
+                    let text = fs::read_to_string(&path);
+                    files.insert(name, text.map_err(|error| Error::io(&path, &error))?);
+                }
+            }
+        }
+        Ok(files)
+    }
+}
+
+/// The files of a folder; its folders are left out.
+fn files_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let io = |error| Error::io(folder, &error);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// Writes all files, or leaves everything as it was: each is written beside its place first.
 /// Returns how many changed.
 pub(crate) fn write(files: &Files, tables: &Path) -> Result<usize, Error> {

@@ -59,7 +59,3 @@ pub(crate) fn generate(crate_dir: &Path, new: Tree, old: Tree) -> Result<Files, 
     }
     Ok(files)
 }
-
-#[cfg(test)]
-#[path = "syscalls_tests.rs"]
-mod tests;

@@ -114,11 +114,11 @@ pub(crate) fn constant_of_set<'a>(
 /// Whether a constant is a member of sets, but neither of this one nor equal to a member.
 fn is_stray(name: &str, set: &str, abi: &'static Abi) -> bool {
     let Some(set) = filterc_abi::set(set) else { return false };
-    if set.members().next().is_none() || set.contains(name) || set.mask == Some(name) {
+    if set.is_empty() || set.contains(name) || set.mask == Some(name) {
         return false;
     }
     let Some(value) = abi.constant(name) else { return false };
-    let is_elsewhere = filterc_abi::sets().iter().any(|other| other.contains(name));
+    let is_elsewhere = filterc_abi::sets_with(name).next().is_some();
     is_elsewhere && !set.members().any(|member| abi.constant(member) == Some(value))
 }
 

@@ -12,6 +12,7 @@ use crate::expr::Predicate;
 use crate::findings::{Calls, Findings, Subject};
 use crate::policy::{AbiPolicy, Arm, RuleId, Selector};
 use crate::predicate::Reader;
+use crate::resolve;
 use crate::scope::{Scope, Table};
 
 /// What may stand left of a comparison, for a guess at a mistyped name.
@@ -68,6 +69,20 @@ pub(crate) fn hidden_constants<'a>(
                 let subject = Subject { abi, abi_index, calls: Calls::None, used_by: None };
                 findings.about(defined.name.span, kind, subject);
             }
+        }
+    }
+}
+
+/// A `group` with the name of one that needs no definition, but other calls.
+pub(crate) fn hidden_groups(
+    scope: &Scope<'_>,
+    calls: &resolve::Calls<'_>,
+    findings: &mut Findings,
+) {
+    for (position, defined) in scope.groups.in_order() {
+        let name = &defined.name.text;
+        if calls.hides(position, name) {
+            findings.add(defined.name.span, Kind::HidesGroup { name: name.clone() });
         }
     }
 }

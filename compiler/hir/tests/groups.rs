@@ -75,7 +75,13 @@ fn known_is_what_the_kernel_implements() {
             let is_known = |call: &&'static Syscall| {
                 call.status != Status::Unimplemented && call.exists_in(kernel)
             };
-            assert_eq!(allowed(&text, abi), names(abi, is_known), "{text}");
+            let expected = names(abi, is_known);
+            if expected.is_empty() {
+                // The ABI is younger than the kernel.
+                assert_eq!(codes(&text), ["F0219"], "{text}");
+            } else {
+                assert_eq!(allowed(&text, abi), expected, "{text}");
+            }
         }
     }
 }
@@ -86,11 +92,11 @@ fn since_is_that_version_and_later_ones() {
         let since = version("5.1");
         let text = format!("arch {} allow @since(5.1)", abi.name);
         let came = names(abi, |call| call.since.is_some_and(|version| version >= since));
-        assert!(came.contains(&"openat2") && !came.contains(&"read"));
+        assert!(came.contains(&"openat2"), "{}", abi.name);
         assert_eq!(allowed(&text, abi), came, "{text}");
         // Only calls that the policy's kernel has.
-        let text = format!("arch {} kernel 5.6 allow @since(5.1)", abi.name);
-        let until = version("5.6");
+        let text = format!("arch {} kernel 6.6 allow @since(5.1)", abi.name);
+        let until = version("6.6");
         let came = names(abi, |call| {
             call.since.is_some_and(|version| version >= since && version <= until)
         });
@@ -111,7 +117,9 @@ fn a_group_of_the_policy_wins() {
     assert_eq!(codes(text), ["F0246"]);
     // Nothing is hidden where the calls are the same.
     let group = filterc_abi::group("basic-io").unwrap();
-    let same = format!("arch x86_64 group @basic-io = {} allow @basic-io", group.calls.join(", "));
+    let calls = group.calls.iter().filter(|call| x86.syscall(call).is_some());
+    let calls = calls.copied().collect::<Vec<_>>().join(", ");
+    let same = format!("arch x86_64 group @basic-io = {calls} allow @basic-io");
     assert_eq!(codes(&same), [""; 0]);
     // Its own name inside its definition is itself, not the other one.
     assert_eq!(codes("group @basic-io = @basic-io, openat allow @basic-io"), ["F0209"]);
@@ -152,11 +160,12 @@ fn mistakes_are_told() {
     assert_eq!(codes("allow @since(99.0)"), ["F0224"]);
     assert_eq!(codes("kernel 6.6 allow @since(6.7)"), ["F0219"]);
     for (text, guess) in [
-        ("allow @basic-oi", "did you mean `@basic-io`?"),
-        ("allow @knwon", "did you mean `@known`?"),
-        ("allow @sinec(6.6)", "did you mean `@since`?"),
+        ("allow @basic-oi", "did you mean `@basic-io`"),
+        ("allow @knwon", "did you mean `@known`"),
+        ("allow @sinec(6.6)", "did you mean `@since`"),
     ] {
         let said = lines(text, &checked(text).diagnostics[0]);
-        assert!(said[0].starts_with("F0202") && said.iter().any(|l| l == guess), "{said:?}");
+        let is_guessed = said.iter().any(|line| line.starts_with(guess));
+        assert!(said[0].starts_with("F0202") && is_guessed, "{said:?}");
     }
 }

@@ -77,9 +77,10 @@ pub enum Section {
     InMemory,
     /// List of { string name, string about, list of string calls }. Sorted.
     Groups,
-    /// List of { string name, string call, string note }. Sorted.
+    /// List of { string name, string call, string note }. Sorted by name and call.
     Aliases,
-    /// As [`Section::Groups`].
+    /// List of { string name, string about, list of string calls, list of string others }.
+    /// Sorted.
     Families,
 }
 

@@ -129,10 +129,15 @@ pub fn aliases() -> &'static [Alias] {
     tables::aliases()
 }
 
-/// What a name that the kernel's tables lack is used for.
+/// What a name that the kernel's tables lack is used for, the first row of several.
 #[must_use]
 pub fn alias(name: &str) -> Option<&'static Alias> {
-    aliases().iter().find(|alias| alias.name == name)
+    aliases_named(name).next()
+}
+
+/// All that a name is used for, the call's name on one ABI and on others.
+pub fn aliases_named(name: &str) -> impl Iterator<Item = &'static Alias> {
+    aliases().iter().filter(move |alias| alias.name == name)
 }
 
 /// Families of calls that do the same thing, sorted by name.

@@ -270,7 +270,8 @@ pub struct Group {
     pub calls: Vec<&'static str>,
 }
 
-/// A name that is used for a call, but not in the kernel's tables.
+/// A name that is used for a call on ABIs whose table lacks the name. Where the call's name
+/// depends on the ABI, the name has a row for each (`fstatat`: `newfstatat`, `fstatat64`).
 #[derive(Debug)]
 pub struct Alias {
     /// The name (`pread`).
@@ -288,8 +289,13 @@ pub struct Family {
     pub name: &'static str,
     /// What they do.
     pub about: &'static str,
-    /// Names of the calls, sorted.
+    /// Names of the calls, sorted: the same effect by other names.
     pub calls: Vec<&'static str>,
+    /// Names of other calls, sorted, through which the same can be reached: by another
+    /// mechanism (`io_uring_setup`), or as a part of what they do. Who refuses `calls` leaves
+    /// the effect open by allowing one of these; to refuse one of these alone is no
+    /// contradiction.
+    pub others: Vec<&'static str>,
 }
 
 impl Abi {

@@ -57,7 +57,12 @@ fn relations(name: &str, here: &[On], page: &mut Page) {
     for family in tables::families().iter().filter(|family| family.calls.contains(&name)) {
         let others = family.calls.iter().filter(|call| **call != name);
         let others = commas(others.map(|call| (*call).to_owned())).join(" ");
-        page.entry("much like", &format!("{others}: {}", family.about));
+        let others = if others.is_empty() { String::new() } else { format!("{others}: ") };
+        page.entry("much like", &format!("{others}{}", family.about));
+        if !family.others.is_empty() {
+            let others = family.others.iter().map(|call| (*call).to_owned());
+            page.entry("reached by", &commas(others).join(" "));
+        }
     }
 }
 
@@ -217,7 +222,7 @@ pub(crate) fn json(name: &str, alias: Option<&Alias>, view: &View) -> Value {
         "groups": group::of_call(name),
         "aliases": aliases.map(|alias| alias.name).collect::<Vec<_>>(),
         "families": families
-            .map(|family| json!({ "about": family.about, "calls": family.calls }))
+            .map(|f| json!({ "about": f.about, "calls": f.calls, "others": f.others }))
             .collect::<Vec<_>>(),
         "abis": abis,
         "multiplexed": carriers.collect::<Vec<_>>(),

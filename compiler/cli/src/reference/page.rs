@@ -27,8 +27,9 @@ impl Page {
         }
         self.emphasis(name);
         if !about.is_empty() {
+            let room = WIDTH.saturating_sub(name.chars().count() + 2);
             self.out.push_str(": ");
-            self.out.push_str(about);
+            self.out.push_str(&wrap(about.split(' '), room, WIDTH - 2).join("\n  "));
         }
         self.out.push('\n');
     }

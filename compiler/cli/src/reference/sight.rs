@@ -53,7 +53,7 @@ pub(crate) fn text(name: &str, variants: &[&'static Syscall], view: &View, page:
     for row in &memory {
         let mut text = format!("its address: {}", row.note);
         if !row.fields.is_empty() {
-            text.push_str(&format!(", {} included", row.fields.join(", ")));
+            text.push_str(&format!("; not seen: {}", row.fields.join(", ")));
         }
         if !row.abis.is_empty() {
             text.push_str(&format!(" (on {})", row.abis.join(" ")));

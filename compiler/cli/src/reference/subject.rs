@@ -39,8 +39,8 @@ pub(crate) fn find(word: &str, view: &View) -> Result<Vec<Subject>, Unknown> {
     }
     let one = if let Some(name) = call_named(word) {
         Subject::Call(name, None)
-    } else if let Some(alias) = tables::alias(word) {
-        Subject::Call(alias.call, Some(alias))
+    } else if tables::alias(word).is_some() {
+        return Ok(aliased(word, view));
     } else if let Some(abi) = tables::abi(word) {
         Subject::Abi(abi)
     } else if let Some((name, why)) =
@@ -68,6 +68,15 @@ fn call_named(word: &str) -> Option<&'static str> {
 fn constant_named(word: &str) -> Option<&'static str> {
     let abi = tables::abis().iter().find(|abi| abi.constant(word).is_some())?;
     abi.constant_names().find(|name| *name == word)
+}
+
+/// The calls of an alias, if possible those that the ABIs in question have.
+fn aliased(word: &str, view: &View) -> Vec<Subject> {
+    let all: Vec<&Alias> = tables::aliases_named(word).collect();
+    let is_here = |alias: &&&Alias| view.abis.iter().any(|abi| abi.syscall(alias.call).is_some());
+    let here: Vec<&Alias> = all.iter().filter(is_here).copied().collect();
+    let best = if here.is_empty() { all } else { here };
+    best.into_iter().map(|alias| Subject::Call(alias.call, Some(alias))).collect()
 }
 
 fn numbered(word: &str, view: &View) -> Result<Vec<Subject>, Unknown> {

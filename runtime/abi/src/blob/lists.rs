@@ -59,7 +59,8 @@ impl Blob {
     pub(crate) fn families(&self) -> Option<Vec<Family>> {
         Reader::new(self.section(Section::Families)).list(|reader| {
             let (name, about) = (self.word(reader)?, self.word(reader)?);
-            Some(Family { name, about, calls: self.words(reader)? })
+            let (calls, others) = (self.words(reader)?, self.words(reader)?);
+            Some(Family { name, about, calls, others })
         })
     }
 }

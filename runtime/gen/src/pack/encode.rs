@@ -96,9 +96,9 @@ fn sections<'a>(tables: &'a Tables<'a>, ids: &mut Ids<'a>) -> Result<Vec<Bytes>,
             Section::Sets => lists::sets(tables, ids)?,
             Section::Dependents => lists::dependents(tables, ids)?,
             Section::InMemory => lists::in_memory(tables, ids)?,
-            Section::Groups => lists::named(&tables.groups, "groups", ids)?,
+            Section::Groups => lists::groups(tables, ids)?,
             Section::Aliases => lists::aliases(tables, ids)?,
-            Section::Families => lists::named(&tables.families, "families", ids)?,
+            Section::Families => lists::families(tables, ids)?,
         });
     }
     Ok(out)

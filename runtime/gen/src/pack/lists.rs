@@ -3,7 +3,7 @@
 
 use super::bytes::{Bytes, small};
 use super::encode::Ids;
-use super::rows::{Named, Tables};
+use super::rows::Tables;
 use crate::error::Error;
 
 fn not_sorted(what: &str) -> Error {
@@ -13,6 +13,18 @@ fn not_sorted(what: &str) -> Error {
 fn words<'a>(list: &[&'a str], ids: &mut Ids<'a>, out: &mut Bytes) -> Result<(), Error> {
     out.size(list.len());
     list.iter().try_for_each(|word| ids.string(word, out))
+}
+
+fn sorted_words<'a>(
+    list: &[&'a str],
+    of: &str,
+    ids: &mut Ids<'a>,
+    out: &mut Bytes,
+) -> Result<(), Error> {
+    if !list.is_sorted_by(|a, b| a < b) {
+        return Err(not_sorted(&format!("the calls of {of}")));
+    }
+    words(list, ids, out)
 }
 
 pub(super) fn sets<'a>(tables: &'a Tables<'a>, ids: &mut Ids<'a>) -> Result<Bytes, Error> {
@@ -68,29 +80,40 @@ pub(super) fn in_memory<'a>(tables: &'a Tables<'a>, ids: &mut Ids<'a>) -> Result
     Ok(out)
 }
 
-pub(super) fn named<'a>(
-    rows: &'a [Named<'a>],
-    what: &str,
-    ids: &mut Ids<'a>,
-) -> Result<Bytes, Error> {
-    if !rows.is_sorted_by(|a, b| a.name < b.name) {
-        return Err(not_sorted(&format!("{what}.tsv")));
+pub(super) fn groups<'a>(tables: &'a Tables<'a>, ids: &mut Ids<'a>) -> Result<Bytes, Error> {
+    if !tables.groups.is_sorted_by(|a, b| a.name < b.name) {
+        return Err(not_sorted("groups.tsv"));
     }
     let mut out = Bytes::default();
-    out.size(rows.len());
-    for row in rows {
-        if !row.calls.is_sorted_by(|a, b| a < b) {
-            return Err(not_sorted(&format!("{what}.tsv: {}", row.name)));
-        }
+    out.size(tables.groups.len());
+    for row in &tables.groups {
         ids.string(row.name, &mut out)?;
         ids.string(row.about, &mut out)?;
-        words(&row.calls, ids, &mut out)?;
+        sorted_words(&row.calls, row.name, ids, &mut out)?;
+    }
+    Ok(out)
+}
+
+pub(super) fn families<'a>(tables: &'a Tables<'a>, ids: &mut Ids<'a>) -> Result<Bytes, Error> {
+    if !tables.families.is_sorted_by(|a, b| a.name < b.name) {
+        return Err(not_sorted("families.tsv"));
+    }
+    let mut out = Bytes::default();
+    out.size(tables.families.len());
+    for row in &tables.families {
+        ids.string(row.name, &mut out)?;
+        ids.string(row.about, &mut out)?;
+        sorted_words(&row.calls, row.name, ids, &mut out)?;
+        sorted_words(&row.others, row.name, ids, &mut out)?;
     }
     Ok(out)
 }
 
 pub(super) fn aliases<'a>(tables: &'a Tables<'a>, ids: &mut Ids<'a>) -> Result<Bytes, Error> {
-    if !tables.aliases.is_sorted_by(|[a, ..], [b, ..]| a < b) {
+    if !tables
+        .aliases
+        .is_sorted_by(|[name, call, _], [next, other, _]| (name, call) < (next, other))
+    {
         return Err(not_sorted("aliases.tsv"));
     }
     let mut out = Bytes::default();

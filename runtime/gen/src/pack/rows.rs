@@ -86,8 +86,8 @@ pub(super) struct Tables<'a> {
     pub(super) sets: Vec<Set<'a>>,
     pub(super) dependents: Vec<Dependent<'a>>,
     pub(super) memory: Vec<InMemory<'a>>,
-    pub(super) groups: Vec<Named<'a>>,
-    pub(super) families: Vec<Named<'a>>,
+    pub(super) groups: Vec<Group<'a>>,
+    pub(super) families: Vec<Family<'a>>,
     pub(super) aliases: Vec<[&'a str; 3]>,
 }
 
@@ -109,8 +109,8 @@ impl<'a> Tables<'a> {
             sets: files.rows("sets", set)?,
             dependents: files.rows("dependents", dependent)?,
             memory: files.rows("memory", in_memory)?,
-            groups: files.rows("groups", named)?,
-            families: files.rows("families", named)?,
+            groups: files.rows("groups", group)?,
+            families: files.rows("families", family)?,
             aliases: files.rows("aliases", triple)?,
             abis,
         })
@@ -346,17 +346,32 @@ fn in_memory<'a>(columns: &mut Columns<'a>) -> Result<InMemory<'a>, Error> {
     })
 }
 
-/// `name, about, calls`: a group or a family.
-pub(super) struct Named<'a> {
+/// `name, about, calls`
+pub(super) struct Group<'a> {
     pub(super) name: &'a str,
     pub(super) about: &'a str,
     pub(super) calls: Vec<&'a str>,
 }
 
-fn named<'a>(columns: &mut Columns<'a>) -> Result<Named<'a>, Error> {
-    Ok(Named {
+fn group<'a>(columns: &mut Columns<'a>) -> Result<Group<'a>, Error> {
+    Ok(Group {
         name: columns.text("name")?,
         about: columns.text("about")?,
         calls: columns.words("calls")?,
     })
+}
+
+/// `name, about, calls, other calls or -`
+pub(super) struct Family<'a> {
+    pub(super) name: &'a str,
+    pub(super) about: &'a str,
+    pub(super) calls: Vec<&'a str>,
+    pub(super) others: Vec<&'a str>,
+}
+
+fn family<'a>(columns: &mut Columns<'a>) -> Result<Family<'a>, Error> {
+    let Group { name, about, calls } = group(columns)?;
+    let mut others = columns.words("other calls")?;
+    others.retain(|call| *call != "-");
+    Ok(Family { name, about, calls, others })
 }

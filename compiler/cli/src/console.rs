@@ -42,6 +42,7 @@ impl From<Diagnostics> for Failure {
 #[derive(Debug)]
 pub(crate) struct Console {
     style: render::Style,
+    bold: bool,
     format: MessageFormat,
 }
 
@@ -49,13 +50,19 @@ impl Console {
     pub(crate) fn new(color: ColorChoice, format: MessageFormat) -> Self {
         let wanted = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = || env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let coloured = match color {
+        let coloured = |is_terminal: bool| match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => !wanted("NO_COLOR") && !dumb() && io::stderr().is_terminal(),
+            ColorChoice::Auto => !wanted("NO_COLOR") && !dumb() && is_terminal,
         };
-        let style = if coloured { render::Style::Coloured } else { render::Style::Plain };
-        Self { style, format }
+        let on_stderr = coloured(io::stderr().is_terminal());
+        let style = if on_stderr { render::Style::Coloured } else { render::Style::Plain };
+        Self { style, bold: coloured(io::stdout().is_terminal()), format }
+    }
+
+    /// Whether results on standard output can have bold headings.
+    pub(crate) const fn is_bold(&self) -> bool {
+        self.bold
     }
 
     /// Diagnostics, in the chosen form.

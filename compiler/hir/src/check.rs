@@ -57,7 +57,7 @@ fn policy<'a>(
 ) -> Option<Policy> {
     let abis = header.abis.as_slice();
     let constants = Constants::evaluate(scope, abis, options.defines, findings);
-    let mut calls = Calls::of_groups(scope, abis, findings);
+    let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
     let mut rules = rules(statements, scope, &mut calls, findings);
     let reader = Reader::new(scope, &constants, findings, header.kernel);
     let mut builder = Builder::new(reader, &calls);
@@ -85,6 +85,7 @@ fn policy<'a>(
     }
     let spans: Vec<_> = rules.iter().map(|rule| rule.span).collect();
     lints::hidden_constants(scope, &constants, abis, findings);
+    lints::hidden_groups(scope, &calls, findings);
     // Behind an error more may seem superfluous than is.
     if !findings.failed() {
         lints::shadowed(&parts, &spans, findings);

@@ -12,8 +12,8 @@ use crate::types::Type;
 pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
-    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0301", "F0302",
-    "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
+    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0245", "F0246",
+    "F0301", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
 ];
 
 /// What a statement defines.
@@ -234,6 +234,18 @@ pub enum Kind {
         /// Its type.
         ty: Type,
     },
+    /// F0245: a group's kernel version is missing, or it takes none.
+    GroupVersion {
+        /// The group, without `@`.
+        name: String,
+        /// Whether it is missing.
+        missing: bool,
+    },
+    /// F0246: a `group` hides one that needs no definition and has other calls.
+    HidesGroup {
+        /// The name, without `@`.
+        name: String,
+    },
     /// F0301: earlier rules decide every call of this one.
     Shadowed,
     /// F0302: nothing uses the definition.
@@ -321,6 +333,8 @@ impl Kind {
             Self::TooLarge(_) => "F0227",
             Self::NoAbi => "F0205",
             Self::NotText { .. } => "F0228",
+            Self::GroupVersion { .. } => "F0245",
+            Self::HidesGroup { .. } => "F0246",
             Self::Shadowed => "F0301",
             Self::Unused { .. } => "F0302",
             Self::HidesConstant { .. } => "F0303",
@@ -333,9 +347,13 @@ impl Kind {
         }
     }
 
-    /// F03xx are warnings, all others errors.
+    /// F03xx and F0246 are warnings, all others errors.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        if self.code().starts_with("F03") { Severity::Warning } else { Severity::Error }
+        if self.code().starts_with("F03") || self.code() == "F0246" {
+            Severity::Warning
+        } else {
+            Severity::Error
+        }
     }
 }

@@ -143,7 +143,8 @@ fn abis(
     options.default_abi.into_iter().collect()
 }
 
-fn version(written: &ast::Version, findings: &mut Findings) -> KernelVersion {
+/// A version that the tables know of.
+pub(crate) fn version(written: &ast::Version, findings: &mut Findings) -> KernelVersion {
     let version = KernelVersion { major: written.major, minor: written.minor };
     if version > KernelVersion::TABLE {
         findings.add(written.span, Kind::NewerKernel { version });

@@ -5,6 +5,7 @@
 //! constructors that keep its invariants.
 
 mod arms;
+mod builtin;
 pub mod check;
 mod consteval;
 pub mod error;

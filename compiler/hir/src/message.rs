@@ -80,6 +80,13 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::HidesConstant { name, .. } => {
             format!("const `{name}` hides the kernel's with another value")
         }
+        Kind::GroupVersion { name, missing: true } => {
+            format!("`@{name}` needs a kernel version")
+        }
+        Kind::GroupVersion { name, missing: false } => {
+            format!("`@{name}` takes no kernel version")
+        }
+        Kind::HidesGroup { name } => format!("group `@{name}` hides the one that filterc has"),
         Kind::FakedSuccess => "`errno(0)` fakes success".to_owned(),
         Kind::AddressConstant { field } => format!("`{field}` is only an address"),
         Kind::WrongSet { name, field, .. } => format!("`{name}` is not a value for `{field}`"),
@@ -140,6 +147,9 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::HidesConstant { value, kernel, .. } => {
             format!("{} here, {} in the kernel{about}", number(*value), number(*kernel))
         }
+        Kind::GroupVersion { missing: true, .. } => "for calls since which kernel?".to_owned(),
+        Kind::GroupVersion { .. } => "its calls are the same for each".to_owned(),
+        Kind::HidesGroup { .. } => "these are other calls than the builtin group's".to_owned(),
         Kind::FakedSuccess => "the call is skipped, and the caller told it succeeded".to_owned(),
         Kind::AddressConstant { .. } => {
             "what it points at is out of sight, and another address may hold the same".to_owned()
@@ -210,14 +220,24 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         }
         Kind::Shadowed => one("remove it, or move it up"),
         Kind::HidesConstant { .. } => one("choose another name"),
+        Kind::NoCallLeft => {
+            one("on no listed ABI has the policy's kernel one of them as a call of its own")
+        }
+        Kind::UnknownGroup { .. } => {
+            one("`filterc list --groups` shows the groups that need no definition")
+        }
+        Kind::GroupVersion { name, missing: true } => vec![format!("write `@{name}(6.6)`")],
+        Kind::GroupVersion { name, .. } => vec![format!("write `@{name}`")],
+        Kind::HidesGroup { name } => {
+            vec![format!("choose another name, or leave the definition out to use `@{name}`")]
+        }
         Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
         Kind::WrongSet { set, .. } => {
             let members: Vec<&str> =
                 filterc_abi::set(set).into_iter().flat_map(|set| set.members()).collect();
             vec![format!("its values are {}", list(&members))]
         }
-        Kind::UnknownGroup { .. }
-        | Kind::NoSuchField { .. }
+        Kind::NoSuchField { .. }
         | Kind::UnknownConstant { .. }
         | Kind::UnknownLet { .. }
         | Kind::DefinedTwice { .. }
@@ -229,7 +249,6 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         | Kind::BadShift { .. }
         | Kind::ActionData { .. }
         | Kind::BadNumber { .. }
-        | Kind::NoCallLeft
         | Kind::NotForTarget { .. }
         | Kind::BadIndex { .. }
         | Kind::NotText { .. }

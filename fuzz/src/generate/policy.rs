@@ -101,6 +101,10 @@ fn rule(u: &mut Unstructured<'_>, abis: &[&'static Abi]) -> Result<String> {
     if u.ratio(1, 12)? {
         return Ok(format!("{action} syscall({})", u.int_in_range(0..=1000)?));
     }
+    if u.ratio(1, 12)? {
+        let group = u.choose(&["@basic-io", "@known", "@since(5.1)"])?;
+        return Ok(format!("{action} {group}"));
+    }
     // A call that some of the ABIs have, with the definitions of all that have it.
     let name = *u.choose(CALLS)?;
     let calls: Vec<&'static Syscall> = abis.iter().filter_map(|abi| abi.syscall(name)).collect();

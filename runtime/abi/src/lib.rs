@@ -2,7 +2,8 @@
 //! of every argument, constants, constant sets, groups, and the seccomp interface.
 //!
 //! Data only: nothing here decides anything. Every row comes from the committed
-//! tables under `tables/` (their `MANIFEST` names the kernel).
+//! tables under `tables/` (their `MANIFEST` names the kernel), which `filterc-gen pack`
+//! makes into the file that is part of the binary: [`layout`].
 //!
 //! ```
 //! let openat = filterc_abi::x86_64().syscall("openat").expect("every kernel has it");
@@ -10,15 +11,17 @@
 //! assert_eq!((openat.nr, mode.width, mode.signed), (257, 16, false));
 //! ```
 
+mod blob;
+pub mod layout;
 mod model;
-mod rows;
+mod names;
 pub mod seccomp;
 mod tables;
 mod version;
 
 pub use model::{
-    Abi, Alias, Arg, ArgKind, CloneOrder, Dependent, Family, Group, InMemory, Mark, Pairs, Regs,
-    Set, SetKind, Status, SubCall, Syscall,
+    Abi, Alias, Arg, ArgKind, CloneOrder, Constant, Dependent, Family, Group, InMemory, Mark,
+    Pairs, Regs, Set, SetKind, Status, SubCall, Syscall,
 };
 pub use seccomp::{Action, Endian, SeccompData};
 pub use version::KernelVersion;
@@ -83,9 +86,27 @@ pub fn sets() -> &'static [Set] {
     tables::sets()
 }
 
+/// The sets that a constant is a member of.
+pub fn sets_with(constant: &str) -> impl Iterator<Item = &'static Set> {
+    let id = tables::constant_id(constant);
+    sets().iter().filter(move |set| id.is_some_and(|id| set.has(id)))
+}
+
+/// All sets that arguments draw from depending on others, sorted by call.
+#[must_use]
+pub fn all_dependents() -> &'static [Dependent] {
+    tables::dependents()
+}
+
 /// The sets that an argument of a call draws from depending on another argument.
 pub fn dependents(call: &str, arg: &str) -> impl Iterator<Item = &'static Dependent> {
     tables::dependents().iter().filter(move |row| row.call == call && row.arg == arg)
+}
+
+/// Everything that calls take from memory, sorted by call; see [`Abi::in_memory`].
+#[must_use]
+pub fn all_in_memory() -> &'static [InMemory] {
+    tables::in_memory()
 }
 
 /// The groups of calls, sorted by name. `@known` and `@since(VERSION)` are not among them:
@@ -149,6 +170,12 @@ impl Abi {
     /// negative for negative ones, up to 64 bits wide.
     #[must_use]
     pub fn constant(&'static self, name: &str) -> Option<i128> {
+        self.constant_info(name).map(|constant| constant.value)
+    }
+
+    /// A kernel constant on this ABI, with the width and sign of its C type.
+    #[must_use]
+    pub fn constant_info(&'static self, name: &str) -> Option<Constant> {
         tables::constant(self, name)
     }
 

@@ -231,6 +231,8 @@ fn arguments_travel_as_each_kernel_has_it() {
     // Kconfig does not tell sparc's order of clone.
     assert_eq!(regs("sparc64", "clone", "tls"), Regs::One(3));
     assert_eq!(regs("s390x", "clone", "clone_flags"), Regs::One(1));
+    // What a filter is shown there is not established.
+    assert_eq!(regs("m68k", "read", "fd"), Regs::Invisible);
     // 64-bit registers of 32-bit ABIs: native entry points take all of them, others not.
     assert_eq!((arg("x32", "read", "count").width, arg("x32", "ioctl", "arg").width), (64, 32));
     assert_eq!(arg("i386", "mmap", "arg").kind, ArgKind::Pointer);

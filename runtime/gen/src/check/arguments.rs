@@ -63,7 +63,9 @@ impl<'a> Seen<'a> {
 
 /// An argument is beyond the sixth register only where the registers are used up.
 fn gap(call: &Call, seen: &Seen<'_>, file: &str, found: &mut Findings) {
-    let left = REGISTERS - seen.regs.last().map_or(0, |last| last + 1);
+    // On m68k no argument is in sight.
+    let Some(last) = seen.regs.last() else { return };
+    let left = REGISTERS - 1 - last;
     let full = left == 0 || (left == 1 && seen.invisible_pair);
     let what = format_args!("{}: an argument beyond the sixth register, which is free", call.name);
     found.expect(!seen.invisible || full, file, what);

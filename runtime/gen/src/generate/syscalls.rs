@@ -59,3 +59,7 @@ pub(crate) fn generate(crate_dir: &Path, new: Tree, old: Tree) -> Result<Files, 
     }
     Ok(files)
 }
+
+#[cfg(test)]
+#[path = "syscalls_tests.rs"]
+mod tests;

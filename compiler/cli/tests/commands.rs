@@ -175,7 +175,10 @@ fn options_of_the_policy() {
     assert_eq!(eval(&["-D", "LIMIT=6"], "read(5)"), 0, "-D replaces a const");
     assert_eq!(eval(&["-O0"], "close(1)"), 0);
     assert_eq!(eval(&["-D", "LIMIT"], "read(5)"), 2);
-    assert_eq!(status(&filterc(&["check", path(&main), "--arch", "x32"])), 2);
+    let check =
+        |abi: &str| status(&filterc(&["check", path(&main), "-I", path(&lib), "--arch", abi]));
+    assert_eq!(check("x32"), 0);
+    assert_eq!(check("arc"), 2, "an ABI without tables");
     for level in ["-O0", "-O1", "-O2"] {
         assert_eq!(status(&filterc(&[&policy("docker-default.flt"), level])), 0);
     }

@@ -313,6 +313,54 @@ fn a_call_that_an_abi_lacks_is_skipped_there() {
     );
 }
 
+/// x32 is an ABI that shares the token of x86_64: its calls have bit 30 in their numbers.
+#[test]
+fn x32_is_an_abi_of_its_own() {
+    let decided = |text: &str, nr: u32| {
+        let nr = nr.cast_signed();
+        let arch = on("x86_64").audit_arch;
+        decide(&policy(text), &SeccompData { nr, arch, ..SeccompData::default() })
+    };
+    let both = "arch x86_64, x32, i386 foreign trap(1) allow openat errno(EPERM) ioctl";
+    assert!(codes(both).is_empty());
+    for (nr, action) in [
+        (257, ALLOW),
+        (0x4000_0101, ALLOW),
+        // ioctl has a number of its own on x32, where that of x86_64 is nothing.
+        (16, Action::Errno(1)),
+        (0x4000_0202, Action::Errno(1)),
+        (0x4000_0010, Action::Errno(38)),
+        (0x202, Action::Errno(38)),
+        // −1 is a call of nobody, and counts for x86_64.
+        (u32::MAX, Action::Errno(38)),
+    ] {
+        assert_eq!(decided(both, nr).action, action, "{nr:#x}");
+    }
+    let alone = "arch x32 foreign trap(1) allow openat";
+    assert_eq!(decided(alone, 0x4000_0101).action, ALLOW);
+    for nr in [257, 0, u32::MAX] {
+        assert_eq!(decided(alone, nr).reason, Reason::Foreign);
+    }
+    assert_eq!(decided("arch x86_64 allow openat", 0x4000_0101).reason, Reason::Foreign);
+}
+
+#[test]
+fn a_number_is_of_the_abi_that_has_it() {
+    let arms = |text: &str| -> Vec<usize> {
+        policy(text).abis().iter().map(|part| part.arms().len()).collect()
+    };
+    assert_eq!(arms("arch x86_64, x32 allow syscall(0x40000001)"), [0, 1]);
+    assert_eq!(arms("arch x86_64, x32 allow syscall(1), syscall(0x40000001)"), [1, 1]);
+    assert_eq!(arms("arch x32 allow syscall(0x40000001)"), [1]);
+    assert_eq!(codes("arch x32 allow syscall(1)"), ["F0218"]);
+    assert_eq!(codes("arch x86_64 allow syscall(0x40000001)"), ["F0218"]);
+    // Bit 30 means nothing to i386, but to x86_64.
+    assert_eq!(codes("arch i386, x86_64 allow syscall(0x40000001)"), ["F0218"]);
+    assert_eq!(arms("arch i386 allow syscall(0x40000001)"), [1]);
+    // One number is one call here: nothing to warn of.
+    assert!(codes("arch x86_64, x32 allow syscall(59)").is_empty());
+}
+
 #[test]
 fn one_arm_for_a_call_that_a_rule_names_twice() {
     let policy = policy("group @a = read, write, any group @b = read, @a allow @a, @b, read");

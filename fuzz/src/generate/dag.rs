@@ -71,7 +71,7 @@ pub fn dag(u: &mut Unstructured<'_>) -> Result<Dag> {
     let mut roots = Vec::new();
     for (token, abi) in TOKENS.into_iter().zip(["x86_64", "i386", "s390x"]) {
         if let Some(node) = if u.arbitrary()? { last } else { Some(*u.choose(&nodes)?) } {
-            roots.push(Root { abi: abi.to_owned(), audit_arch: token, node });
+            roots.push(Root { abis: vec![abi.to_owned()], audit_arch: token, node });
         }
     }
     let foreign = builder.leaf(Action::KillThread, Origin::Nobody);

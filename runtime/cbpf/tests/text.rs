@@ -235,3 +235,32 @@ fn comments_follow_the_program() {
     }
     assert!(text.contains("ret errno(13)"), "{text}");
 }
+
+#[test]
+fn calls_of_x32_have_their_names() {
+    let program = assemble(
+        "ld [4]
+        jeq #0xc000003e, +0, bad
+        ld [0]
+        jset #0x40000000, x32
+        jeq #257, open, bad
+        x32: jeq #0x40000000, bad
+        jge #0x40000200, bad
+        jeq #0x40000101, +0, bad
+        ld [20]
+        jeq #1, bad
+        open: ld [32]
+        jset #0x40, bad
+        ret allow
+        bad: ret kill",
+    );
+    let text = disassemble(&program.unwrap(), &rich());
+    let comment = |pc: usize| text.lines().nth(pc).unwrap().rsplit("  ").next().unwrap().to_owned();
+    assert_eq!(comment(4), "nr == openat (257)");
+    assert_eq!(comment(5), "nr == read (x32 0x40000000)");
+    assert_eq!(comment(6), "nr >= rt_sigaction (x32 0x40000200)");
+    assert_eq!(comment(7), "nr == openat (x32 0x40000101)");
+    assert!(comment(8).starts_with("A = args[0].hi openat."), "{text}");
+    // Two ways lead here, of two calls.
+    assert_eq!(comment(10), "A = args[2].lo");
+}

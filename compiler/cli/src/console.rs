@@ -6,8 +6,8 @@ use std::path::Path;
 
 use filterc::output::write_atomically;
 use filterc::{Diagnostics, render};
-use filterc_abi::Action;
-use filterc_cbpf::errno::errno_name;
+use filterc_abi::{self as abi, Action, SeccompData};
+use filterc_cbpf::errno::{errno_name, errno_name_on};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use serde_json::json;
@@ -120,10 +120,10 @@ pub(crate) fn refuse_terminal(path: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An action as a policy writes it, its errno by name where that has one.
-pub(crate) fn action(action: Action) -> String {
+/// An action as a policy writes it, its errno by the name that it has for the caller.
+pub(crate) fn action(action: Action, call: &SeccompData) -> String {
     match action {
-        Action::Errno(errno) => match errno_name(errno) {
+        Action::Errno(errno) => match errno_of(errno, call) {
             Some(name) => format!("errno({name})"),
             None => action.to_string(),
         },
@@ -134,5 +134,13 @@ pub(crate) fn action(action: Action) -> String {
         | Action::Trap(_)
         | Action::KillThread
         | Action::KillProcess => action.to_string(),
+    }
+}
+
+/// The name of an error number on the ABI of a call; where that is not known, the generic one.
+fn errno_of(errno: u16, call: &SeccompData) -> Option<&'static str> {
+    match abi::abi_of_call(call.arch, call.nr.cast_unsigned()) {
+        Some(abi) => errno_name_on(abi, errno),
+        None => errno_name(errno),
     }
 }

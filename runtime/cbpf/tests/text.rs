@@ -237,6 +237,31 @@ fn comments_follow_the_program() {
 }
 
 #[test]
+fn errors_have_the_names_of_the_program_s_abis() {
+    let comments = |tokens: &[&str], errno: u16| -> String {
+        let abis = tokens.iter().map(|name| filterc_abi::abi(name).unwrap());
+        let tests: String = abis.map(|abi| format!("jeq #{:#x}, fail\n", abi.audit_arch)).collect();
+        let text = format!("ld [4]\n{tests}ret allow\nfail: ret errno({errno})");
+        let text = disassemble(&assemble(&text).unwrap(), &rich());
+        text.lines().last().unwrap().rsplit("  ").next().unwrap().to_owned()
+    };
+    assert_eq!(comments(&["x86_64"], 89), "EDESTADDRREQ");
+    assert_eq!(comments(&["mips"], 89), "ENOSYS");
+    assert_eq!(comments(&["mips", "mips64n32"], 89), "ENOSYS");
+    assert_eq!(comments(&["x86_64", "alpha"], 11), "EAGAIN or EDEADLK");
+    assert_eq!(comments(&[], 89), "never reached");
+    // Also where the ways of several ABIs meet with that of foreign calls.
+    let text = "ld [4]\njeq #0x8, +0, fail\nld [0]\njeq #4001, fail\nret allow\n\
+                fail: ret errno(89)";
+    let text = disassemble(&assemble(text).unwrap(), &rich());
+    assert!(text.lines().last().unwrap().ends_with("ENOSYS"), "{text}");
+    // No ABI at all: the generic names.
+    let text =
+        disassemble(&assemble("ret errno(89)").unwrap(), &DisasmOptions { abi: None, ..rich() });
+    assert!(text.contains("EDESTADDRREQ"), "{text}");
+}
+
+#[test]
 fn calls_of_x32_have_their_names() {
     let program = assemble(
         "ld [4]

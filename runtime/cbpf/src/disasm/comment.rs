@@ -1,5 +1,7 @@
 //! The comment of one instruction in the rich form.
 
+use std::collections::BTreeSet;
+
 use filterc_abi::seccomp::{SECCOMP_DATA_SIZE, offset, ret};
 use filterc_abi::{Abi, Action, Arg, Endian, Regs, SetKind, Syscall};
 
@@ -9,8 +11,14 @@ use crate::errno;
 use crate::form::{self, Shape};
 use crate::insn::{Insn, code};
 
-/// What an instruction means; empty where the instruction says it all.
-pub(super) fn comment(insn: Insn, state: Option<&State>, options: &DisasmOptions) -> String {
+/// What an instruction means; empty where the instruction says it all. `tested` are the
+/// tokens that the program compares `arch` with.
+pub(super) fn comment(
+    insn: Insn,
+    state: Option<&State>,
+    tested: &BTreeSet<u32>,
+    options: &DisasmOptions,
+) -> String {
     let Some(form) = form::of(insn.code).filter(|form| form.is_whole(insn)) else {
         return "not an instruction of classic BPF".to_owned();
     };
@@ -21,7 +29,9 @@ pub(super) fn comment(insn: Insn, state: Option<&State>, options: &DisasmOptions
             format!("A = {}", facts.word(insn.k))
         }
         Shape::JumpK => facts.test(insn).unwrap_or_default(),
-        Shape::Imm if form.mnemonic == "ret" => return_comment(insn.k),
+        Shape::Imm if form.mnemonic == "ret" => {
+            return_comment(insn.k, state.arch.as_ref().unwrap_or(tested))
+        }
         Shape::None
         | Shape::A
         | Shape::X
@@ -36,10 +46,10 @@ pub(super) fn comment(insn: Insn, state: Option<&State>, options: &DisasmOptions
     }
 }
 
-fn return_comment(k: u32) -> String {
+fn return_comment(k: u32, tokens: &BTreeSet<u32>) -> String {
     match Action::from_ret(k) {
         Action::Errno(0) => "pretend success".to_owned(),
-        Action::Errno(number) => errno::errno_name(number).unwrap_or("").to_owned(),
+        Action::Errno(number) => errno_names(number, tokens),
         Action::KillProcess if k & ret::ACTION_FULL != ret::KILL_PROCESS => {
             "unknown action: kill_process".to_owned()
         }
@@ -52,6 +62,23 @@ fn return_comment(k: u32) -> String {
         | Action::KillThread
         | Action::KillProcess => String::new(),
     }
+}
+
+/// The names that an error number has on the ABIs with these tokens; the generic name where
+/// there are none.
+fn errno_names(number: u16, tokens: &BTreeSet<u32>) -> String {
+    let abis = tokens.iter().filter_map(|token| filterc_abi::abi_by_audit_arch(*token));
+    let mut abis = abis.peekable();
+    if abis.peek().is_none() {
+        return errno::errno_name(number).unwrap_or_default().to_owned();
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for name in abis.filter_map(|abi| errno::errno_name_on(abi, number)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(" or ")
 }
 
 struct Facts<'a> {

@@ -11,15 +11,25 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+use filterc::{Compiled, Options, Source, compile};
+use filterc_abi::SeccompData;
 use filterc_testkit::{agree, boundary, corpus, neutral};
 
-/// Random combinations for each number that has tests of arguments.
+/// Random combinations for each number that has tests of arguments, of all ABIs together.
 const COMBINATIONS: usize = 2000;
+
+/// The same for each ABI, however many there are.
+const AT_LEAST: usize = 400;
+
+fn calls(compiled: &Compiled) -> Vec<SeccompData> {
+    let policy = compiled.policy();
+    boundary::calls(policy, (COMBINATIONS / policy.abis().len()).max(AT_LEAST))
+}
 
 #[test]
 fn engines_agree_on_every_corpus_policy() {
     for compiled in corpus::policies() {
-        let calls = boundary::calls(compiled.policy(), COMBINATIONS);
+        let calls = calls(&compiled);
         println!("{}: {} calls", compiled.name(), calls.len());
         agree::assert_agreement(&compiled, &calls);
     }
@@ -38,7 +48,7 @@ fn policies_mean_what_the_neutral_workloads_say() {
         // Unknown numbers are the policies' own business, so boundary calls are those of
         // the numbers that the workload names.
         let named = workload.numbers();
-        let mut calls = boundary::calls(compiled.policy(), COMBINATIONS);
+        let mut calls = calls(&compiled);
         calls.retain(|call| {
             call.arch == workload.audit_arch && named.contains(&call.nr.cast_unsigned())
         });
@@ -56,7 +66,7 @@ fn policies_mean_what_the_neutral_workloads_say() {
 fn boundary_calls_decide_every_rule_of_the_corpus() {
     use filterc_hir::eval::{Reason, decide};
     for compiled in corpus::policies() {
-        let calls = boundary::calls(compiled.policy(), COMBINATIONS);
+        let calls = calls(&compiled);
         let mut decided = vec![false; compiled.policy().rules().len()];
         for call in &calls {
             if let Reason::Rule(rule) = decide(compiled.policy(), call).reason {
@@ -65,5 +75,28 @@ fn boundary_calls_decide_every_rule_of_the_corpus() {
         }
         let missed: Vec<_> = (0..decided.len()).filter(|&rule| !decided[rule]).collect();
         assert!(missed.is_empty(), "{}: no call decided by rules {missed:?}", compiled.name());
+    }
+}
+
+/// The policy for every ABI, for one after the other: all that have filters.
+#[test]
+fn engines_agree_on_every_abi_alone() {
+    let path = corpus::folder("policies").join("everywhere.flt");
+    let source = Source::read(&path).unwrap();
+    let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some());
+    let mut lengths = Vec::new();
+    for abi in filtered.clone() {
+        let options = Options { abis: Some(vec![abi]), ..corpus::options() };
+        let compiled = compile(&source, &options).unwrap_or_else(|e| panic!("{}: {e}", abi.name));
+        assert_eq!(compiled.program().abi_names(), [abi.name]);
+        assert_eq!(compiled.program().endian(), abi.endian);
+        agree::assert_agreement(&compiled, &boundary::calls(compiled.policy(), AT_LEAST));
+        lengths.push(format!("{} {}", abi.name, compiled.program().insns().len()));
+    }
+    println!("{}", lengths.join(", "));
+    // And the policy itself lists them all.
+    let listed = corpus::policy(&path);
+    for abi in filtered {
+        assert!(listed.policy().abi(abi).is_some(), "{} is missing in everywhere.flt", abi.name);
     }
 }

@@ -82,15 +82,20 @@ pub fn numbers(part: &AbiPolicy) -> BTreeSet<u32> {
     numbers
 }
 
-/// Every number of every listed ABI under tokens that the policy does not list.
+/// Calls with a foreign token, at most about so many.
+const MAX_FOREIGN: usize = 4096;
+
+/// Numbers of every listed ABI under tokens that the policy does not list.
 fn foreign(policy: &Policy) -> Vec<SeccompData> {
     let listed: BTreeSet<u32> = policy.abis().iter().map(|part| part.abi().audit_arch).collect();
     let mut tokens: BTreeSet<u32> = filterc_abi::abis().iter().map(|abi| abi.audit_arch).collect();
     tokens.extend([0, u32::MAX]);
     tokens.extend(listed.iter().flat_map(|token| [token ^ 1, token ^ 0x4000_0000, token + 1]));
     let numbers: BTreeSet<u32> = policy.abis().iter().flat_map(numbers).collect();
-    let calls = tokens.difference(&listed).flat_map(|&arch| {
-        let numbers = numbers.iter().step_by(7);
+    let stride = (numbers.len() * tokens.len()).div_ceil(MAX_FOREIGN).max(1);
+    let calls = tokens.difference(&listed).zip(0..).flat_map(|(&arch, position)| {
+        // Each token with other numbers.
+        let numbers = numbers.iter().skip(position % stride).step_by(stride);
         numbers.map(move |nr| SeccompData { nr: nr.cast_signed(), arch, ..SeccompData::default() })
     });
     calls.collect()

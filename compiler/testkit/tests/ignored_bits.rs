@@ -1,0 +1,173 @@
+//! Changing bits that the kernel ignores never changes a decision: of the reference and of the
+//! programs, for every policy of the corpus and every ABI, in both byte orders.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
+
+use filterc::{Options, Source, compile};
+use filterc_abi::{Abi, Action, KernelVersion, Regs, SeccompData, abi};
+use filterc_cbpf::{assemble, interpret, verify};
+use filterc_hir::eval::eval;
+use filterc_hir::expr::{CmpOp, Predicate, Test};
+use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
+use filterc_hir::types::{Field, Kind, Place, Type};
+use filterc_testkit::ignored::{check, ignored, random_calls};
+use filterc_testkit::{agree, boundary, corpus};
+
+/// Random combinations for each number that has tests of arguments.
+const COMBINATIONS: usize = 100;
+
+fn on(name: &str) -> &'static Abi {
+    abi(name).unwrap()
+}
+
+fn with_filters() -> impl Iterator<Item = &'static Abi> {
+    filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some())
+}
+
+fn holds(compiled: &filterc::Compiled) -> usize {
+    let mut changed = 0;
+    for program in compiled.programs() {
+        let policy = agree::of_order(compiled.policy(), program.endian());
+        let mut calls = boundary::calls(&policy, COMBINATIONS);
+        calls.extend(random_calls(&policy, 2));
+        let reference = |call: &SeccompData| eval(&policy, call).to_ret();
+        let of_bytes = |call: &SeccompData| interpret(program.verified(), call, program.endian());
+        let fails = |what| format!("{} {:?}: {what}", compiled.name(), program.abi_names());
+        changed += check(&policy, &calls, reference)
+            .unwrap_or_else(|found| panic!("{}: {found:x?}", fails("the reference")));
+        changed += check(&policy, &calls, of_bytes)
+            .unwrap_or_else(|found| panic!("{}: {found:x?}", fails("the program")));
+    }
+    changed
+}
+
+#[test]
+fn no_policy_of_the_corpus_minds_what_the_kernel_ignores() {
+    let changed: usize = corpus::policies().iter().map(holds).sum();
+    println!("{changed} changed calls, decided as the unchanged ones");
+    assert!(changed > 1_000_000);
+}
+
+#[test]
+fn no_abi_minds_what_its_kernel_ignores() {
+    let source = Source::read(&corpus::folder("policies").join("everywhere.flt")).unwrap();
+    for abi in with_filters() {
+        let options = Options { abis: Some(vec![abi]), ..corpus::options() };
+        holds(&compile(&source, &options).unwrap());
+    }
+}
+
+#[test]
+fn ignored_bits_are_those_of_the_tables() {
+    let bits = |name: &str, call: &str| ignored(on(name), on(name).syscall(call).unwrap().nr);
+    const HIGH: u64 = 0xffff_ffff_0000_0000;
+    const ALL: u64 = u64::MAX;
+    // fd, buffer, count, position.
+    assert_eq!(bits("x86_64", "pread64"), [HIGH, 0, 0, 0, ALL, ALL]);
+    assert_eq!(bits("i386", "pread64"), [HIGH, HIGH, HIGH, HIGH, HIGH, ALL]);
+    // The pair begins with an even register, and one is left out.
+    assert_eq!(bits("arm", "pread64"), [HIGH, HIGH, HIGH, ALL, HIGH, HIGH]);
+    assert_eq!(bits("x86_64", "fchmod"), [HIGH, !0xffff, ALL, ALL, ALL, ALL]);
+    assert_eq!(bits("x86_64", "getpid"), [ALL; 6]);
+    assert_eq!(ignored(on("x86_64"), 100_000), [ALL; 6]);
+    assert_eq!(ignored(on("arm"), 0x000f_0002), [HIGH; 6], "no ABI's facts, but 32-bit registers");
+    for abi in with_filters().filter(|abi| abi.register == 32) {
+        let high = |nr| ignored(abi, nr).iter().all(|bits| bits & HIGH == HIGH);
+        assert!(abi.syscalls().iter().all(|call| high(call.nr)), "{}", abi.name);
+    }
+}
+
+/// A policy with one arm, as a compiler would make it that took an argument for what it is not.
+fn misread(abi: &'static Abi, call: &str, arg: &str, place: Place, width: u8) -> Policy {
+    let ty = Type::new(width, false, Kind::Integer).unwrap();
+    let field = Field::new(arg, place, ty).unwrap();
+    let test = Test::compare(field, None, CmpOp::Eq, 3).unwrap();
+    let arm = Arm {
+        rule: RuleId(0),
+        selector: Selector::Nr(abi.syscall(call).unwrap().nr),
+        predicate: Predicate::Test(test),
+        action: Action::Allow,
+    };
+    let kernel = KernelVersion::TABLE;
+    let part = AbiPolicy::new(abi, kernel, Action::Errno(1), Action::Errno(38), vec![arm]);
+    Policy::new(vec![part], Action::KillProcess, Vec::new())
+}
+
+/// Whether the check finds that a policy's decisions depend on what the kernel ignores: both
+/// by the reference and by the program.
+fn is_found(policy: &Policy) -> bool {
+    let endian = policy.abis()[0].abi().endian;
+    let dag = filterc_ir::build(policy, endian).unwrap();
+    let dag = filterc_ir::passes::run(dag, 2, &mut |_, _| ());
+    let program = verify(&filterc_codegen::cbpf::emit(&dag).unwrap().insns).unwrap();
+    let calls = boundary::calls(policy, COMBINATIONS);
+    let reference = check(policy, &calls, |call| eval(policy, call).to_ret());
+    let of_bytes = check(policy, &calls, |call| interpret(&program, call, endian));
+    assert_eq!(reference.is_err(), of_bytes.is_err());
+    of_bytes.is_err()
+}
+
+/// The check must be able to fail: on every ABI, an `int` compared in 64 bits, a mode in 32, a
+/// register that carries nothing, and a register for a pair.
+#[test]
+fn planted_faults_are_found() {
+    let mut planted = 0;
+    for abi in with_filters() {
+        let place = |call: &str, arg: &str| {
+            let arg = abi.syscall(call)?.arg(arg)?;
+            let place = match arg.regs {
+                Regs::One(register) => Place::Arg(register),
+                Regs::Pair { lo, hi } => Place::Pair { lo, hi },
+                Regs::Invisible => return None,
+            };
+            Some((place, arg.width))
+        };
+        // As the tables have it, nothing is found.
+        let (fd, width) = place("close", "fd").unwrap();
+        assert!(!is_found(&misread(abi, "close", "fd", fd, width)), "{}", abi.name);
+        assert!(is_found(&misread(abi, "close", "fd", fd, 64)), "{}", abi.name);
+        assert!(is_found(&misread(abi, "close", "fd", Place::Arg(1), 32)), "{}", abi.name);
+        let (mode, width) = place("fchmodat", "mode").unwrap();
+        assert!(!is_found(&misread(abi, "fchmodat", "mode", mode, width)), "{}", abi.name);
+        assert!(is_found(&misread(abi, "fchmodat", "mode", mode, 32)), "{}", abi.name);
+        planted += 3;
+        if let Some((Place::Pair { lo, hi }, 64)) = place("pread64", "pos") {
+            let pair = Place::Pair { lo, hi };
+            assert!(!is_found(&misread(abi, "pread64", "pos", pair, 64)), "{}", abi.name);
+            assert!(is_found(&misread(abi, "pread64", "pos", Place::Arg(lo), 64)), "{}", abi.name);
+            planted += 1;
+        }
+    }
+    println!("{planted} planted faults found");
+}
+
+/// The same for a program that nobody's compiler made: what other tools emit for `fd == 3`.
+#[test]
+fn the_programs_of_other_tools_are_found() {
+    let source = Source::text("close.flt", "arch x86_64\ndefault errno(1)\nallow close if fd == 3");
+    let compiled = compile(&source, &corpus::options()).unwrap();
+    let calls = boundary::calls(compiled.policy(), COMBINATIONS);
+    let minds = |test: &str| {
+        let text = format!(
+            "ld [4]\njeq #0xc000003e, +0, kill\nld [0]\njeq #3, +0, other\n{test}
+            ret allow\nother: ret errno(1)\nkill: ret kill_process"
+        );
+        let program = verify(&assemble(&text).unwrap()).unwrap();
+        let decide = |call: &SeccompData| interpret(&program, call, filterc_abi::Endian::Little);
+        check(compiled.policy(), &calls, decide).is_err()
+    };
+    assert!(!minds("ld [16]\njeq #3, +0, other"));
+    assert!(minds("ld [20]\njeq #0, +0, other\nld [16]\njeq #3, +0, other"), "all 64 bits");
+    assert!(minds("ld [20]\njeq #0, +0, kill\nld [16]\njeq #3, +0, other"), "and it kills");
+    assert!(minds("ld [20]\njeq #3, +0, other"), "the other byte order's half");
+    assert!(minds("ld [16]\njeq #3, +0, other\nld [24]\njeq #0, +0, other"), "another register");
+}

@@ -4,7 +4,7 @@ use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use filterc::output::write_atomically;
+use filterc::output::{write_all_atomically, write_atomically};
 use filterc::{Diagnostics, render};
 use filterc_abi::{self as abi, Action, SeccompData};
 use filterc_cbpf::errno::{errno_name, errno_name_on};
@@ -12,6 +12,7 @@ use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use serde_json::json;
 
+use crate::naming::Output;
 use crate::options::{ColorChoice, MessageFormat};
 
 /// Why a command did not end with status 0.
@@ -108,6 +109,18 @@ pub(crate) fn write_output(path: Option<&Path>, contents: &[u8]) -> Result<(), F
         Some(path) if path == Path::new("-") => stdout(contents),
         Some(path) => write_atomically(path, contents).map_err(|error| Failure::io(path, &error)),
     }
+}
+
+/// Writes several results: of those that are files, all or none.
+pub(crate) fn write_outputs(outputs: Vec<Output>) -> Result<(), Failure> {
+    let mut files = Vec::with_capacity(outputs.len());
+    for (path, contents) in outputs {
+        match path {
+            Some(path) => files.push((path, contents)),
+            None => stdout(&contents)?,
+        }
+    }
+    write_all_atomically(&files).map_err(|(path, error)| Failure::io(&path, &error))
 }
 
 /// Refuses to send bytes to a terminal, as they would garble it.

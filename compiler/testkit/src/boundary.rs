@@ -76,8 +76,9 @@ pub fn numbers(part: &AbiPolicy) -> BTreeSet<u32> {
     let mut numbers: BTreeSet<u32> =
         known.flat_map(|nr| [nr.wrapping_sub(1), nr, nr.wrapping_add(1)]).collect();
     if let Some(mark) = part.abi().mark {
-        let marked: Vec<u32> = numbers.iter().map(|nr| nr | mark.bit).collect();
-        numbers.extend(marked);
+        // The numbers of the ABI that shares its token.
+        let others: Vec<u32> = numbers.iter().map(|nr| nr ^ mark.bit).collect();
+        numbers.extend(others);
     }
     numbers
 }

@@ -12,8 +12,8 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
-use filterc::{Options, Source, compile};
-use filterc_abi::{Abi, Action, KernelVersion, Regs, SeccompData, abi};
+use filterc::{Compiled, Options, Source, compile};
+use filterc_abi::{Abi, Action, Arg, KernelVersion, Regs, SeccompData, Syscall, abi};
 use filterc_cbpf::{assemble, interpret, verify};
 use filterc_hir::eval::eval;
 use filterc_hir::expr::{CmpOp, Predicate, Test};
@@ -33,7 +33,7 @@ fn with_filters() -> impl Iterator<Item = &'static Abi> {
     filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some())
 }
 
-fn holds(compiled: &filterc::Compiled) -> usize {
+fn holds(compiled: &Compiled) -> usize {
     let mut changed = 0;
     for program in compiled.programs() {
         let policy = agree::of_order(compiled.policy(), program.endian());
@@ -84,6 +84,113 @@ fn ignored_bits_are_those_of_the_tables() {
         let high = |nr| ignored(abi, nr).iter().all(|bits| bits & HIGH == HIGH);
         assert!(abi.syscalls().iter().all(|call| high(call.nr)), "{}", abi.name);
     }
+}
+
+/// A value with bits of both sorts, but neither all of a width nor none.
+const PATTERN: u64 = 0x5a3c_96e1_2d87_4b69;
+
+/// The arguments in the registers as the ABI has them; the other registers hold other things.
+fn with_value(arg: &Arg, value: u64) -> [u64; 6] {
+    let mut args = [!PATTERN; 6];
+    match arg.regs {
+        Regs::One(register) => args[usize::from(register)] = value,
+        Regs::Pair { lo, hi } => {
+            (args[usize::from(lo)], args[usize::from(hi)]) = (value & 0xffff_ffff, value >> 32);
+        }
+        Regs::Invisible => (),
+    }
+    args
+}
+
+/// Calls of an ABI whose argument at that position a rule can compare, with the argument.
+fn comparable(abi: &'static Abi, position: usize) -> Vec<(&'static Syscall, &'static Arg)> {
+    let multiplexers: Vec<&str> = abi.sub_calls().iter().map(|sub| sub.multiplexer).collect();
+    let calls = abi.syscalls().iter().filter(|call| !multiplexers.contains(&call.name));
+    let args = calls.filter_map(|call| Some((call, call.args.get(position)?)));
+    args.filter(|(_, arg)| arg.regs != Regs::Invisible).collect()
+}
+
+/// A rule on an argument looks at all bits that the kernel uses, and at no other: for every
+/// argument of every call on every ABI, each bit of its registers, one at a time.
+#[test]
+fn exactly_the_bits_that_the_kernel_uses() {
+    let (mut arguments, mut used, mut unused) = (0, 0, 0);
+    for abi in with_filters() {
+        for position in 0..6 {
+            let compared = comparable(abi, position);
+            let compiled = by_value(abi, &compared);
+            for (call, arg) in compared {
+                let (nr, args) = (call.nr.cast_signed(), with_value(arg, value(arg)));
+                let clean = SeccompData { nr, arch: abi.audit_arch, args, instruction_pointer: 0 };
+                let what = format!("{} {}.{}", abi.name, call.name, arg.name);
+                assert!(allows(&compiled, &clean), "{what}");
+                for (register, bit, is_used) in bits(abi, arg) {
+                    let mut changed = clean;
+                    changed.args[register] ^= 1 << bit;
+                    let allowed = allows(&compiled, &changed);
+                    assert_eq!(allowed, !is_used, "{what}: bit {bit} of args[{register}]");
+                    *(if is_used { &mut used } else { &mut unused }) += 1;
+                }
+                arguments += 1;
+            }
+        }
+    }
+    println!("{arguments} arguments: {used} bits decide, {unused} do not");
+    assert!(arguments > 20_000, "{arguments}");
+}
+
+/// The value that an argument is compared with.
+fn value(arg: &Arg) -> u64 {
+    PATTERN & (u64::MAX >> (64 - arg.width))
+}
+
+/// The policy that allows each call with that value of its argument.
+fn by_value(abi: &'static Abi, compared: &[(&'static Syscall, &'static Arg)]) -> Compiled {
+    let mut text = format!("arch {}\ndefault errno(1)\n", abi.name);
+    for multiplexer in ["socketcall", "ipc"].into_iter().filter(|m| abi.syscall(m).is_some()) {
+        text.push_str(&format!("errno(ENOSYS) {multiplexer}\n"));
+    }
+    for (call, arg) in compared {
+        text.push_str(&format!("allow {} if {} == {:#x}\n", call.name, arg.name, value(arg)));
+    }
+    let compiled = compile(&Source::text("exact.flt", text), &corpus::options());
+    compiled.unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
+}
+
+/// Whether a call is allowed: by the reference, and so by the program.
+fn allows(compiled: &Compiled, call: &SeccompData) -> bool {
+    let program = compiled.program();
+    let ret = interpret(program.verified(), call, program.endian());
+    assert_eq!(eval(compiled.policy(), call).to_ret(), ret, "{call:x?}");
+    ret == Action::Allow.to_ret()
+}
+
+/// Every bit of an argument's registers, and some of the others, with whether it is used.
+fn bits(abi: &Abi, arg: &Arg) -> Vec<(usize, u32, bool)> {
+    let used = used_by(abi, arg);
+    let is_tried =
+        |register: usize, bit: u32| used[register] != 0 || bit % 32 == u32::from(arg.width) / 5;
+    (0..6)
+        .flat_map(|register| (0..64).map(move |bit| (register, bit)))
+        .filter(|(register, bit)| is_tried(*register, *bit))
+        .map(|(register, bit)| (register, bit, used[register] >> bit & 1 == 1))
+        .collect()
+}
+
+/// The bits of each register that carry an argument.
+fn used_by(abi: &Abi, arg: &Arg) -> [u64; 6] {
+    let mut used = [0; 6];
+    match arg.regs {
+        Regs::One(register) => {
+            used[usize::from(register)] = u64::MAX >> (64 - arg.width.min(abi.register));
+        }
+        Regs::Pair { lo, hi } => {
+            used[usize::from(lo)] = 0xffff_ffff;
+            used[usize::from(hi)] = u64::MAX >> (96 - arg.width);
+        }
+        Regs::Invisible => (),
+    }
+    used
 }
 
 /// A policy with one arm, as a compiler would make it that took an argument for what it is not.

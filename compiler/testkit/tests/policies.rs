@@ -100,3 +100,16 @@ fn engines_agree_on_every_abi_alone() {
         assert!(listed.policy().abi(abi).is_some(), "{} is missing in everywhere.flt", abi.name);
     }
 }
+
+/// The language reference names the ABIs that there are.
+#[test]
+fn the_reference_names_every_abi() {
+    let text = corpus::text(&corpus::root().join("grammar/README.md"));
+    let (_, section) = text.split_once("### ABIs").unwrap();
+    let (table, _) = section.split_once("An ABI whose kernel has no filters").unwrap();
+    let mut named: Vec<&str> = table.split('`').skip(1).step_by(2).collect();
+    named.retain(|word| *word != "arch");
+    named.sort_unstable();
+    let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some());
+    assert_eq!(named, filtered.map(|abi| abi.name).collect::<Vec<_>>());
+}

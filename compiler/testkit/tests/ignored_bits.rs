@@ -79,7 +79,6 @@ fn ignored_bits_are_those_of_the_tables() {
     assert_eq!(bits("x86_64", "fchmod"), [HIGH, !0xffff, ALL, ALL, ALL, ALL]);
     assert_eq!(bits("x86_64", "getpid"), [ALL; 6]);
     assert_eq!(ignored(on("x86_64"), 100_000), [ALL; 6]);
-    assert_eq!(ignored(on("arm"), 0x000f_0002), [HIGH; 6], "no ABI's facts, but 32-bit registers");
     for abi in with_filters().filter(|abi| abi.register == 32) {
         let high = |nr| ignored(abi, nr).iter().all(|bits| bits & HIGH == HIGH);
         assert!(abi.syscalls().iter().all(|call| high(call.nr)), "{}", abi.name);
@@ -242,7 +241,8 @@ fn planted_faults_are_found() {
         let (fd, width) = place("close", "fd").unwrap();
         assert!(!is_found(&misread(abi, "close", "fd", fd, width)), "{}", abi.name);
         assert!(is_found(&misread(abi, "close", "fd", fd, 64)), "{}", abi.name);
-        assert!(is_found(&misread(abi, "close", "fd", Place::Arg(1), 32)), "{}", abi.name);
+        let other = if fd == Place::Arg(2) { Place::Arg(3) } else { Place::Arg(2) };
+        assert!(is_found(&misread(abi, "close", "fd", other, 32)), "{}", abi.name);
         let (mode, width) = place("fchmodat", "mode").unwrap();
         assert!(!is_found(&misread(abi, "fchmodat", "mode", mode, width)), "{}", abi.name);
         assert!(is_found(&misread(abi, "fchmodat", "mode", mode, 32)), "{}", abi.name);

@@ -11,8 +11,10 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+use std::collections::BTreeSet;
+
 use filterc::{Compiled, Options, Source, compile};
-use filterc_abi::SeccompData;
+use filterc_abi::{Arg, Regs, SeccompData};
 use filterc_testkit::{agree, boundary, corpus, neutral};
 
 /// Random combinations for each number that has tests of arguments, of all ABIs together.
@@ -99,6 +101,29 @@ fn engines_agree_on_every_abi_alone() {
     for abi in filtered {
         assert!(listed.policy().abi(abi).is_some(), "{} is missing in everywhere.flt", abi.name);
     }
+}
+
+/// A length of 64 bits behind one argument, on every ABI that has it in two registers: aligned
+/// or not, low word first or high word first.
+#[test]
+fn engines_agree_on_lengths_in_two_registers() {
+    let mut pairs = BTreeSet::new();
+    for abi in filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some()) {
+        let Some(call) = abi.syscall("ftruncate64") else { continue };
+        let Arg { name, regs: Regs::Pair { lo, hi }, .. } = call.args[1] else { continue };
+        let text = format!(
+            "arch {}\ndefault allow\n\
+             errno(EINVAL) ftruncate64, truncate64 if {name} < 0 || {name} == 0x1_0000_0001\n\
+             errno(EFBIG) ftruncate64, truncate64 if {name} >= 1 << 40\n",
+            abi.name
+        );
+        let compiled = compile(&Source::text("length.flt", text), &corpus::options());
+        let compiled = compiled.unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+        agree::assert_agreement(&compiled, &boundary::calls(compiled.policy(), COMBINATIONS));
+        pairs.insert((lo, hi));
+    }
+    println!("lengths in registers {pairs:?}");
+    assert!(pairs.len() >= 4, "{pairs:?}");
 }
 
 /// The language reference names the ABIs that there are.

@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod console;
 mod input;
+mod naming;
 mod options;
 mod reference;
 

@@ -73,6 +73,11 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::TooLarge(_) => "policy too large".to_owned(),
         Kind::NoAbi => "the policy does not say for which ABI it is".to_owned(),
         Kind::NotText { field, .. } => format!("`{field}` is not a string"),
+        Kind::NoFilters { abi } => format!("`{abi}` has no seccomp filters"),
+        Kind::BeforeFilters { kernel, .. } => {
+            format!("kernel {kernel} is older than seccomp filters")
+        }
+        Kind::ForeignErrno { .. } => "one errno, different numbers".to_owned(),
         Kind::Shadowed => "this rule never decides anything".to_owned(),
         Kind::Unused { definition, name } => {
             format!("{} `{}` is never used", definition.keyword(), definition.spell(name))
@@ -142,6 +147,21 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::TooLarge(limit) => too_large(*limit),
         Kind::NoAbi => String::new(),
         Kind::NotText { ty, .. } => format!("it is {ty}{about}"),
+        Kind::NoFilters { .. } => {
+            "the kernel takes no filter there: nothing would hold a process to the policy"
+                .to_owned()
+        }
+        Kind::BeforeFilters { abis, .. } => {
+            let since = |(abi, since): &(&str, _)| format!("{since} on `{abi}`");
+            format!("they came with {}", abis.iter().map(since).collect::<Vec<_>>().join(", "))
+        }
+        Kind::ForeignErrno { values } => {
+            let value = |(abi, errno): &(&str, u16)| format!("{errno} on `{abi}`");
+            format!(
+                "{}: a foreign call gets the first",
+                values.iter().map(value).collect::<Vec<_>>().join(", ")
+            )
+        }
         Kind::Shadowed => "earlier rules decide all its calls".to_owned(),
         Kind::Unused { .. } => "never used".to_owned(),
         Kind::HidesConstant { value, kernel, .. } => {
@@ -176,8 +196,9 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
             one("a call newer than the tables can be named `syscall(NUMBER)`")
         }
         Kind::UnknownAbi { .. } => {
-            let names: Vec<&str> = filterc_abi::abis().iter().map(|abi| abi.name).collect();
-            vec![format!("the ABIs with tables are {}", list(&names))]
+            let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some());
+            let names: Vec<&str> = filtered.map(|abi| abi.name).collect();
+            vec![format!("the ABIs are {}", names.join(", "))]
         }
         Kind::DoesNotFit { .. } => one("a field has the width and sign that the kernel uses"),
         Kind::NeverTrue { .. } => {
@@ -218,6 +239,12 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::NoAbi => {
             one("add `arch NAME` or pass `--arch NAME`: this machine's ABI has no tables")
         }
+        Kind::BeforeFilters { .. } => {
+            one("such a kernel refuses the filter: raise `kernel`, or leave those ABIs out")
+        }
+        Kind::ForeignErrno { .. } => {
+            one("write the number that is meant, or a policy for each of these ABIs")
+        }
         Kind::Shadowed => one("remove it, or move it up"),
         Kind::HidesConstant { .. } => one("choose another name"),
         Kind::NoCallLeft => {
@@ -252,6 +279,7 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         | Kind::NotForTarget { .. }
         | Kind::BadIndex { .. }
         | Kind::NotText { .. }
+        | Kind::NoFilters { .. }
         | Kind::Unused { .. }
         | Kind::AddressConstant { .. } => Vec::new(),
     }

@@ -122,6 +122,11 @@ impl<'a> Calls<'a> {
         self.total = total;
     }
 
+    /// Whether the policy lists an ABI with the same token that has the number.
+    pub(crate) fn has_sibling(&self, abi: &Abi, nr: u32) -> bool {
+        self.abis.iter().any(|other| other.audit_arch == abi.audit_arch && other.admits(nr))
+    }
+
     /// What a name is on each ABI, in the order of the policy's list.
     pub(crate) fn on(&self, id: usize) -> &[OnAbi] {
         let start = id * self.abis.len();

@@ -67,10 +67,28 @@ pub fn x86_64() -> &'static Abi {
 /// The ABI of the machine that runs this code, if it has tables.
 #[must_use]
 pub fn host() -> Option<&'static Abi> {
-    abi(match std::env::consts::ARCH {
-        "x86" => "i386",
-        name => name,
-    })
+    let pointer_width = if cfg!(target_pointer_width = "32") { 32 } else { 64 };
+    of_target(std::env::consts::ARCH, Endian::HOST, pointer_width)
+}
+
+/// The ABI of a compilation target, by the compiler's `target_arch`, `target_endian` and
+/// `target_pointer_width`, if it has tables.
+#[must_use]
+pub fn of_target(arch: &str, endian: Endian, pointer_width: u8) -> Option<&'static Abi> {
+    let name = match (arch, endian) {
+        ("x86", _) => "i386",
+        ("x86_64", _) if pointer_width == 32 => "x32",
+        ("powerpc", _) => "ppc",
+        ("powerpc64", Endian::Big) => "ppc64",
+        ("powerpc64", Endian::Little) => "ppc64le",
+        ("mips" | "mips32r6", Endian::Big) => "mips",
+        ("mips" | "mips32r6", Endian::Little) => "mipsel",
+        ("mips64" | "mips64r6", Endian::Big) => "mips64",
+        ("mips64" | "mips64r6", Endian::Little) => "mipsel64",
+        (arch, _) => arch,
+    };
+    // There are big-endian arm targets, but no tables for them.
+    abi(name).filter(|abi| abi.endian == endian && abi.word == pointer_width)
 }
 
 /// The constant set of that name.

@@ -255,3 +255,25 @@ fn abis_are_sorted_and_found() {
         assert_eq!(found.name, abi.name);
     }
 }
+
+#[test]
+fn compilation_targets_have_their_abi() {
+    use Endian::{Big, Little};
+    for (arch, endian, width, name) in [
+        ("x86_64", Little, 64, Some("x86_64")),
+        ("x86_64", Little, 32, Some("x32")),
+        ("x86", Little, 32, Some("i386")),
+        ("aarch64", Little, 64, Some("aarch64")),
+        ("aarch64", Big, 64, None),
+        ("aarch64", Little, 32, None),
+        ("powerpc64", Little, 64, Some("ppc64le")),
+        ("powerpc64", Big, 64, Some("ppc64")),
+        ("mips", Little, 32, Some("mipsel")),
+        ("s390x", Big, 64, Some("s390x")),
+        ("riscv64", Little, 64, Some("riscv64")),
+        ("wasm32", Little, 32, None),
+    ] {
+        assert_eq!(crate::of_target(arch, endian, width).map(|abi| abi.name), name, "{arch}");
+    }
+    assert!(crate::host().is_some() || !cfg!(target_arch = "x86_64"));
+}

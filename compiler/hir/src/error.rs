@@ -15,7 +15,6 @@ pub const CODES: &[&str] = &[
     "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0240", "F0245",
     "F0301", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309", "F0330",
     "F0331", "F0340",
-            Self::HidesGroup { .. } => "F0340",
 ];
 
 /// What a statement defines.
@@ -365,6 +364,7 @@ impl Kind {
             Self::SettledTest { .. } => "F0309",
             Self::BeforeFilters { .. } => "F0330",
             Self::ForeignErrno { .. } => "F0331",
+            Self::HidesGroup { .. } => "F0340",
         }
     }
 

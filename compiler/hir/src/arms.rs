@@ -16,9 +16,10 @@ use crate::field;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header;
 use crate::limits::MAX_ARMS;
-use crate::outcomes::Outcomes;
+use crate::outcomes::{Known, Outcomes};
 use crate::policy::{Arm, RuleId, Selector};
 use crate::predicate::Reader;
+use crate::raw;
 use crate::resolve::{Calls, Entry, OnAbi};
 
 /// A rule with its calls written out.
@@ -95,6 +96,14 @@ struct Arms {
 impl Arms {
     fn push(&mut self, job: &Job<'_, '_>, selector: Selector, predicate: Predicate) {
         self.list.push(Arm { rule: job.id, selector, predicate, action: job.action });
+    }
+
+    /// Whether the rule's arm for a number never matches, since it is for another ABI.
+    fn is_idle(&self, job: &Job<'_, '_>, nr: u32) -> bool {
+        let mut own = self.list.iter().rev().take_while(|arm| arm.rule == job.id);
+        let arm = own.find(|arm| arm.selector == Selector::Nr(nr));
+        let known = Known::new(job.abi, Some(nr));
+        arm.is_some_and(|arm| known.predicate(&arm.predicate) == Some(false))
     }
 }
 
@@ -178,7 +187,14 @@ impl<'s, 'a> Builder<'s, 'a> {
             return Ok(());
         }
         let predicate = match job.rule.predicate {
-            Some(predicate) => self.reader.read(predicate, job.subject(calls)).ok_or(Told)?,
+            Some(written) => {
+                let subject = job.subject(calls);
+                self.reader.action = job.action;
+                let predicate = self.reader.read(written, subject).ok_or(Told)?;
+                let Reader { raw, findings, .. } = &mut self.reader;
+                raw::warn(&predicate, job.action, raw, subject, findings);
+                predicate
+            }
             None => Predicate::True,
         };
         arms.push(job, selector, predicate);
@@ -220,9 +236,12 @@ impl<'s, 'a> Builder<'s, 'a> {
         let multiplexer = sub_call.multiplexer;
         match job.rule.predicate {
             Some(predicate) if !is_true(predicate) => {
-                if !job.decided.contains(multiplexer) {
+                // A rule that cannot match here leaves nothing to go round.
+                let idle = direct.is_ok() && on.direct.is_some_and(|c| arms.is_idle(job, c.nr));
+                if !idle && !job.decided.contains(multiplexer) {
                     let subject = job.subject(About::Named(sub_call.name));
-                    let kind = Kind::Multiplexed { multiplexer };
+                    let direct = on.direct.is_some();
+                    let kind = Kind::Multiplexed { multiplexer, direct };
                     self.reader.findings.about(predicate.span, kind, subject);
                     return Err(Told);
                 }

@@ -11,9 +11,14 @@ use filterc_grammar::diagnostic::Diagnostic;
 use crate::arms::{self, Builder, Rule};
 use crate::consteval::Constants;
 use crate::error::Kind;
+use crate::fallback;
+use crate::families;
+use crate::fate::Fates;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header::{self, Header};
 use crate::lints;
+use crate::needs;
+use crate::newer;
 use crate::numbers;
 use crate::policy::{AbiPolicy, Policy, RuleOrigin};
 use crate::predicate::Reader;
@@ -92,6 +97,12 @@ fn policy<'a>(
         numbers::warn(&rules, &parts, scope, &constants, findings);
         outcomes.tell(findings);
         lints::unused(scope, &constants, findings);
+        let default = header.default.map(|action| action.span);
+        newer::warn(statements, &parts, header.kernel_span, findings);
+        let fates: Vec<_> = parts.iter().map(Fates::new).collect();
+        families::warn(&fates, &spans, default, findings);
+        needs::warn(&fates, default, findings);
+        fallback::warn(&rules, &fates, default, findings);
     }
     let complete = parts.len() == abis.len();
     let origins = spans.into_iter().map(|span| RuleOrigin { span }).collect();

@@ -6,15 +6,17 @@
 use filterc_abi::KernelVersion;
 use filterc_grammar::diagnostic::Severity;
 
+use crate::advice::Advice;
 use crate::types::Type;
 
 /// The codes of this stage, sorted.
 pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
-    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0240", "F0245",
-    "F0301", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309", "F0330",
-    "F0331", "F0340",
+    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0240",
+    "F0245", "F0301", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
+    "F0310", "F0311", "F0312", "F0313", "F0314", "F0315", "F0316", "F0317", "F0330", "F0331",
+    "F0340",
 ];
 
 /// What a statement defines.
@@ -194,6 +196,8 @@ pub enum Kind {
     Multiplexed {
         /// `socketcall` or `ipc`.
         multiplexer: &'static str,
+        /// Whether the ABI has the call itself, too.
+        direct: bool,
     },
     /// F0222: a field or test form that a seccomp filter cannot see.
     OutOfSight {
@@ -247,6 +251,17 @@ pub enum Kind {
         /// Its name.
         abi: &'static str,
     },
+    /// F0229: the call has such an argument, but in memory.
+    InMemory {
+        /// The argument.
+        field: String,
+        /// The call.
+        call: &'static str,
+        /// The argument that points at it.
+        pointer: &'static str,
+        /// What lies there.
+        note: &'static str,
+    },
     /// F0301: earlier rules decide every call of this one.
     Shadowed,
     /// F0302: nothing uses the definition.
@@ -280,6 +295,8 @@ pub enum Kind {
         field: String,
         /// The set of constants that the field takes.
         set: &'static str,
+        /// What else must be so that it takes them: `` `option` is `PR_SET_PDEATHSIG` ``.
+        when: Option<String>,
     },
     /// F0307: `syscall(N)` is different calls on different ABIs.
     DifferentCalls {
@@ -315,12 +332,14 @@ pub enum Kind {
         /// The name, without `@`.
         name: String,
     },
+    /// F0310 to F0317.
+    Advice(Box<Advice>),
 }
 
 impl Kind {
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownCall { .. } => "F0201",
             Self::UnknownGroup { .. } => "F0202",
@@ -353,6 +372,7 @@ impl Kind {
             Self::NotText { .. } => "F0228",
             Self::GroupVersion { .. } => "F0245",
             Self::NoFilters { .. } => "F0240",
+            Self::InMemory { .. } => "F0229",
             Self::Shadowed => "F0301",
             Self::Unused { .. } => "F0302",
             Self::HidesConstant { .. } => "F0303",
@@ -365,6 +385,7 @@ impl Kind {
             Self::BeforeFilters { .. } => "F0330",
             Self::ForeignErrno { .. } => "F0331",
             Self::HidesGroup { .. } => "F0340",
+            Self::Advice(advice) => advice.code(),
         }
     }
 

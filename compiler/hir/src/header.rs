@@ -19,6 +19,8 @@ pub(crate) struct Header<'a> {
     pub(crate) abis: Vec<&'static Abi>,
     /// The kernel that the policy is written against.
     pub(crate) kernel: KernelVersion,
+    /// Where it is named, if it is.
+    pub(crate) kernel_span: Option<Span>,
     /// What decides a call that no rule matches; `None`: `kill_process`.
     pub(crate) default: Option<&'a ast::Action>,
     /// What decides an unknown number; `None`: `errno(ENOSYS)`, `Some(None)`: the default.
@@ -77,6 +79,7 @@ impl<'a> Header<'a> {
         Self {
             abis,
             kernel: kernel.map_or(KernelVersion::TABLE, |v| version(v, findings)),
+            kernel_span: kernel.map(|version| version.span),
             default: default.get(),
             unknown: unknown.get(),
             foreign: foreign.get(),

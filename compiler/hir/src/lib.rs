@@ -5,6 +5,8 @@
 //! constructors that keep its invariants.
 
 pub mod abi_name;
+mod absent;
+pub mod advice;
 mod arms;
 mod builtin;
 pub mod check;
@@ -13,21 +15,31 @@ pub mod error;
 pub mod eval;
 mod example;
 pub mod expr;
+mod fallback;
+mod families;
+mod fate;
 mod field;
 mod findings;
 mod header;
 pub mod limits;
 mod lints;
+mod masks;
 mod message;
+mod nearest;
+mod needs;
+mod newer;
 mod numbers;
 mod options;
 mod order;
 mod outcomes;
 pub mod policy;
 mod predicate;
+mod raw;
 mod reason;
 mod resolve;
 mod scope;
+mod sets;
+mod spelling;
 mod test;
 pub mod types;
 

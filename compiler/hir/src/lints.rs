@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use filterc_abi::{Abi, Arg};
-use filterc_grammar::ast::{Constant, ConstantKind};
+use filterc_abi::Abi;
 use filterc_grammar::source::{FileId, Span};
 
 use crate::consteval::Constants;
@@ -11,7 +10,6 @@ use crate::error::{Definition, Kind};
 use crate::expr::Predicate;
 use crate::findings::{Calls, Findings, Subject};
 use crate::policy::{AbiPolicy, Arm, RuleId, Selector};
-use crate::predicate::Reader;
 use crate::resolve;
 use crate::scope::{Scope, Table};
 
@@ -92,49 +90,6 @@ fn same_bits(a: i128, b: i128) -> bool {
     let narrow = |value: i128| (-(1_i128 << 31)..1 << 32).contains(&value);
     let width = if narrow(a) && narrow(b) { 32 } else { 64 };
     (a ^ b) & ((1_i128 << width) - 1) == 0
-}
-
-/// A kernel constant that belongs to other arguments than this one.
-pub(crate) fn constant_of_set<'a>(
-    reader: &mut Reader<'_, 'a>,
-    constant: &'a Constant,
-    arg: &'static Arg,
-    subject: Subject,
-) {
-    let Some(set) = arg.set else { return };
-    let name = match &constant.kind {
-        ConstantKind::Name(name) => name,
-        ConstantKind::Paren(inner) | ConstantKind::Complement(inner) => {
-            return constant_of_set(reader, inner, arg, subject);
-        }
-        ConstantKind::Binary(first, rest) => {
-            constant_of_set(reader, first, arg, subject);
-            for (_, operand) in rest {
-                constant_of_set(reader, operand, arg, subject);
-            }
-            return;
-        }
-        ConstantKind::Integer(_) | ConstantKind::Negate(_) | ConstantKind::Error => return,
-    };
-    let Reader { scope, constants, stray, .. } = reader;
-    let key = (name.as_str(), set, subject.abi_index);
-    let is_stray = || !constants.is_own(scope, name) && is_stray(name, set, subject.abi);
-    if !*stray.entry(key).or_insert_with(is_stray) {
-        return;
-    }
-    let kind = Kind::WrongSet { name: name.clone(), field: arg.name.to_owned(), set };
-    reader.findings.about(constant.span, kind, subject);
-}
-
-/// Whether a constant is a member of sets, but neither of this one nor equal to a member.
-fn is_stray(name: &str, set: &str, abi: &'static Abi) -> bool {
-    let Some(set) = filterc_abi::set(set) else { return false };
-    if set.is_empty() || set.contains(name) || set.mask == Some(name) {
-        return false;
-    }
-    let Some(value) = abi.constant(name) else { return false };
-    let is_elsewhere = filterc_abi::sets_with(name).next().is_some();
-    is_elsewhere && !set.members().any(|member| abi.constant(member) == Some(value))
 }
 
 /// Rules that never decide, because earlier rules without a predicate have all their calls.

@@ -61,7 +61,7 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::BadNumber { value, .. } => format!("{} is no system-call number", number(*value)),
         Kind::NoCallLeft => "this rule covers no call on any ABI".to_owned(),
         Kind::NotOfAny { field } => format!("`{field}` is not a field of every call"),
-        Kind::Multiplexed { multiplexer } | Kind::MultiplexedNumber { multiplexer } => {
+        Kind::Multiplexed { multiplexer, .. } | Kind::MultiplexedNumber { multiplexer } => {
             format!("a predicate that a caller can go round by `{multiplexer}`")
         }
         Kind::OutOfSight { what, .. } => format!("a seccomp filter cannot see `{what}`"),
@@ -78,6 +78,9 @@ pub(crate) fn message(kind: &Kind) -> String {
             format!("kernel {kernel} is older than seccomp filters")
         }
         Kind::ForeignErrno { .. } => "one errno, different numbers".to_owned(),
+        Kind::InMemory { field, call, .. } => {
+            format!("`{field}` of `{call}` is in memory, where a filter cannot see it")
+        }
         Kind::Shadowed => "this rule never decides anything".to_owned(),
         Kind::Unused { definition, name } => {
             format!("{} `{}` is never used", definition.keyword(), definition.spell(name))
@@ -102,6 +105,7 @@ pub(crate) fn message(kind: &Kind) -> String {
                 if *holds { "always" } else { "never" }
             )
         }
+        Kind::Advice(advice) => advice.message(),
     }
 }
 
@@ -109,7 +113,7 @@ pub(crate) fn message(kind: &Kind) -> String {
 pub(crate) fn label(kind: &Kind, about: &str) -> String {
     match kind {
         Kind::UnknownCall { elsewhere, .. } if !elsewhere.is_empty() => {
-            format!("none of the policy's ABIs has it, though {} would", list(elsewhere))
+            format!("none of the policy's ABIs has it, though {} would", few(elsewhere))
         }
         Kind::UnknownCall { .. } => "no listed ABI has it".to_owned(),
         Kind::UnknownGroup { .. } | Kind::UnknownLet { .. } => "not defined".to_owned(),
@@ -136,8 +140,11 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::BadNumber { value, foreign } => bad_number(*value, *foreign, about),
         Kind::NoCallLeft => "every call is skipped".to_owned(),
         Kind::NotOfAny { .. } => "the rule is about `any`".to_owned(),
-        Kind::Multiplexed { multiplexer } | Kind::MultiplexedNumber { multiplexer } => {
+        Kind::Multiplexed { multiplexer, .. } | Kind::MultiplexedNumber { multiplexer } => {
             format!("`{multiplexer}` does the same, its arguments out of sight{about}")
+        }
+        Kind::OutOfSight { blindness: Blindness::SeventhRegister, .. } => {
+            format!("{}{about}", blind(Blindness::SeventhRegister))
         }
         Kind::OutOfSight { blindness, .. } => blind(*blindness).to_owned(),
         Kind::NotForTarget { reason, .. } => (*reason).to_owned(),
@@ -162,6 +169,9 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
                 values.iter().map(value).collect::<Vec<_>>().join(", ")
             )
         }
+        Kind::InMemory { pointer, .. } => {
+            format!("it is behind the pointer `{pointer}`{about}")
+        }
         Kind::Shadowed => "earlier rules decide all its calls".to_owned(),
         Kind::Unused { .. } => "never used".to_owned(),
         Kind::HidesConstant { value, kernel, .. } => {
@@ -174,7 +184,8 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::AddressConstant { .. } => {
             "what it points at is out of sight, and another address may hold the same".to_owned()
         }
-        Kind::WrongSet { .. } => format!("it belongs to another argument{about}"),
+        Kind::WrongSet { when: None, .. } => format!("it belongs to another argument{about}"),
+        Kind::WrongSet { when: Some(when), .. } => format!("not while {when}{about}"),
         Kind::DifferentCalls { calls } => different(calls),
         Kind::SettledTest { of_any: true, .. } => {
             "`any` stands for the calls of the policy's kernel, which has no such number".to_owned()
@@ -182,6 +193,7 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::SettledTest { of_any: false, .. } => {
             "the calls and ABIs that it is about settle it".to_owned()
         }
+        Kind::Advice(advice) => advice.label(about),
     }
 }
 
@@ -189,10 +201,7 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
 pub(crate) fn help(kind: &Kind) -> Vec<String> {
     let one = |text: &str| vec![text.to_owned()];
     match kind {
-        Kind::UnknownCall { elsewhere, .. } => {
-            if !elsewhere.is_empty() {
-                return Vec::new();
-            }
+        Kind::UnknownCall { elsewhere, .. } if elsewhere.is_empty() => {
             one("a call newer than the tables can be named `syscall(NUMBER)`")
         }
         Kind::UnknownAbi { .. } => {
@@ -214,15 +223,14 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::NotOfAny { .. } => {
             one("fields of every call: nr, arch, instruction_pointer, args[0]…args[5]")
         }
-        Kind::Multiplexed { multiplexer } => {
-            let mut help = decide(multiplexer);
-            help.push(format!(
+        Kind::Multiplexed { multiplexer, direct } => {
+            let without = format!(
                 "or leave the predicate out: that covers the call's part of `{multiplexer}` too"
-            ));
-            help
+            );
+            decide(multiplexer, *direct).into_iter().chain([without]).collect()
         }
         // Here leaving the predicate out covers the number alone.
-        Kind::MultiplexedNumber { multiplexer } => decide(multiplexer),
+        Kind::MultiplexedNumber { multiplexer } => decide(multiplexer, true),
         Kind::DifferentCalls { .. } => {
             one("name the call, or say which ABI is meant: `if arch == AUDIT_ARCH_…`")
         }
@@ -232,7 +240,9 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::SettledTest { of_any: false, .. } => one("leave the test out, or correct it"),
         Kind::OutOfSight { blindness, .. } => one(who_can_see(*blindness)),
         Kind::NewerKernel { .. } => one("a newer call can be named `syscall(NUMBER)`"),
-        Kind::NotOnAbi { .. } => one("write separate rules, or define it with `const` or `-D`"),
+        Kind::NotOnAbi { .. } => one(
+            "ask only where it exists, behind a test of `arch`, or define it with `const` or `-D`",
+        ),
         Kind::TooLarge(_) => {
             one("the limits are far beyond what fits a filter of 4096 instructions")
         }
@@ -246,6 +256,9 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
             one("write the number that is meant, or a policy for each of these ABIs")
         }
         Kind::Shadowed => one("remove it, or move it up"),
+        Kind::Advice(advice) => advice.help(),
+        // What can be done is found with the call at hand.
+        Kind::InMemory { .. } => Vec::new(),
         Kind::HidesConstant { .. } => one("choose another name"),
         Kind::NoCallLeft => {
             one("on no listed ABI has the policy's kernel one of them as a call of its own")
@@ -259,12 +272,9 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
             vec![format!("choose another name, or leave the definition out to use `@{name}`")]
         }
         Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
-        Kind::WrongSet { set, .. } => {
-            let members: Vec<&str> =
-                filterc_abi::set(set).into_iter().flat_map(|set| set.members()).collect();
-            vec![format!("its values are {}", list(&members))]
-        }
-        Kind::NoSuchField { .. }
+        Kind::WrongSet { set, .. } => vec![members(set)],
+        Kind::UnknownCall { .. }
+        | Kind::NoSuchField { .. }
         | Kind::UnknownConstant { .. }
         | Kind::UnknownLet { .. }
         | Kind::DefinedTwice { .. }
@@ -285,12 +295,28 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
     }
 }
 
+fn members(set: &str) -> String {
+    let members: Vec<&str> =
+        filterc_abi::set(set).into_iter().flat_map(|set| set.members()).collect();
+    format!("its values are {}", list(&members))
+}
+
 /// `` `a`, `b` and `c` ``, at most eight of them.
 pub(crate) fn list(names: &[impl Display]) -> String {
-    const SHOWN: usize = 8;
-    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|n| format!("`{n}`")).collect();
-    if names.len() > SHOWN {
-        shown.push(format!("{} more", names.len() - SHOWN));
+    at_most(8, names)
+}
+
+/// The same where a few are enough.
+pub(crate) fn few(names: &[impl Display]) -> String {
+    at_most(3, names)
+}
+
+fn at_most(most: usize, names: &[impl Display]) -> String {
+    // "1 more" would be no shorter than the name itself.
+    let most = if names.len() == most + 1 { names.len() } else { most };
+    let mut shown: Vec<String> = names.iter().take(most).map(|n| format!("`{n}`")).collect();
+    if names.len() > most {
+        shown.push(format!("{} more", names.len() - most));
     }
     match shown.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
@@ -298,12 +324,11 @@ pub(crate) fn list(names: &[impl Display]) -> String {
     }
 }
 
-/// What can become of a multiplexer.
-fn decide(multiplexer: &str) -> Vec<String> {
+/// What can become of a multiplexer; `direct` if there is another way to its calls.
+fn decide(multiplexer: &str, direct: bool) -> Vec<String> {
+    let then = if direct { "libraries then call directly" } else { "there is no other way, then" };
     vec![
-        format!(
-            "refuse the multiplexer: `errno(ENOSYS) {multiplexer}`; libraries then call directly"
-        ),
+        format!("refuse the multiplexer: `errno(ENOSYS) {multiplexer}`; {then}"),
         format!("or allow it whatever the arguments: `allow {multiplexer}`"),
         format!("or leave it to a supervisor: `notify {multiplexer}`"),
     ]

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use filterc_abi::{Abi, KernelVersion, SubCall, Syscall};
+use filterc_abi::{Abi, Alias, KernelVersion, SubCall, Syscall};
 use filterc_grammar::ast;
 
 use crate::builtin::{self, Builtin, Found};
@@ -13,6 +13,8 @@ use crate::error::{Kind, Limit};
 use crate::findings::Findings;
 use crate::header;
 use crate::limits::MAX_CALLS;
+use crate::message;
+use crate::nearest;
 use crate::scope::Scope;
 
 /// A name on one ABI: as a call of its own, and through a multiplexer.
@@ -142,20 +144,46 @@ impl<'a> Calls<'a> {
             return Some(Entry::Name(id));
         }
         self.on.truncate(before);
-        let elsewhere: Vec<&'static str> = filterc_abi::abis()
-            .iter()
-            .filter(|abi| is_call(abi, &name.text))
-            .map(|abi| abi.name)
-            .collect();
+        self.unknown(name, findings);
+        None
+    }
+
+    /// Records that no listed ABI has the call, and which calls may have been meant.
+    fn unknown(&self, name: &ast::Name, findings: &mut Findings) {
+        let others = filterc_abi::abis().iter().filter(|abi| is_call(abi, &name.text));
+        let elsewhere = nearest::names(others, self.abis);
         let known_elsewhere = !elsewhere.is_empty();
         let kind = Kind::UnknownCall { name: name.text.clone(), elsewhere };
         let recorded = findings.add(name.span, kind);
-        if !known_elsewhere {
+        let other_name = self.other_name(&name.text);
+        if other_name.is_some() {
+            findings.hint(recorded, || other_name);
+        } else if known_elsewhere {
+            findings.hint(recorded, || self.kin(&name.text));
+        } else {
             let calls = self.abis.iter().flat_map(|abi| abi.syscalls()).map(|call| call.name);
             let sub_calls = self.abis.iter().flat_map(|abi| abi.sub_calls()).map(|sub| sub.name);
             findings.suggest(recorded, &name.text, calls.chain(sub_calls));
         }
-        None
+    }
+
+    /// Under which name the listed ABIs have what others call so.
+    fn other_name(&self, name: &str) -> Option<String> {
+        let here = |alias: &&Alias| self.abis.iter().any(|abi| is_call(abi, alias.call));
+        let aliases: Vec<&Alias> = filterc_abi::aliases_named(name).filter(here).collect();
+        let note = aliases.first()?.note;
+        let calls: Vec<&str> = aliases.iter().map(|alias| alias.call).collect();
+        Some(format!("in the kernel's tables it is {} (`{name}`: {note})", message::list(&calls)))
+    }
+
+    /// What the listed ABIs have in place of a call that they lack.
+    fn kin(&self, name: &str) -> Option<String> {
+        let mut families = filterc_abi::families().iter();
+        let family = families.find(|family| family.calls.contains(&name))?;
+        let here = |call: &&&str| self.abis.iter().all(|abi| abi.syscall(call).is_some());
+        let calls: Vec<&str> = family.calls.iter().filter(here).copied().collect();
+        let calls = Some(calls).filter(|calls| !calls.is_empty())?;
+        Some(format!("of the same family they have {} ({})", message::list(&calls), family.about))
     }
 
     /// The calls of a group: the policy's own, else one that needs no definition.

@@ -109,7 +109,8 @@ fn the_design_document_s_example() {
         kill_process ptrace, process_vm_readv, process_vm_writev
         log any if nr >= 424
     "#;
-    assert!(codes(text).is_empty());
+    // What `log any` lets through goes round the rules above it.
+    assert!(codes(text).iter().all(|code| *code == "F0311"));
     for arch in ["x86_64", "aarch64"] {
         let ask = |call: &str| asks(text, arch, call);
         assert_eq!(ask("read(0)"), ALLOW);
@@ -279,7 +280,8 @@ fn every_argument_name_is_a_field() {
             if on(abi.name).sub_calls().iter().any(|sub| sub.name == call.name) {
                 continue;
             }
-            for arg in call.args {
+            let visible = call.args.iter().filter(|arg| arg.regs != filterc_abi::Regs::Invisible);
+            for arg in visible {
                 let text = format!("arch {} allow {} if {} == 0", abi.name, call.name, arg.name);
                 let errors = codes(&text);
                 assert!(errors.is_empty(), "{text}: {errors:?}");
@@ -315,7 +317,9 @@ fn a_call_that_an_abi_lacks_is_skipped_there() {
         said,
         [
             "F0201: unknown system call `open`",
-            "open <- none of the policy's ABIs has it, though `i386` and `x86_64` would"
+            "open <- none of the policy's ABIs has it, though `x86_64`, `i386`, `arm` and 21 more \
+             would",
+            "of the same family they have `openat` and `openat2` (Opening a file)",
         ]
     );
 }
@@ -517,7 +521,7 @@ fn limits_end_what_doubles() {
     let text = format!("allow {calls} any if args[0] in {{ {many} 9 }}");
     assert_eq!(codes(&text), ["F0227"]);
     let sum = "1 | ".repeat(20_000);
-    let text = format!("allow {calls} any if args[0] == {sum} 8");
+    let text = format!("allow {calls} any if instruction_pointer == {sum} 8");
     assert_eq!(codes(&text), ["F0227"]);
     let chain: String = (1..5000).map(|i| format!("let a{i} = !a{} ", i - 1)).collect();
     let text = format!("let a0 = nr == 1 {chain} allow any if a4999");

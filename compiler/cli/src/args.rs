@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, eval, explain, fmt, list, man, run, verify,
+    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, list, man, run,
+    verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Asm(asm::AsmArgs),
     /// Say whether the kernel would take a program
     Verify(verify::VerifyArgs),
+    /// Say whether two policies or programs decide the same for every call
+    Equiv(equiv::EquivArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
     /// Run a command under a policy

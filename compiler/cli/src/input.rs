@@ -38,6 +38,7 @@ pub(crate) fn options(args: &PolicyArgs) -> Result<Options, Failure> {
         include_paths: args.include.clone(),
         defines,
         opt_level: args.opt_level,
+        prove: !args.no_prove,
         deny_warnings: args.deny_warnings,
         ..Options::default()
     })

@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use filterc::emit::Format;
-use filterc::{Compiled, CompiledProgram, emit};
+use filterc::{Compiled, CompiledProgram, emit, prove};
 
 use crate::console::Failure;
 
@@ -41,6 +41,25 @@ pub(crate) fn outputs(
     let path = |output: Option<&Output>| output.and_then(|(path, _)| path.clone());
     if outputs.len() > 1 && path(outputs.first()) == path(outputs.get(1)) {
         return Err(two_programs(compiled, pattern));
+    }
+    Ok(outputs)
+}
+
+/// The certificates of the programs.
+pub(crate) fn certificates(compiled: &Compiled, pattern: &Path) -> Result<Vec<Output>, Failure> {
+    let mut outputs: Vec<Output> = Vec::new();
+    for program in compiled.programs() {
+        let path = expand(pattern, &program.abi_names().join("+"))?;
+        if outputs.iter().any(|(other, _)| other.as_ref() == Some(&path)) {
+            return Err(two_programs(compiled, Some(pattern)));
+        }
+        let certificate = prove::certificate(compiled, program).map_err(|why| {
+            Failure::No(format!(
+                "no certificate can be made: {why}; the proof stands without one: leave out \
+                 --certificate"
+            ))
+        })?;
+        outputs.push((Some(path), certificate));
     }
     Ok(outputs)
 }

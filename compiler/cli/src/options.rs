@@ -25,6 +25,10 @@ pub(crate) struct PolicyArgs {
     #[arg(short = 'O', value_parser = parse_level, default_value = "2", value_name = "LEVEL")]
     pub(crate) opt_level: OptLevel,
 
+    /// Write the program without the proof that it is what the policy says
+    #[arg(long)]
+    pub(crate) no_prove: bool,
+
     /// Fail on warnings
     #[arg(long)]
     pub(crate) deny_warnings: bool,

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod build;
+pub mod describe;
 pub mod diagnostics;
 pub mod emit;
 pub mod evaluate;
@@ -21,6 +22,7 @@ mod limits;
 pub mod options;
 pub mod output;
 mod pipeline;
+pub mod prove;
 pub mod render;
 pub mod source;
 

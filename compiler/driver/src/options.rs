@@ -41,6 +41,8 @@ pub struct Options {
     pub defines: Vec<(String, i128)>,
     /// How hard the optimizer tries.
     pub opt_level: OptLevel,
+    /// Whether the program is proved to be what the policy says (else `--no-prove`).
+    pub prove: bool,
     /// Whether a warning fails the compilation.
     pub deny_warnings: bool,
 }
@@ -53,6 +55,7 @@ impl Default for Options {
             include_paths: Vec::new(),
             defines: Vec::new(),
             opt_level: OptLevel::default(),
+            prove: true,
             deny_warnings: false,
         }
     }

@@ -3,15 +3,17 @@
 //! ```text
 //! text ─expand─▶ statements ─check─▶ hir ─build─▶ ir ─passes─▶ ir ─emit─▶ insns ─encode─▶ bytes
 //!                                                                                         │
-//!                              CompiledProgram ◀─verify─ insns ◀─────────decode───────────┘
+//!                   CompiledProgram ◀─prove─ verified ◀─verify─ insns ◀─decode───────────┘
 //! ```
 //!
 //! A compilation reads the policy and its includes, nothing else: the result is a function
 //! of those texts and the options. What a [`CompiledProgram`] holds was decoded from the
-//! bytes and verified, so what is handed out is what was judged.
+//! bytes, verified, and proved to decide what the typed policy says, so what is handed out is
+//! what was judged.
 
 use filterc_abi::Endian;
 use filterc_cbpf::{self as cbpf, Insn, Verified};
+use filterc_check::Proof;
 use filterc_codegen as codegen;
 use filterc_grammar::ast::Statement;
 use filterc_grammar::diagnostic::{Diagnostic, Severity};
@@ -22,6 +24,7 @@ use filterc_ir as ir;
 use crate::diagnostics::Diagnostics;
 use crate::limits;
 use crate::options::Options;
+use crate::prove::prove;
 use crate::source::{self, Source};
 
 /// What is known about a policy before any code is made: enough for an editor.
@@ -60,6 +63,7 @@ pub struct CompiledProgram {
     bytes: Vec<u8>,
     verified: Verified,
     origin: Vec<Option<RuleId>>,
+    proof: Option<Proof>,
 }
 
 /// Reads and checks a policy, and makes no code.
@@ -134,9 +138,10 @@ fn generate(
     let insns =
         cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
     let verified = cbpf::verify(&insns).map_err(|error| limits::own_fault(error.code(), &error))?;
+    let proof = options.prove.then(|| prove(policy, &verified, endian)).transpose()?;
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abi_names = parts.map(|part| part.abi().name).collect();
-    Ok(CompiledProgram { endian, abi_names, dag, bytes, verified, origin: object.origin })
+    Ok(CompiledProgram { endian, abi_names, dag, bytes, verified, origin: object.origin, proof })
 }
 
 /// The byte orders of a policy's ABIs: one program is for one of them.
@@ -237,6 +242,12 @@ impl CompiledProgram {
     #[must_use]
     pub const fn verified(&self) -> &Verified {
         &self.verified
+    }
+
+    /// That it decides what the policy says, for every call; `None` if no proof was asked for.
+    #[must_use]
+    pub const fn proof(&self) -> Option<Proof> {
+        self.proof
     }
 
     /// For each instruction, the rule that it is there for; none for dispatch and defaults.

@@ -7,11 +7,14 @@
 //! The order of questions is that of `design/language.md` section 1: is the ABI listed;
 //! does the policy's kernel have the number, or does a rule name it; then the rules, of
 //! which the first that names the call and whose predicate holds decides; then the default.
+//! Predicates are one text over an [`Algebra`]: numbers here, formulas in a proof.
 
 use filterc_abi::{Action, SeccompData};
 
-use crate::expr::{Predicate, Relation, Test};
+use crate::algebra::{Algebra, Concrete};
+use crate::expr::{CmpOp, Predicate, Relation, Test};
 use crate::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
+use crate::types::Type;
 
 /// What decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,23 +47,36 @@ pub fn eval(policy: &Policy, call: &SeccompData) -> Action {
 /// The action for a call, and what decided it.
 #[must_use]
 pub fn decide(policy: &Policy, call: &SeccompData) -> Decision {
-    let nr = call.nr.cast_unsigned();
-    let Some(part) = policy.abis().iter().find(|part| is_of_abi(part, call)) else {
-        return Decision { action: policy.foreign_action(), reason: Reason::Foreign };
-    };
-    if !part.has(nr) && !part.named().contains(&nr) {
-        return Decision { action: part.unknown_action(), reason: Reason::Unknown };
-    }
-    match part.arms().iter().find(|arm| covers(part, arm, nr) && holds(&arm.predicate, call)) {
+    let case = case(policy, call.arch, call.nr.cast_unsigned());
+    match case.arms.into_iter().find(|arm| holds(&arm.predicate, call)) {
         Some(arm) => Decision { action: arm.action, reason: Reason::Rule(arm.rule) },
-        None => Decision { action: part.default_action(), reason: Reason::Default },
+        None => case.otherwise,
     }
 }
 
-/// Whether a call was made by this ABI: its token, without the mark of a foreign one.
-fn is_of_abi(part: &AbiPolicy, call: &SeccompData) -> bool {
-    let nr = call.nr.cast_unsigned();
-    call.arch == part.abi().audit_arch && part.abi().admits(nr)
+/// What a policy has to say about one number of one ABI.
+#[derive(Clone, Debug)]
+pub struct Case<'p> {
+    /// The arms that are about it: the first whose predicate holds decides.
+    pub arms: Vec<&'p Arm>,
+    /// What decides if none does.
+    pub otherwise: Decision,
+}
+
+/// The part of a policy that is about calls with this token and number.
+#[must_use]
+pub fn case(policy: &Policy, arch: u32, nr: u32) -> Case<'_> {
+    let of_abi = |part: &&AbiPolicy| part.abi().audit_arch == arch && part.abi().admits(nr);
+    let nothing =
+        |action, reason| Case { arms: Vec::new(), otherwise: Decision { action, reason } };
+    let Some(part) = policy.abis().iter().find(of_abi) else {
+        return nothing(policy.foreign_action(), Reason::Foreign);
+    };
+    if !part.has(nr) && !part.named().contains(&nr) {
+        return nothing(part.unknown_action(), Reason::Unknown);
+    }
+    let arms = part.arms().iter().filter(|arm| covers(part, arm, nr)).collect();
+    Case { arms, ..nothing(part.default_action(), Reason::Default) }
 }
 
 /// Whether an arm is about a number.
@@ -74,30 +90,101 @@ fn covers(part: &AbiPolicy, arm: &Arm, nr: u32) -> bool {
 /// Whether a predicate holds for a call.
 #[must_use]
 pub fn holds(predicate: &Predicate, call: &SeccompData) -> bool {
+    truth(&mut Concrete(call), predicate)
+}
+
+/// Whether a test holds for a call.
+pub(crate) fn test_holds(test: &Test, call: &SeccompData) -> bool {
+    test_truth(&mut Concrete(call), test)
+}
+
+/// Whether a predicate holds, in any algebra.
+pub fn truth<A: Algebra>(algebra: &mut A, predicate: &Predicate) -> A::Bool {
     match predicate {
-        Predicate::True => true,
-        Predicate::False => false,
-        Predicate::Not(inner) => !holds(inner, call),
-        Predicate::And(parts) => parts.iter().all(|part| holds(part, call)),
-        Predicate::Or(parts) => parts.iter().any(|part| holds(part, call)),
-        Predicate::Test(test) => test_holds(test, call),
+        Predicate::True => algebra.truth(true),
+        Predicate::False => algebra.truth(false),
+        Predicate::Not(inner) => {
+            let inner = truth(algebra, inner);
+            algebra.not(inner)
+        }
+        Predicate::And(parts) => {
+            let mut all = algebra.truth(true);
+            for part in parts {
+                if algebra.known(&all) == Some(false) {
+                    break;
+                }
+                let part = truth(algebra, part);
+                all = algebra.and(all, part);
+            }
+            all
+        }
+        Predicate::Or(parts) => {
+            let mut some = algebra.truth(false);
+            for part in parts {
+                if algebra.known(&some) == Some(true) {
+                    break;
+                }
+                let part = truth(algebra, part);
+                some = algebra.or(some, part);
+            }
+            some
+        }
+        Predicate::Test(test) => test_truth(algebra, test),
     }
 }
 
-/// Whether a test holds for a call: all arithmetic is on mathematical integers.
-pub(crate) fn test_holds(test: &Test, call: &SeccompData) -> bool {
+/// Whether a test holds, in any algebra.
+fn test_truth<A: Algebra>(algebra: &mut A, test: &Test) -> A::Bool {
     let ty = test.field().ty();
-    let left = ty.value(test.field().read(call) & test.mask());
+    let left = algebra.read(test.field().place(), test.mask());
     match test.relation() {
-        Relation::Compare(op, bits) => op.holds(&left, &ty.value(*bits)),
+        Relation::Compare(op, bits) => {
+            let right = algebra.bits(*bits);
+            compare(algebra, *op, ty, &left, &right)
+        }
         Relation::In(ranges) => {
-            ranges.iter().any(|r| ty.value(r.first()) <= left && left <= ty.value(r.last()))
+            let mut some = algebra.truth(false);
+            for range in ranges {
+                let (first, last) = (algebra.bits(range.first()), algebra.bits(range.last()));
+                let from = compare(algebra, CmpOp::Ge, ty, &left, &first);
+                let to = compare(algebra, CmpOp::Le, ty, &left, &last);
+                let within = algebra.and(from, to);
+                some = algebra.or(some, within);
+            }
+            some
         }
         // Equality is of bits: the two fields have one width, but perhaps not one sign.
-        Relation::Field(op, other) if !op.is_ordered() => {
-            op.holds(&test.field().read(call), &other.read(call))
+        Relation::Field(op, other) => {
+            let right = algebra.read(other.place(), other.ty().mask());
+            compare(algebra, *op, ty, &left, &right)
         }
-        Relation::Field(op, other) => op.holds(&left, &other.ty().value(other.read(call))),
+    }
+}
+
+/// Whether two words compare so; ordering is that of the type.
+fn compare<A: Algebra>(
+    algebra: &mut A,
+    op: CmpOp,
+    ty: Type,
+    left: &A::Word,
+    right: &A::Word,
+) -> A::Bool {
+    match op {
+        CmpOp::Eq => algebra.equal(left, right),
+        CmpOp::Ne => {
+            let equal = algebra.equal(left, right);
+            algebra.not(equal)
+        }
+        CmpOp::Lt => algebra.less(ty, left, right),
+        CmpOp::Gt => algebra.less(ty, right, left),
+        CmpOp::Le => {
+            let greater = algebra.less(ty, right, left);
+            algebra.not(greater)
+        }
+        CmpOp::Ge => {
+            let less = algebra.less(ty, left, right);
+            algebra.not(less)
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod abi_name;
 mod absent;
 pub mod advice;
+pub mod algebra;
 mod arms;
 mod builtin;
 pub mod check;

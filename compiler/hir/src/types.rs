@@ -167,15 +167,20 @@ impl Field {
     /// The bits that the kernel uses of this field, in one call.
     #[must_use]
     pub fn read(&self, call: &abi::SeccompData) -> u64 {
+        Self::raw(self.place, call) & self.ty.mask()
+    }
+
+    /// Everything that stands at a place of a call.
+    #[must_use]
+    pub fn raw(place: Place, call: &abi::SeccompData) -> u64 {
         let arg = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
-        let raw = match self.place {
+        match place {
             Place::Nr => u64::from(call.nr.cast_unsigned()),
             Place::Arch => u64::from(call.arch),
             Place::InstructionPointer => call.instruction_pointer,
             Place::Arg(i) => arg(i),
             Place::Pair { lo, hi } => (arg(lo) & 0xffff_ffff) | (arg(hi) << 32),
-        };
-        raw & self.ty.mask()
+        }
     }
 }
 

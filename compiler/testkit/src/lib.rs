@@ -13,5 +13,6 @@ pub mod agree;
 pub mod boundary;
 pub mod corpus;
 pub mod ignored;
+pub mod mutants;
 pub mod neutral;
 pub mod rng;

@@ -22,11 +22,13 @@ use filterc_testkit::corpus::{self, root};
 const TIERS: &[(&str, u32)] = &[
     ("filterc-grammar", 0),
     ("filterc-abi", 0),
+    ("filterc-certify", 0),
     ("filterc-cbpf", 1),
     ("filterc-hir", 1),
     ("filterc-ir", 2),
     ("filterc-loader", 2),
     ("filterc-gen", 3),
+    ("filterc-check", 3),
     ("filterc-codegen", 3),
     ("filterc", 4),
     ("filterc-cli", 5),
@@ -125,6 +127,7 @@ fn codes() -> BTreeSet<&'static str> {
     let stages = [
         filterc_grammar::error::CODES,
         filterc::source::CODES,
+        filterc::prove::CODES,
         filterc_hir::error::CODES,
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,

@@ -8,6 +8,8 @@
 //!   [`Verified`] program.
 //! * [`interpret`]: what a verified program returns for a call; [`const_allow()`]: whether
 //!   the kernel will answer the call from its cache, without running the program.
+//! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
+//!   numbers.
 //!
 //! Everything here is a pure function of its arguments: nothing asks the running kernel
 //! (the loader's `probe` does), and nothing here knows what a policy is.
@@ -22,6 +24,7 @@ pub mod error;
 mod form;
 pub mod insn;
 pub mod interp;
+pub mod machine;
 mod op;
 pub mod verify;
 

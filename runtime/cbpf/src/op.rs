@@ -1,43 +1,58 @@
 //! The pre-decoded form that the interpreter runs: one variant per behaviour, jump
 //! distances made into absolute indices, constants where they are used.
 //!
-//! Only a verified program has this form; it is private to the crate.
+//! Only a verified program has this form.
 
 use crate::insn::{Insn, code};
 
 /// What an arithmetic instruction does with A and its operand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Alu {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Alu {
+    /// Sum, modulo 2³².
     Add,
+    /// Difference, modulo 2³².
     Sub,
+    /// Product, modulo 2³².
     Mul,
+    /// Quotient, rounded down.
     Div,
+    /// Bitwise or.
     Or,
+    /// Bitwise and.
     And,
+    /// Shift left by the operand's low five bits.
     Lsh,
+    /// Shift right by the operand's low five bits.
     Rsh,
+    /// Bitwise exclusive or.
     Xor,
 }
 
 /// What a conditional jump asks of A and its operand; all comparisons are unsigned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Test {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Test {
+    /// Equal.
     Eq,
+    /// Greater.
     Gt,
+    /// Greater or equal.
     Ge,
+    /// A common bit is set.
     Set,
 }
 
 /// Where an instruction takes its operand from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The constant.
     K(u32),
+    /// X.
     X,
 }
 
 /// One instruction of a verified program. Jump targets are indices of instructions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Op {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
     /// A = word of the data.
     LoadWord(u8),
     /// A = constant (also `ld #len`, which is 64 in seccomp).
@@ -59,7 +74,16 @@ pub(crate) enum Op {
     /// Go on there.
     Ja(u16),
     /// Go on at `jt` if the test holds, else at `jf`.
-    Jump { test: Test, with: Source, jt: u16, jf: u16 },
+    Jump {
+        /// What is asked …
+        test: Test,
+        /// … of A and this.
+        with: Source,
+        /// Where yes leads.
+        jt: u16,
+        /// Where no leads.
+        jf: u16,
+    },
     /// X = A.
     Tax,
     /// A = X.

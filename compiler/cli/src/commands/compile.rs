@@ -27,6 +27,11 @@ pub(crate) struct CompileArgs {
     #[arg(long, value_parser = parse_format, default_value = "bpf", value_name = "FORM", help = format_help())]
     pub(crate) emit: Format,
 
+    /// Also write a certificate, which `filterc-certify` checks, that the program is what the
+    /// policy says; `%a` as for the output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+
     #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
 }
@@ -53,5 +58,9 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     }
     let compiled = compile(&input::source(path)?, &options)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
-    write_outputs(naming::outputs(&compiled, args.emit, args.output.as_deref(), path)?)
+    let mut outputs = naming::outputs(&compiled, args.emit, args.output.as_deref(), path)?;
+    if let Some(pattern) = &args.certificate {
+        outputs.extend(naming::certificates(&compiled, pattern)?);
+    }
+    write_outputs(outputs)
 }

@@ -39,7 +39,9 @@ impl Verified {
         &self.insns
     }
 
-    pub(crate) fn ops(&self) -> &[Op] {
+    /// The instructions by what they do, jump distances made into positions.
+    #[must_use]
+    pub fn ops(&self) -> &[Op] {
         &self.ops
     }
 }

@@ -1,0 +1,222 @@
+//! Which word of `struct seccomp_data` is what, in each byte order, and the order in which
+//! decision diagrams ask for the bits of words.
+
+use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
+use filterc_abi::{Endian, SeccompData};
+use filterc_hir::types::Place;
+
+use crate::mtbdd::Level;
+
+/// A word of the data, by its index, 0…15.
+pub(crate) type WordIndex = u8;
+
+/// The word with the system-call number.
+pub(crate) const NR: WordIndex = word_at(offset::NR);
+
+/// The word with the token of the architecture.
+pub(crate) const ARCH: WordIndex = word_at(offset::ARCH);
+
+/// Number of words.
+pub(crate) const WORDS: usize = SECCOMP_DATA_WORDS;
+
+/// Bits of a word.
+pub(crate) const WORD_BITS: u8 = 32;
+
+#[allow(clippy::cast_possible_truncation, reason = "offsets are below 64, and this is constant")]
+const fn word_at(offset: u32) -> WordIndex {
+    (offset / 4) as WordIndex
+}
+
+/// A set of words, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct WordSet(u16);
+
+impl WordSet {
+    pub(crate) const fn one(word: WordIndex) -> Self {
+        Self(1 << (word & 15))
+    }
+
+    pub(crate) const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub(crate) const fn contains(self, word: WordIndex) -> bool {
+        self.0 >> (word & 15) & 1 == 1
+    }
+
+    pub(crate) fn iter(self) -> impl Iterator<Item = WordIndex> {
+        (0..16).filter(move |word| self.contains(*word))
+    }
+}
+
+/// The low and the high word of a 64-bit member that begins at a byte offset.
+fn halves(at: u32, endian: Endian) -> (WordIndex, WordIndex) {
+    let first = word_at(at);
+    match endian {
+        Endian::Little => (first, first + 1),
+        Endian::Big => (first + 1, first),
+    }
+}
+
+/// The words with bits 31…0 and 63…32 of a place; the second is `None` for 32-bit places.
+pub(crate) fn words_of(place: Place, endian: Endian) -> (WordIndex, Option<WordIndex>) {
+    let arg = |i: u8| halves(offset::ARGS + 8 * u32::from(i.min(5)), endian);
+    match place {
+        Place::Nr => (NR, None),
+        Place::Arch => (ARCH, None),
+        Place::InstructionPointer => {
+            let (low, high) = halves(offset::INSTRUCTION_POINTER, endian);
+            (low, Some(high))
+        }
+        Place::Arg(i) => {
+            let (low, high) = arg(i);
+            (low, Some(high))
+        }
+        Place::Pair { lo, hi } => (arg(lo).0, Some(arg(hi).0)),
+    }
+}
+
+/// The call whose words, read by a filter, are these.
+pub(crate) fn call_of(words: &[u32; WORDS], endian: Endian) -> SeccompData {
+    let word = |i: WordIndex| words.get(usize::from(i)).copied().unwrap_or_default();
+    let long = |place| {
+        let (low, high) = words_of(place, endian);
+        u64::from(word(low)) | high.map_or(0, |high| u64::from(word(high)) << 32)
+    };
+    SeccompData {
+        nr: word(NR).cast_signed(),
+        arch: word(ARCH),
+        instruction_pointer: long(Place::InstructionPointer),
+        args: [0, 1, 2, 3, 4, 5].map(|i| long(Place::Arg(i))),
+    }
+}
+
+/// Words that are compared with each other: their bits are asked in turn, not one word
+/// after the other, or the diagram would have to remember a whole word.
+#[derive(Clone, Debug)]
+pub(crate) struct Ties {
+    group: [WordIndex; WORDS],
+}
+
+impl Ties {
+    pub(crate) fn none() -> Self {
+        let mut group = [0; WORDS];
+        for (word, slot) in (0..).zip(&mut group) {
+            *slot = word;
+        }
+        Self { group }
+    }
+
+    /// Ties all words of a set.
+    pub(crate) fn tie(&mut self, words: WordSet) {
+        let mut words = words.iter();
+        let Some(first) = words.next() else { return };
+        for word in words {
+            let (from, to) = (self.group_of(word), self.group_of(first));
+            for slot in &mut self.group {
+                if *slot == from {
+                    *slot = to;
+                }
+            }
+        }
+    }
+
+    fn group_of(&self, word: WordIndex) -> WordIndex {
+        self.group.get(usize::from(word)).copied().unwrap_or(word)
+    }
+}
+
+/// The level of every bit: `arch`, `nr`, the instruction pointer, then the arguments, high
+/// words first, high bits first; tied words bit by bit, where the first of them stands.
+#[derive(Clone, Debug)]
+pub(crate) struct Order {
+    base: [Level; WORDS],
+    stride: [Level; WORDS],
+}
+
+impl Order {
+    pub(crate) fn new(ties: &Ties, endian: Endian) -> Self {
+        let places = [Place::InstructionPointer, Place::Arg(0), Place::Arg(1), Place::Arg(2)]
+            .into_iter()
+            .chain([Place::Arg(3), Place::Arg(4), Place::Arg(5)]);
+        let words: Vec<WordIndex> = [ARCH, NR]
+            .into_iter()
+            .chain(places.flat_map(|place| {
+                let (low, high) = words_of(place, endian);
+                [high.unwrap_or(low), low]
+            }))
+            .collect();
+        let mut order = Self { base: [0; WORDS], stride: [0; WORDS] };
+        let mut next: Level = 0;
+        let mut done = WordSet::default();
+        for &word in &words {
+            if done.contains(word) {
+                continue;
+            }
+            let group = ties.group_of(word);
+            let members: Vec<WordIndex> =
+                words.iter().copied().filter(|other| ties.group_of(*other) == group).collect();
+            let stride = Level::try_from(members.len()).unwrap_or(1);
+            for (place, member) in (0..).zip(members) {
+                let i = usize::from(member);
+                if let (Some(base), Some(step)) = (order.base.get_mut(i), order.stride.get_mut(i)) {
+                    (*base, *step) = (next + place, stride);
+                }
+                done = done.union(WordSet::one(member));
+            }
+            next += stride * Level::from(WORD_BITS);
+        }
+        order
+    }
+
+    /// The level of bit `bit` (0 is the lowest) of a word.
+    pub(crate) fn level(&self, word: WordIndex, bit: u8) -> Level {
+        let i = usize::from(word);
+        let base = self.base.get(i).copied().unwrap_or_default();
+        let stride = self.stride.get(i).copied().unwrap_or_default();
+        base + stride * Level::from(WORD_BITS - 1 - bit.min(WORD_BITS - 1))
+    }
+
+    /// The bit at a level.
+    pub(crate) fn bit(&self, level: Level) -> Option<(WordIndex, u8)> {
+        (0..16).find_map(|word: WordIndex| {
+            (0..WORD_BITS).find(|bit| self.level(word, *bit) == level).map(|bit| (word, bit))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_and_calls_go_back_and_forth() {
+        let call = SeccompData {
+            nr: -7,
+            arch: 0xc000_003e,
+            instruction_pointer: 0x0123_4567_89ab_cdef,
+            args: [1 << 40, 2, 3 << 33, u64::MAX, 5, 0x6000_0000_0000_0001],
+        };
+        for endian in [Endian::Little, Endian::Big] {
+            assert_eq!(call_of(&call.words(endian), endian), call);
+        }
+    }
+
+    #[test]
+    fn every_bit_has_a_level_of_its_own() {
+        let mut ties = Ties::none();
+        ties.tie(WordSet::one(4).union(WordSet::one(9)).union(WordSet::one(12)));
+        ties.tie(WordSet::one(12).union(WordSet::one(5)));
+        for (ties, endian) in [(Ties::none(), Endian::Big), (ties, Endian::Little)] {
+            let order = Order::new(&ties, endian);
+            let mut seen = std::collections::BTreeSet::new();
+            for word in 0..16 {
+                for bit in 0..WORD_BITS {
+                    let level = order.level(word, bit);
+                    assert!(seen.insert(level) && level < 512);
+                    assert_eq!(order.bit(level), Some((word, bit)));
+                }
+            }
+        }
+    }
+}

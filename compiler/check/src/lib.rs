@@ -1,0 +1,162 @@
+//! Proof that two things decide the same for **every** call: a policy and a program, or two
+//! programs.
+//!
+//! # What is proved
+//!
+//! Both sides are functions from the sixteen 32-bit words of `struct seccomp_data` to a
+//! filter's 32-bit return value. [`equivalent`] says that they are the same function, or gives
+//! a call on which they differ, or that its budget did not do. It judges bytes that were
+//! decoded and verified, and typed policies; it has never heard of a decision DAG or a code
+//! generator, so that nothing of what made the program can talk it into anything.
+//!
+//! # Why it holds
+//!
+//! * A program's meaning is `cbpf::machine::step`, run on terms over the words of the data,
+//!   all paths at once; a policy's is `hir::eval`, run on formulas. Interpreter and oracle
+//!   are the same two texts, run on numbers.
+//! * The plane of (arch, nr) is cut into rectangles in which no test of these two words comes
+//!   out otherwise, on either side. A rectangle is found by running both sides at one of
+//!   its points and keeping the bounds of every test on the way; the next one begins where it
+//!   ends, so that all 2⁶⁴ points are covered.
+//! * In a rectangle both sides are functions of the other 448 bits, as decision diagrams over
+//!   one order of bits. They are canonical: equal functions are one node.
+//! * A diagram that grows beyond its budget proves nothing. Then calls are tried, which refutes
+//!   most of what is wrong, and then both sides are made into one circuit that is true where
+//!   they differ, and a solver (BatSat) looks for such a call, or shows that there is none.
+//! * Where `nr` or `arch` are calculated with, so that rectangles would be single points, the
+//!   same is done over all 512 bits.
+//!
+//! A counterexample is run on both sides before it is shown.
+//!
+//! # What is not proved
+//!
+//! Parsing, name resolution and the tables; that the kernel's machine is the one described
+//! here (its tests hold that against the running kernel). A policy is judged on machines of
+//! one byte order; its ABIs of the other do not occur there, and count as foreign.
+
+mod bits;
+pub mod certificate;
+mod circuit;
+mod count;
+mod formula;
+mod gates;
+mod hash;
+mod layout;
+mod mtbdd;
+mod order;
+mod predicates;
+mod prover;
+mod region;
+mod regions;
+mod resolved;
+mod run;
+mod sample;
+mod side;
+mod spec;
+mod term;
+
+use filterc_abi::{Endian, SeccompData};
+use filterc_cbpf::Verified;
+use filterc_hir::policy::Policy;
+
+pub use certificate::{NoCertificate, certificate};
+pub use count::Count;
+pub use order::{precedence, weaker};
+pub use predicates::satisfiable;
+pub use regions::{Cube, Difference, MAX_CUBES, differences};
+pub use resolved::resolved;
+
+use crate::prover::Prover;
+
+/// One side of an equation.
+#[derive(Clone, Copy, Debug)]
+pub enum Side<'a> {
+    /// What a policy says.
+    Policy(&'a Policy),
+    /// What a program returns.
+    Program(&'a Verified),
+}
+
+/// How much a proof may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// Nodes of a decision diagram, about 60 bytes each.
+    pub nodes: usize,
+    /// States of a program run at one point of (arch, nr).
+    pub states: usize,
+    /// Rectangles of (arch, nr); beyond, one question is asked for all.
+    pub rectangles: u64,
+    /// Gates of a circuit for the solver, about 60 bytes each, and as much again in the solver.
+    pub gates: usize,
+    /// Conflicts of the solver, for each question that diagrams did not answer.
+    pub conflicts: u64,
+}
+
+impl Default for Budget {
+    /// 2 million nodes (about 120 MB), and as many rectangles as there are numbers in any
+    /// real policy, many times over.
+    fn default() -> Self {
+        Self {
+            nodes: 2_000_000,
+            states: 200_000,
+            rectangles: 100_000,
+            gates: 2_000_000,
+            conflicts: 300_000,
+        }
+    }
+}
+
+/// That two sides are equal, and what it took to see it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Proof {
+    /// Rectangles of (arch, nr); 1 if one question was asked for all bits.
+    pub rectangles: u64,
+    /// The largest decision diagram, in nodes.
+    pub nodes: usize,
+    /// Questions that the solver answered.
+    pub solved: u64,
+}
+
+/// A call on which two sides differ, and what they say to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counterexample {
+    /// The call.
+    pub call: SeccompData,
+    /// The left side's value.
+    pub left: u32,
+    /// The right side's.
+    pub right: u32,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unknown {
+    /// The budget that did not do.
+    pub budget: Budget,
+    /// Where: an architecture's token and a number; `None` if it was all of them at once.
+    pub at: Option<(u32, u32)>,
+    /// Both sides, run on the call that was found, said the same: a fault of the prover.
+    pub spurious: bool,
+}
+
+/// What became of a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The sides are the same function.
+    Equal(Proof),
+    /// They are not.
+    Differ(Counterexample),
+    /// It was not found out: no reason to trust either.
+    Unknown(Unknown),
+}
+
+/// Whether two sides decide the same for every call, on machines of that byte order.
+#[must_use]
+pub fn equivalent(left: Side<'_>, right: Side<'_>, endian: Endian, budget: &Budget) -> Verdict {
+    if let (Side::Program(left), Side::Program(right)) = (left, right)
+        && left.insns() == right.insns()
+    {
+        return Verdict::Equal(Proof::default());
+    }
+    Prover::new(left, right, endian, budget).verdict()
+}

@@ -1,0 +1,419 @@
+//! Multi-terminal binary decision diagrams: functions from bits to 32-bit values, each in
+//! exactly one form, so that equal functions are the same node.
+//!
+//! Ordered and reduced (Bryant 1986; Fujita, McGeer and Yang 1997). Boolean functions have
+//! the values 0 and 1. Operations do not recurse: a diagram is as deep as it has bits.
+//!
+//! The number of nodes is bounded by a budget: beyond it every operation is
+//! [`OverBudget`], and no result is claimed.
+
+use std::collections::BTreeMap;
+
+use crate::count::Count;
+use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
+use crate::hash::Map;
+use crate::layout::{Order, WordIndex};
+
+/// A bit's place in the order; those that are asked first are smaller.
+pub(crate) type Level = u16;
+
+/// The level of a value.
+const VALUE: Level = Level::MAX;
+
+/// The function's value is `low` where the bit at `level` is 0, else `high`. At the level
+/// [`VALUE`] `low` is the value itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Entry {
+    level: Level,
+    low: u32,
+    high: u32,
+}
+
+/// All nodes.
+#[derive(Debug)]
+pub(crate) struct Mtbdd {
+    entries: Vec<Entry>,
+    unique: Map<Entry, Node>,
+    chosen: Map<(Node, Node, Node), Node>,
+    limit: usize,
+    /// Reused by [`Self::choose`].
+    tasks: Vec<Task>,
+    results: Vec<Node>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Task {
+    Choose(Node, Node, Node),
+    /// Join the last two results at that level, as the result for the key.
+    Join(Level, (Node, Node, Node)),
+}
+
+impl Mtbdd {
+    /// An empty collection that grows to at most `limit` nodes.
+    pub(crate) fn new(limit: usize) -> Self {
+        let mut new = Self {
+            entries: Vec::new(),
+            unique: Map::default(),
+            chosen: Map::default(),
+            limit: limit.max(2),
+            tasks: Vec::new(),
+            results: Vec::new(),
+        };
+        // The order makes these two the constants above.
+        for value in [0, 1] {
+            new.insert(Entry { level: VALUE, low: value, high: 0 });
+        }
+        new
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Forgets all nodes, and allows that many from now on; the capacity is kept.
+    pub(crate) fn reset(&mut self, limit: usize) {
+        self.limit = limit.max(2);
+        self.entries.truncate(2);
+        self.unique.clear();
+        self.chosen.clear();
+        for (entry, node) in self.entries.iter().zip([FALSE, TRUE]) {
+            self.unique.insert(*entry, node);
+        }
+    }
+
+    fn insert(&mut self, entry: Entry) -> Node {
+        let node = Node(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
+        self.entries.push(entry);
+        self.unique.insert(entry, node);
+        node
+    }
+
+    fn make(&mut self, entry: Entry) -> Result<Node> {
+        if let Some(&node) = self.unique.get(&entry) {
+            return Ok(node);
+        }
+        if self.entries.len() >= self.limit {
+            return Err(OverBudget);
+        }
+        Ok(self.insert(entry))
+    }
+
+    fn entry(&self, node: Node) -> Entry {
+        let missing = Entry { level: VALUE, low: 0, high: 0 };
+        self.entries.get(node.0 as usize).copied().unwrap_or(missing)
+    }
+
+    /// The constant function.
+    pub(crate) fn value(&mut self, value: u32) -> Result<Node> {
+        self.make(Entry { level: VALUE, low: value, high: 0 })
+    }
+
+    /// The function that is one bit.
+    pub(crate) fn bit(&mut self, level: Level) -> Result<Node> {
+        self.make(Entry { level, low: FALSE.0, high: TRUE.0 })
+    }
+
+    /// `then` where `condition` is true, else `otherwise`.
+    pub(crate) fn choose(&mut self, condition: Node, then: Node, otherwise: Node) -> Result<Node> {
+        if let Some(node) = Self::trivial(condition, then, otherwise) {
+            return Ok(node);
+        }
+        self.tasks.clear();
+        self.results.clear();
+        self.tasks.push(Task::Choose(condition, then, otherwise));
+        while let Some(task) = self.tasks.pop() {
+            match task {
+                Task::Choose(condition, then, otherwise) => self.expand(condition, then, otherwise),
+                Task::Join(level, key) => {
+                    // The branch for 0 was finished last.
+                    let low = self.results.pop().unwrap_or(FALSE);
+                    let high = self.results.pop().unwrap_or(FALSE);
+                    let node = if low == high {
+                        low
+                    } else {
+                        self.make(Entry { level, low: low.0, high: high.0 })?
+                    };
+                    self.chosen.insert(key, node);
+                    self.results.push(node);
+                }
+            }
+        }
+        Ok(self.results.pop().unwrap_or(FALSE))
+    }
+
+    fn trivial(condition: Node, then: Node, otherwise: Node) -> Option<Node> {
+        match condition {
+            TRUE => Some(then),
+            FALSE => Some(otherwise),
+            _ if then == otherwise => Some(then),
+            _ if then == TRUE && otherwise == FALSE => Some(condition),
+            _ => None,
+        }
+    }
+
+    fn expand(&mut self, condition: Node, then: Node, otherwise: Node) {
+        let key = (condition, then, otherwise);
+        let known = Self::trivial(condition, then, otherwise);
+        if let Some(node) = known.or_else(|| self.chosen.get(&key).copied()) {
+            self.results.push(node);
+            return;
+        }
+        let entries = [condition, then, otherwise].map(|node| self.entry(node));
+        let level = entries.iter().map(|entry| entry.level).min().unwrap_or(VALUE);
+        let half = |node: Node, entry: Entry, high: bool| match entry.level == level {
+            true if high => Node(entry.high),
+            true => Node(entry.low),
+            false => node,
+        };
+        let [c, t, o] = entries;
+        self.tasks.push(Task::Join(level, key));
+        self.tasks.push(Task::Choose(
+            half(condition, c, false),
+            half(then, t, false),
+            half(otherwise, o, false),
+        ));
+        self.tasks.push(Task::Choose(
+            half(condition, c, true),
+            half(then, t, true),
+            half(otherwise, o, true),
+        ));
+    }
+
+    /// Bits (level and state) for which two functions have different values; `None` if they
+    /// are the same function. Bits that are not named may be anything.
+    pub(crate) fn difference(&self, left: Node, right: Node) -> Option<Vec<(Level, bool)>> {
+        let mut pair = (left, right);
+        let mut bits = Vec::new();
+        while pair.0 != pair.1 {
+            let Step::Ask { level, low, high } = self.step(pair) else { return Some(bits) };
+            // Different functions differ in one half at least.
+            let take_high = low.0 == low.1;
+            bits.push((level, take_high));
+            pair = if take_high { high } else { low };
+        }
+        None
+    }
+
+    /// The highest bit that one of two functions asks for, and what is left of both.
+    fn step(&self, (left, right): (Node, Node)) -> Step {
+        let (l, r) = (self.entry(left), self.entry(right));
+        let level = l.level.min(r.level);
+        if level == VALUE {
+            return Step::Values(l.low, r.low);
+        }
+        let halves = |high: bool| {
+            let half = |node: Node, entry: Entry| match entry.level == level {
+                true if high => Node(entry.high),
+                true => Node(entry.low),
+                false => node,
+            };
+            (half(left, l), half(right, r))
+        };
+        Step::Ask { level, low: halves(false), high: halves(true) }
+    }
+
+    /// For each pair of different values that two functions have for the same bits: for how
+    /// many states of `bits` bits, and one way there.
+    pub(crate) fn count_unequal(&self, left: Node, right: Node, bits: u32) -> Vec<(Way, Count)> {
+        let mut known: Map<(Node, Node), Counts> = Map::default();
+        let mut waiting = vec![(left, right)];
+        while let Some(&pair) = waiting.last() {
+            let counts = match self.step(pair) {
+                _ if pair.0 == pair.1 => Some(Counts::new()),
+                Step::Values(a, b) => Some([((a, b), Count::power_of_two(bits))].into()),
+                Step::Ask { low, high, .. } => match (known.get(&low), known.get(&high)) {
+                    (Some(low), Some(high)) => Some(mean(low, high)),
+                    _ => {
+                        waiting.extend([low, high]);
+                        None
+                    }
+                },
+            };
+            if let Some(counts) = counts {
+                known.insert(pair, counts);
+                waiting.pop();
+            }
+        }
+        let counts = known.get(&(left, right)).cloned().unwrap_or_default();
+        let way = |values| self.way_to(values, (left, right), &known);
+        counts.into_iter().map(|(values, count)| (way(values), count)).collect()
+    }
+
+    /// A way to a pair of values: through halves that have it.
+    fn way_to(
+        &self,
+        values: (u32, u32),
+        from: (Node, Node),
+        known: &Map<(Node, Node), Counts>,
+    ) -> Way {
+        let mut pair = from;
+        let mut bits = Vec::new();
+        while let Step::Ask { level, low, high } = self.step(pair) {
+            let take_high = !known.get(&low).is_some_and(|counts| counts.contains_key(&values));
+            bits.push((level, take_high));
+            pair = if take_high { high } else { low };
+        }
+        Way { values, bits }
+    }
+
+    /// Ways on which two functions come to different values, with these, at most `limit`.
+    pub(crate) fn unequal(&self, left: Node, right: Node, limit: usize) -> Vec<Way> {
+        let mut ways = Vec::new();
+        let mut waiting = vec![((left, right), Vec::new())];
+        while let Some((pair, bits)) = waiting.pop() {
+            if pair.0 == pair.1 || ways.len() >= limit {
+                continue;
+            }
+            match self.step(pair) {
+                Step::Values(a, b) => ways.push(Way { values: (a, b), bits }),
+                Step::Ask { level, low, high } => {
+                    let with = |state| {
+                        let mut bits = bits.clone();
+                        bits.push((level, state));
+                        bits
+                    };
+                    waiting.push((high, with(true)));
+                    waiting.push((low, with(false)));
+                }
+            }
+        }
+        ways
+    }
+}
+
+/// Two functions at their highest bit.
+enum Step {
+    /// There is none: their values.
+    Values(u32, u32),
+    /// The bit, and both functions where it is 0 and where it is 1.
+    Ask { level: Level, low: (Node, Node), high: (Node, Node) },
+}
+
+/// Numbers of states by pairs of values.
+pub(crate) type Counts = BTreeMap<(u32, u32), Count>;
+
+/// One way through two functions.
+#[derive(Debug)]
+pub(crate) struct Way {
+    /// Where it leads.
+    pub(crate) values: (u32, u32),
+    /// The bits that are asked for.
+    pub(crate) bits: Vec<(Level, bool)>,
+}
+
+/// Half of the sum: each half of a function holds for half of the states.
+fn mean(low: &Counts, high: &Counts) -> Counts {
+    let mut sum = low.clone();
+    for (pair, count) in high {
+        let entry = sum.entry(*pair).or_default();
+        *entry = entry.plus(count);
+    }
+    for count in sum.values_mut() {
+        *count = count.halved();
+    }
+    sum
+}
+
+/// Diagrams over one order of bits.
+#[derive(Debug)]
+pub(crate) struct Ordered<'m> {
+    pub(crate) mtbdd: &'m mut Mtbdd,
+    pub(crate) order: Order,
+}
+
+impl Gates for Ordered<'_> {
+    fn input(&mut self, word: WordIndex, bit: u8) -> Result<Node> {
+        self.mtbdd.bit(self.order.level(word, bit))
+    }
+
+    fn choose(&mut self, condition: Node, then: Node, otherwise: Node) -> Result<Node> {
+        self.mtbdd.choose(condition, then, otherwise)
+    }
+
+    fn number(&mut self, value: u32) -> Result<Node> {
+        self.mtbdd.value(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Ties;
+
+    fn gates(mtbdd: &mut Mtbdd) -> Ordered<'_> {
+        Ordered { order: Order::new(&Ties::none(), filterc_abi::Endian::Little), mtbdd }
+    }
+
+    /// The value of a function where bit `i` of `bits` is the state of level `i`.
+    fn at(mtbdd: &Mtbdd, node: Node, bits: u32) -> u32 {
+        let mut entry = mtbdd.entry(node);
+        while entry.level != VALUE {
+            let high = bits >> entry.level & 1 == 1;
+            entry = mtbdd.entry(Node(if high { entry.high } else { entry.low }));
+        }
+        entry.low
+    }
+
+    #[test]
+    fn every_function_of_three_bits_has_one_node() {
+        let mut mtbdd = Mtbdd::new(10_000);
+        let bits: Vec<Node> = (0..3).map(|level| mtbdd.bit(level).unwrap()).collect();
+        let mut nodes = std::collections::HashSet::new();
+        for table in 0_u32..256 {
+            // Shannon's expansion over all eight states, in two orders.
+            let mut forms = Vec::new();
+            for order in [[0, 1, 2], [2, 0, 1]] {
+                let mut function = FALSE;
+                for state in 0_u32..8 {
+                    let mut minterm = TRUE;
+                    for i in order {
+                        let bit = bits[i];
+                        let literal = if state >> i & 1 == 1 {
+                            bit
+                        } else {
+                            gates(&mut mtbdd).not(bit).unwrap()
+                        };
+                        minterm = gates(&mut mtbdd).and(minterm, literal).unwrap();
+                    }
+                    if table >> state & 1 == 1 {
+                        function = gates(&mut mtbdd).or(function, minterm).unwrap();
+                    }
+                }
+                forms.push(function);
+            }
+            assert_eq!(forms[0], forms[1]);
+            assert!((0..8).all(|state| at(&mtbdd, forms[0], state) == table >> state & 1));
+            nodes.insert(forms[0]);
+        }
+        assert_eq!(nodes.len(), 256);
+    }
+
+    #[test]
+    fn differences_are_real() {
+        let mut mtbdd = Mtbdd::new(10_000);
+        let bits: Vec<Node> = (0..4).map(|level| mtbdd.bit(level).unwrap()).collect();
+        let (a, b) = (mtbdd.value(7).unwrap(), mtbdd.value(9).unwrap());
+        let both = gates(&mut mtbdd).and(bits[1], bits[3]).unwrap();
+        let one = mtbdd.choose(both, a, b).unwrap();
+        let either = gates(&mut mtbdd).or(bits[1], bits[2]).unwrap();
+        let other = mtbdd.choose(either, a, b).unwrap();
+        let path = mtbdd.difference(one, other).unwrap();
+        let state = path.iter().fold(0, |s, (level, high)| s | u32::from(*high) << level);
+        assert_ne!(at(&mtbdd, one, state), at(&mtbdd, other, state));
+        assert_eq!(mtbdd.difference(one, one), None);
+        assert_eq!(gates(&mut mtbdd).xor(both, both), Ok(FALSE));
+    }
+
+    #[test]
+    fn a_budget_ends_it_and_clearing_begins_anew() {
+        let mut mtbdd = Mtbdd::new(5);
+        assert!(mtbdd.bit(0).is_ok() && mtbdd.bit(1).is_ok() && mtbdd.bit(2).is_ok());
+        assert_eq!(mtbdd.bit(3), Err(OverBudget));
+        assert_eq!(mtbdd.len(), 5);
+        mtbdd.reset(5);
+        assert_eq!(mtbdd.len(), 2);
+        assert_eq!((mtbdd.value(0), mtbdd.value(1)), (Ok(FALSE), Ok(TRUE)));
+        assert!(mtbdd.bit(3).is_ok());
+    }
+}

@@ -1,0 +1,220 @@
+//! Covers the plane of (arch, nr) and compares both sides in every part of it.
+
+use filterc_abi::Endian;
+
+use crate::circuit::{Answer, Circuit};
+use crate::formula::Formula;
+use crate::gates::{FALSE, Form, Gates as _, OverBudget};
+use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of};
+use crate::mtbdd::{Mtbdd, Ordered};
+use crate::region::Region;
+use crate::sample::Candidates;
+use crate::side::{Behaviour, Subject};
+use crate::term::Head;
+use crate::{Budget, Counterexample, Proof, Side, Unknown, Verdict};
+
+/// A first try with diagrams: what does not fit is either different, as a rule, or hard.
+const FEW_NODES: usize = 50_000;
+
+/// Calls that are tried where the first diagrams were too large.
+const SAMPLES: usize = 20_000;
+
+/// Both sides, and what was spent on them.
+pub(crate) struct Prover<'a> {
+    left: Subject<'a>,
+    right: Subject<'a>,
+    endian: Endian,
+    budget: Budget,
+    mtbdd: Mtbdd,
+    proof: Proof,
+}
+
+/// Why the prover stopped.
+enum Stop {
+    Differ([u32; WORDS]),
+    Unknown(Option<Head>),
+    /// Too many rectangles.
+    Shattered,
+}
+
+/// What a comparison found: words of a call on which the sides differ.
+type Difference = Option<[u32; WORDS]>;
+
+impl<'a> Prover<'a> {
+    pub(crate) fn new(left: Side<'a>, right: Side<'a>, endian: Endian, budget: &Budget) -> Self {
+        Self {
+            left: Subject::new(left, endian),
+            right: Subject::new(right, endian),
+            endian,
+            budget: *budget,
+            mtbdd: Mtbdd::new(budget.nodes),
+            proof: Proof::default(),
+        }
+    }
+
+    pub(crate) fn verdict(&mut self) -> Verdict {
+        let stop = match self.rectangles() {
+            Err(Stop::Shattered) => {
+                self.proof.rectangles = 1;
+                self.compare(None).map(|_| ())
+            }
+            other => other,
+        };
+        match stop {
+            Ok(()) => Verdict::Equal(self.proof),
+            Err(Stop::Differ(words)) => self.differ(&words),
+            Err(Stop::Unknown(head)) => self.unknown(head, false),
+            Err(Stop::Shattered) => self.unknown(None, false),
+        }
+    }
+
+    /// Covers the plane, row by row.
+    fn rectangles(&mut self) -> Result<(), Stop> {
+        let mut arch = Some(0);
+        while let Some(row) = arch {
+            let mut last = u32::MAX;
+            let mut nr = Some(0);
+            while let Some(column) = nr {
+                if self.proof.rectangles >= self.budget.rectangles {
+                    return Err(Stop::Shattered);
+                }
+                self.proof.rectangles += 1;
+                let region = self.compare(Some(Head { arch: row, nr: column }))?;
+                last = last.min(region.arch.last);
+                nr = region.nr.last.checked_add(1);
+            }
+            arch = last.checked_add(1);
+        }
+        Ok(())
+    }
+
+    /// Compares both sides around a point, or everywhere: the region for which that holds.
+    fn compare(&mut self, head: Option<Head>) -> Result<Region, Stop> {
+        let over = |OverBudget| Stop::Unknown(head);
+        let mut region = Region::ALL;
+        // The sides are borrowed apart from the rest.
+        let Self { left, right, endian, budget, mtbdd, proof } = self;
+        let left_does = left.at(head, &mut region, budget.states).map_err(over)?;
+        let right_does = right.at(head, &mut region, budget.states).map_err(over)?;
+        if let Some((a, b)) = left_does.only().zip(right_does.only()) {
+            return if a == b { Ok(region) } else { Err(Stop::Differ(words(head, &[]))) };
+        }
+        let mut pair =
+            Pair { left: left_does, right: right_does, endian: *endian, head, mtbdd, proof };
+        let difference = match pair.diagrams(FEW_NODES.min(budget.nodes)) {
+            Ok(difference) => difference,
+            Err(OverBudget) => match pair.samples(left, right) {
+                Some(words) => Some(words),
+                None => pair
+                    .diagrams(budget.nodes)
+                    .or_else(|OverBudget| pair.circuit(budget))
+                    .map_err(over)?,
+            },
+        };
+        difference.map_or(Ok(region), |words| Err(Stop::Differ(words)))
+    }
+
+    fn differ(&self, words: &[u32; WORDS]) -> Verdict {
+        let call = call_of(words, self.endian);
+        let (left, right) = (self.left.value(&call), self.right.value(&call));
+        if left == right {
+            let nr = call.nr.cast_unsigned();
+            return self.unknown(Some(Head { arch: call.arch, nr }), true);
+        }
+        Verdict::Differ(Counterexample { call, left, right })
+    }
+
+    fn unknown(&self, head: Option<Head>, spurious: bool) -> Verdict {
+        let at = head.map(|head| (head.arch, head.nr));
+        Verdict::Unknown(Unknown { budget: self.budget, at, spurious })
+    }
+}
+
+/// What both sides can do in one region.
+struct Pair<'p> {
+    left: Behaviour<'p>,
+    right: Behaviour<'p>,
+    endian: Endian,
+    head: Option<Head>,
+    mtbdd: &'p mut Mtbdd,
+    proof: &'p mut Proof,
+}
+
+impl Pair<'_> {
+    fn form(&self) -> Form {
+        if self.left.form() == Form::Bits { Form::Bits } else { self.right.form() }
+    }
+
+    /// Compares the sides as decision diagrams of at most so many nodes.
+    fn diagrams(&mut self, nodes: usize) -> Result<Difference, OverBudget> {
+        let mut ties = Ties::none();
+        self.left.tie(&mut ties);
+        self.right.tie(&mut ties);
+        let form = self.form();
+        self.mtbdd.reset(nodes);
+        let gates = Ordered { mtbdd: &mut *self.mtbdd, order: Order::new(&ties, self.endian) };
+        let mut formula = Formula::new(gates, self.endian, self.head);
+        let left = self.left.functions(&mut formula, form)?;
+        let right = self.right.functions(&mut formula, form)?;
+        let Ordered { mtbdd, order } = formula.into_gates();
+        self.proof.nodes = self.proof.nodes.max(mtbdd.len());
+        let difference = left.iter().zip(&right).find_map(|(a, b)| mtbdd.difference(*a, *b));
+        Ok(difference.map(|path| {
+            let set = path.into_iter().filter(|(_, state)| *state);
+            let bits: Vec<_> = set.filter_map(|(level, _)| order.bit(level)).collect();
+            words(self.head, &bits)
+        }))
+    }
+
+    /// Tries calls.
+    fn samples(&self, left: &Subject<'_>, right: &Subject<'_>) -> Difference {
+        let mut candidates = Candidates::default();
+        self.left.note(&mut candidates);
+        self.right.note(&mut candidates);
+        let mut fixed = [None; WORDS];
+        if let (Some(head), Some(slot)) = (self.head, fixed.get_mut(usize::from(NR))) {
+            *slot = Some(head.nr);
+        }
+        if let (Some(head), Some(slot)) = (self.head, fixed.get_mut(usize::from(ARCH))) {
+            *slot = Some(head.arch);
+        }
+        (0..SAMPLES).map(|_| candidates.draw(&fixed)).find(|words| {
+            let call = call_of(words, self.endian);
+            left.value(&call) != right.value(&call)
+        })
+    }
+
+    /// Asks a solver for a call on which the sides differ.
+    fn circuit(&mut self, budget: &Budget) -> Result<Difference, OverBudget> {
+        let circuit = Circuit::new(budget.gates);
+        let mut formula = Formula::new(circuit, self.endian, self.head);
+        let left = self.left.functions(&mut formula, Form::Bits)?;
+        let right = self.right.functions(&mut formula, Form::Bits)?;
+        let mut circuit = formula.into_gates();
+        let mut differ = FALSE;
+        for (a, b) in left.iter().zip(&right) {
+            let here = circuit.xor(*a, *b)?;
+            differ = circuit.or(differ, here)?;
+        }
+        let answer = circuit.solve(differ, budget.conflicts)?;
+        self.proof.solved += 1;
+        Ok(match answer {
+            Answer::Never => None,
+            Answer::Here(bits) => Some(words(self.head, &bits)),
+        })
+    }
+}
+
+/// The words of a call at a point, with these bits set and everything else 0.
+fn words(head: Option<Head>, bits: &[(WordIndex, u8)]) -> [u32; WORDS] {
+    let mut words = [0; WORDS];
+    if let (Some(head), [nr, arch, ..]) = (head, &mut words) {
+        (*nr, *arch) = (head.nr, head.arch);
+    }
+    for (word, bit) in bits {
+        if let Some(slot) = words.get_mut(usize::from(*word)) {
+            *slot |= 1 << (bit & 31);
+        }
+    }
+    words
+}

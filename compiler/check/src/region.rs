@@ -1,0 +1,140 @@
+//! Rectangles of (arch, nr): where nothing that depends on these two words alone changes.
+
+use filterc_cbpf::machine::{Alu, Test};
+
+use crate::layout::{ARCH, NR, WordIndex, WordSet};
+use crate::term::{Head, Term, TermId, Terms};
+
+/// Numbers from `first` to `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+}
+
+impl Span {
+    pub(crate) const ALL: Self = Self { first: 0, last: u32::MAX };
+
+    pub(crate) const fn one(value: u32) -> Self {
+        Self { first: value, last: value }
+    }
+
+    /// What is in both; both hold a common value.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { first: self.first.max(other.first), last: self.last.min(other.last) }
+    }
+}
+
+/// A rectangle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Region {
+    pub(crate) arch: Span,
+    pub(crate) nr: Span,
+}
+
+impl Region {
+    pub(crate) const ALL: Self = Self { arch: Span::ALL, nr: Span::ALL };
+
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self { arch: self.arch.and(other.arch), nr: self.nr.and(other.nr) }
+    }
+
+    fn narrow(&mut self, word: WordIndex, span: Span) {
+        match word {
+            NR => self.nr = self.nr.and(span),
+            ARCH => self.arch = self.arch.and(span),
+            _ => {}
+        }
+    }
+
+    /// Keeps the part around `head` in which words of a set have one value.
+    pub(crate) fn fix(&mut self, words: WordSet, head: Head) {
+        for word in words.iter() {
+            self.narrow(word, Span::one(value(word, head)));
+        }
+    }
+
+    /// Keeps a part around `head` in which a test of two terms without other words comes
+    /// out as it does there.
+    pub(crate) fn keep(
+        &mut self,
+        terms: &Terms,
+        test: Test,
+        left: TermId,
+        right: TermId,
+        head: Head,
+    ) {
+        let words = terms.words(left).union(terms.words(right));
+        if words == WordSet::default() {
+            return;
+        }
+        let constant = terms.value(right).filter(|_| terms.words(right) == WordSet::default());
+        match (terms.get(left), constant) {
+            (Term::Data(word), Some(k)) => self.narrow(word, span(test, value(word, head), k)),
+            (Term::Alu(Alu::And, a, b), Some(_)) => self.keep_masked(terms, (a, b), words, head),
+            _ => self.fix(words, head),
+        }
+    }
+
+    /// `word & mask` has one value where the bits from the mask's lowest up are the same.
+    fn keep_masked(&mut self, terms: &Terms, pair: (TermId, TermId), words: WordSet, head: Head) {
+        let constant = |id| terms.value(id).filter(|_| terms.words(id) == WordSet::default());
+        let masked = |word, mask| match terms.get(word) {
+            Term::Data(word) => constant(mask).map(|mask| (word, mask)),
+            Term::Constant(_) | Term::Alu(..) | Term::Neg(_) => None,
+        };
+        match masked(pair.0, pair.1).or_else(|| masked(pair.1, pair.0)) {
+            Some((word, mask)) => self.narrow(word, block(value(word, head), mask)),
+            None => self.fix(words, head),
+        }
+    }
+}
+
+fn value(word: WordIndex, head: Head) -> u32 {
+    if word == NR { head.nr } else { head.arch }
+}
+
+/// Values around `at` for which `value test k` comes out as it does for `at`.
+fn span(test: Test, at: u32, k: u32) -> Span {
+    match test {
+        Test::Eq if at == k => Span::one(k),
+        Test::Eq if at < k => Span { first: 0, last: k - 1 },
+        Test::Eq => Span { first: k + 1, last: u32::MAX },
+        Test::Gt if at > k => Span { first: k + 1, last: u32::MAX },
+        Test::Gt => Span { first: 0, last: k },
+        Test::Ge if at >= k => Span { first: k, last: u32::MAX },
+        Test::Ge => Span { first: 0, last: k - 1 },
+        Test::Set => block(at, k),
+    }
+}
+
+/// Values that have the bits of `at` from the lowest bit of the mask up.
+fn block(at: u32, mask: u32) -> Span {
+    let free = match mask {
+        0 => u32::MAX,
+        mask => (1 << mask.trailing_zeros()) - 1,
+    };
+    Span { first: at & !free, last: at | free }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_hold_the_value_and_only_equal_outcomes() {
+        let interesting = [0, 1, 2, 6, 7, 8, 9, 0x4000_0000, u32::MAX - 1, u32::MAX];
+        for test in [Test::Eq, Test::Gt, Test::Ge, Test::Set] {
+            for at in interesting {
+                for k in interesting {
+                    let span = span(test, at, k);
+                    assert!(span.first <= at && at <= span.last, "{test:?} {at} {k}");
+                    let edges = [span.first, span.last].into_iter().chain(interesting);
+                    for other in edges.filter(|v| span.first <= *v && *v <= span.last) {
+                        assert_eq!(test.holds(at, k), test.holds(other, k), "{test:?} {at} {k}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Where two sides differ: all of it, in regions that can be shown.
+
+use std::collections::BTreeMap;
+
+use filterc_abi::{Endian, SeccompData};
+
+use crate::count::Count;
+use crate::formula::Formula;
+use crate::gates::{Form, OverBudget};
+use crate::layout::{ARCH, NR, Order, Ties, WORDS, call_of};
+use crate::mtbdd::{Mtbdd, Ordered, Way};
+use crate::region::{Region, Span};
+use crate::side::{Behaviour, Subject};
+use crate::term::Head;
+use crate::{Budget, Side, Unknown};
+
+/// A set of calls: of each word some bits are given, the others free.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cube {
+    /// For each word of `seccomp_data` the bits that are given, and their state. Those of
+    /// `nr` and `arch` are in [`Difference`].
+    pub words: [(u32, u32); WORDS],
+}
+
+/// Calls to which two sides say one pair of different things.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// Tokens of the architecture, first and last.
+    pub arch: (u32, u32),
+    /// Numbers, first and last, unsigned.
+    pub nr: (u32, u32),
+    /// What the left side says.
+    pub left: u32,
+    /// What the right side says.
+    pub right: u32,
+    /// How many calls these are.
+    pub count: Count,
+    /// One of them; both sides were run on it.
+    pub witness: SeccompData,
+    /// All of them, as sets apart from each other, up to a limit …
+    pub cubes: Vec<Cube>,
+    /// … and whether that is all of them.
+    pub complete: bool,
+}
+
+/// Cubes that are listed for one difference.
+pub const MAX_CUBES: usize = 1000;
+
+/// All differences between two sides: none if they are equal.
+///
+/// # Errors
+/// It was not found out: a decision diagram, or the number of parts, grew beyond the budget.
+pub fn differences(
+    left: Side<'_>,
+    right: Side<'_>,
+    endian: Endian,
+    budget: &Budget,
+) -> Result<Vec<Difference>, Unknown> {
+    let mut finder = Finder {
+        left: Subject::new(left, endian),
+        right: Subject::new(right, endian),
+        endian,
+        budget: *budget,
+        mtbdd: Mtbdd::new(budget.nodes),
+        found: Vec::new(),
+    };
+    let unknown = |at: Option<Head>| Unknown {
+        budget: *budget,
+        at: at.map(|h| (h.arch, h.nr)),
+        spurious: false,
+    };
+    let mut parts = 0;
+    let mut arch = Some(0);
+    while let Some(row) = arch {
+        let mut last = u32::MAX;
+        let mut nr = Some(0);
+        let before = finder.found.len();
+        while let Some(column) = nr {
+            parts += 1;
+            if parts > budget.rectangles {
+                return Err(unknown(None));
+            }
+            let head = Head { arch: row, nr: column };
+            let region = finder.part(head).map_err(|OverBudget| unknown(Some(head)))?;
+            last = last.min(region.arch.last);
+            nr = region.nr.last.checked_add(1);
+        }
+        // A row is as high as the lowest of its parts.
+        finder.close(before, Span { first: row, last });
+        arch = last.checked_add(1);
+    }
+    Ok(finder.found)
+}
+
+struct Finder<'a> {
+    left: Subject<'a>,
+    right: Subject<'a>,
+    endian: Endian,
+    budget: Budget,
+    mtbdd: Mtbdd,
+    found: Vec<Difference>,
+}
+
+impl Finder<'_> {
+    /// The differences around a point, from there on; the part for which they are that.
+    fn part(&mut self, head: Head) -> Result<Region, OverBudget> {
+        let mut region = Region::ALL;
+        let left = self.left.at(Some(head), &mut region, self.budget.states)?;
+        let right = self.right.at(Some(head), &mut region, self.budget.states)?;
+        let nr = Span { first: head.nr, last: region.nr.last };
+        if let Some((a, b)) = left.only().zip(right.only()) {
+            if a != b {
+                let whole = Cube { words: [(0, 0); WORDS] };
+                let difference = Difference {
+                    arch: (head.arch, head.arch),
+                    nr: (nr.first, nr.last),
+                    left: a,
+                    right: b,
+                    count: Count::power_of_two(FREE_BITS),
+                    witness: witness(head, &whole, self.endian),
+                    cubes: vec![whole],
+                    complete: true,
+                };
+                self.found.push(difference);
+            }
+            return Ok(region);
+        }
+        for part in parts(&mut self.mtbdd, &left, &right, head, self.endian, &self.budget)? {
+            self.found.push(Difference {
+                arch: (head.arch, head.arch),
+                nr: (nr.first, nr.last),
+                left: part.values.0,
+                right: part.values.1,
+                count: part.count,
+                witness: witness(head, &part.witness, self.endian),
+                cubes: part.cubes,
+                complete: part.complete,
+            });
+        }
+        Ok(region)
+    }
+
+    /// Gives the differences of a row its height, and joins neighbours that are the same.
+    fn close(&mut self, from: usize, arch: Span) {
+        let row = self.found.split_off(from.min(self.found.len()));
+        for mut next in row {
+            next.arch = (arch.first, arch.last);
+            let width = u64::from(next.nr.1 - next.nr.0) + 1;
+            let height = u64::from(arch.last - arch.first) + 1;
+            next.count = next.count.times(width).times(height);
+            let same = |old: &Difference| {
+                old.arch == next.arch
+                    && (old.left, old.right) == (next.left, next.right)
+                    && old.nr.1.checked_add(1) == Some(next.nr.0)
+                    && old.cubes == next.cubes
+            };
+            match self.found.last_mut().filter(|old| same(old)) {
+                Some(old) => {
+                    old.nr.1 = next.nr.1;
+                    old.count = old.count.plus(&next.count);
+                }
+                None => self.found.push(next),
+            }
+        }
+    }
+}
+
+/// Bits of a call beside `nr` and `arch`.
+const FREE_BITS: u32 = 448;
+
+/// Calls to which the two sides say one pair of different things, around a point.
+struct Part {
+    values: (u32, u32),
+    count: Count,
+    witness: Cube,
+    cubes: Vec<Cube>,
+    complete: bool,
+}
+
+/// For each pair of different values: how many calls, and which.
+fn parts(
+    mtbdd: &mut Mtbdd,
+    left: &Behaviour<'_>,
+    right: &Behaviour<'_>,
+    head: Head,
+    endian: Endian,
+    budget: &Budget,
+) -> Result<Vec<Part>, OverBudget> {
+    let mut ties = Ties::none();
+    left.tie(&mut ties);
+    right.tie(&mut ties);
+    // A returned word that is calculated has no listable values.
+    if left.form() == Form::Bits || right.form() == Form::Bits {
+        return Err(OverBudget);
+    }
+    mtbdd.reset(budget.nodes);
+    let gates = Ordered { mtbdd, order: Order::new(&ties, endian) };
+    let mut formula = Formula::new(gates, endian, Some(head));
+    let functions = left.functions(&mut formula, Form::Value)?;
+    let others = right.functions(&mut formula, Form::Value)?;
+    let Ordered { mtbdd, order } = formula.into_gates();
+    let (Some(&f), Some(&g)) = (functions.first(), others.first()) else { return Ok(Vec::new()) };
+    let mut cubes: BTreeMap<(u32, u32), Vec<Cube>> = BTreeMap::new();
+    let mut ways = mtbdd.unequal(f, g, MAX_CUBES + 1);
+    let complete = ways.len() <= MAX_CUBES;
+    ways.truncate(MAX_CUBES);
+    for way in &ways {
+        cubes.entry(way.values).or_default().push(cube(way, &order));
+    }
+    let counts = mtbdd.count_unequal(f, g, FREE_BITS).into_iter();
+    Ok(counts
+        .map(|(way, count)| Part {
+            values: way.values,
+            count,
+            witness: cube(&way, &order),
+            cubes: cubes.remove(&way.values).unwrap_or_default(),
+            complete,
+        })
+        .collect())
+}
+
+fn cube(way: &Way, order: &Order) -> Cube {
+    let mut words = [(0, 0); WORDS];
+    for (level, state) in &way.bits {
+        let Some((word, bit)) = order.bit(*level) else { continue };
+        if let Some((mask, value)) = words.get_mut(usize::from(word)) {
+            *mask |= 1 << bit;
+            *value |= u32::from(*state) << bit;
+        }
+    }
+    Cube { words }
+}
+
+fn witness(head: Head, cube: &Cube, endian: Endian) -> SeccompData {
+    let mut words = cube.words.map(|(_, value)| value);
+    for (index, value) in [(NR, head.nr), (ARCH, head.arch)] {
+        if let Some(slot) = words.get_mut(usize::from(index)) {
+            *slot = value;
+        }
+    }
+    call_of(&words, endian)
+}

@@ -1,0 +1,121 @@
+//! A side of an equation: what it can do at a point of (arch, nr), as functions of the
+//! other bits.
+
+use filterc_abi::{Endian, SeccompData};
+use filterc_cbpf::{self as cbpf, Verified};
+use filterc_hir::eval::Case;
+use filterc_hir::expr::Predicate;
+
+use crate::Side;
+use crate::formula::Formula;
+use crate::gates::{Form, Gates, Node, Result};
+use crate::layout::Ties;
+use crate::region::Region;
+use crate::run::{Paths, Program};
+use crate::sample::Candidates;
+use crate::spec::Spec;
+use crate::term::Head;
+
+/// A side, prepared.
+#[derive(Debug)]
+pub(crate) enum Subject<'a> {
+    Policy(Spec),
+    Program { filter: &'a Verified, program: Program<'a>, endian: Endian },
+}
+
+/// What a side can do at one point of (arch, nr), or at all of them.
+#[derive(Debug)]
+pub(crate) enum Behaviour<'a> {
+    Case(&'a Spec, Case<'a>),
+    Whole(&'a Spec),
+    Paths(Paths),
+}
+
+impl<'a> Subject<'a> {
+    pub(crate) fn new(side: Side<'a>, endian: Endian) -> Self {
+        match side {
+            Side::Policy(policy) => Self::Policy(Spec::new(policy, endian)),
+            Side::Program(filter) => {
+                Self::Program { filter, program: Program::new(filter), endian }
+            }
+        }
+    }
+
+    /// What it can do at a point, or, without one, everywhere; the region shrinks to where
+    /// it does just that.
+    pub(crate) fn at(
+        &self,
+        head: Option<Head>,
+        region: &mut Region,
+        states: usize,
+    ) -> Result<Behaviour<'_>> {
+        Ok(match (self, head) {
+            (Self::Policy(spec), Some(head)) => Behaviour::Case(spec, spec.case(head, region)),
+            (Self::Policy(spec), None) => Behaviour::Whole(spec),
+            (Self::Program { program, .. }, head) => {
+                Behaviour::Paths(program.run(head, region, states)?)
+            }
+        })
+    }
+
+    /// What it says to one call.
+    pub(crate) fn value(&self, call: &SeccompData) -> u32 {
+        match self {
+            Self::Policy(spec) => spec.value(call),
+            Self::Program { filter, endian, .. } => cbpf::interpret(filter, call, *endian),
+        }
+    }
+}
+
+impl Behaviour<'_> {
+    /// The value, if it is the same for all arguments as can be seen at once.
+    pub(crate) fn only(&self) -> Option<u32> {
+        match self {
+            Self::Case(_, case) => match case.arms.first() {
+                None => Some(case.otherwise.action.to_ret()),
+                Some(arm) => (arm.predicate == Predicate::True).then(|| arm.action.to_ret()),
+            },
+            Self::Whole(_) => None,
+            Self::Paths(paths) => paths.only(),
+        }
+    }
+
+    /// Ties words that are compared with each other.
+    pub(crate) fn tie(&self, ties: &mut Ties) {
+        match self {
+            Self::Case(spec, case) => Spec::tests(case, &mut |test| spec.tie(test, ties)),
+            Self::Whole(spec) => spec.all_tests(&mut |test| spec.tie(test, ties)),
+            Self::Paths(paths) => paths.tie(ties),
+        }
+    }
+
+    /// Notes constants that words are compared with.
+    pub(crate) fn note(&self, candidates: &mut Candidates) {
+        match self {
+            Self::Case(spec, case) => Spec::tests(case, &mut |test| spec.note(test, candidates)),
+            Self::Whole(spec) => spec.all_tests(&mut |test| spec.note(test, candidates)),
+            Self::Paths(paths) => paths.note(candidates),
+        }
+    }
+
+    /// The form that does for its values.
+    pub(crate) fn form(&self) -> Form {
+        match self {
+            Self::Paths(paths) if !paths.has_numbers() => Form::Bits,
+            Self::Case(..) | Self::Whole(_) | Self::Paths(_) => Form::Value,
+        }
+    }
+
+    /// The value as functions of the bits.
+    pub(crate) fn functions(
+        &self,
+        formula: &mut Formula<impl Gates>,
+        form: Form,
+    ) -> Result<Vec<Node>> {
+        match self {
+            Self::Case(_, case) => Spec::functions(case, formula, form),
+            Self::Whole(spec) => spec.whole(formula, form),
+            Self::Paths(paths) => paths.functions(formula, form),
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Words as terms over the words of the data: what a program computes, without numbers.
+//!
+//! Equal terms are one (hash-consing); constants are folded, and operands of commutative
+//! operations have one order, so that `a·b` and `b·a` need no proof.
+
+use filterc_cbpf::machine::{Alu, Words};
+
+use crate::hash::Map;
+use crate::layout::{ARCH, NR, WordIndex, WordSet};
+
+/// A term, by its position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct TermId(u32);
+
+/// A 32-bit word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Term {
+    /// This number.
+    Constant(u32),
+    /// A word of the data.
+    Data(WordIndex),
+    /// An operation of the machine.
+    Alu(Alu, TermId, TermId),
+    /// Negated.
+    Neg(TermId),
+}
+
+/// Values of `nr` and `arch`, where they are fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) arch: u32,
+    pub(crate) nr: u32,
+}
+
+/// What is known of a term.
+#[derive(Clone, Copy, Debug)]
+struct Facts {
+    term: Term,
+    /// The words of the data that it is made of.
+    words: WordSet,
+    /// The number that it is, if it is made of nothing but fixed words.
+    value: Option<u32>,
+}
+
+/// The terms of one run.
+#[derive(Debug)]
+pub(crate) struct Terms {
+    head: Option<Head>,
+    list: Vec<Facts>,
+    ids: Map<Term, TermId>,
+}
+
+impl Terms {
+    /// No terms yet; `nr` and `arch` have these values, or are free.
+    pub(crate) fn new(head: Option<Head>) -> Self {
+        Self { head, list: Vec::new(), ids: Map::default() }
+    }
+
+    fn facts(&self, id: TermId) -> Facts {
+        let nothing = Facts { term: Term::Constant(0), words: WordSet::default(), value: Some(0) };
+        self.list.get(id.0 as usize).copied().unwrap_or(nothing)
+    }
+
+    pub(crate) fn get(&self, id: TermId) -> Term {
+        self.facts(id).term
+    }
+
+    /// The words of the data that a term is made of.
+    pub(crate) fn words(&self, id: TermId) -> WordSet {
+        self.facts(id).words
+    }
+
+    /// The number that a term is, if it is made of constants and fixed words alone.
+    pub(crate) fn value(&self, id: TermId) -> Option<u32> {
+        self.facts(id).value
+    }
+
+    fn is_constant(&self, id: TermId) -> Option<u32> {
+        self.facts(id).value.filter(|_| self.words(id) == WordSet::default())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    fn make(&mut self, term: Term) -> TermId {
+        if let Some(&id) = self.ids.get(&term) {
+            return id;
+        }
+        let (words, value) = match term {
+            Term::Constant(value) => (WordSet::default(), Some(value)),
+            Term::Data(word) => (WordSet::one(word), self.fixed(word)),
+            Term::Alu(alu, a, b) => {
+                let values = self.value(a).zip(self.value(b));
+                (self.words(a).union(self.words(b)), values.map(|(a, b)| alu.apply(a, b)))
+            }
+            Term::Neg(a) => (self.words(a), self.value(a).map(u32::wrapping_neg)),
+        };
+        let id = TermId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
+        self.list.push(Facts { term, words, value });
+        self.ids.insert(term, id);
+        id
+    }
+
+    fn fixed(&self, word: WordIndex) -> Option<u32> {
+        let head = self.head?;
+        match word {
+            NR => Some(head.nr),
+            ARCH => Some(head.arch),
+            _ => None,
+        }
+    }
+}
+
+impl Words for Terms {
+    type Word = TermId;
+
+    fn constant(&mut self, value: u32) -> TermId {
+        self.make(Term::Constant(value))
+    }
+
+    fn data(&mut self, index: u8) -> TermId {
+        self.make(Term::Data(index))
+    }
+
+    fn alu(&mut self, alu: Alu, a: &TermId, b: &TermId) -> TermId {
+        if let (Some(a), Some(b)) = (self.is_constant(*a), self.is_constant(*b)) {
+            return self.make(Term::Constant(alu.apply(a, b)));
+        }
+        let commutes = matches!(alu, Alu::Add | Alu::Mul | Alu::Or | Alu::And | Alu::Xor);
+        let (a, b) = if commutes && b < a { (*b, *a) } else { (*a, *b) };
+        self.make(Term::Alu(alu, a, b))
+    }
+
+    fn neg(&mut self, a: &TermId) -> TermId {
+        match self.is_constant(*a) {
+            Some(value) => self.make(Term::Constant(value.wrapping_neg())),
+            None => self.make(Term::Neg(*a)),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The prover against brute force, on programs whose words have four bits: every load is cut to
+//! its low nibble, so that 256 calls are all that there are. Both methods are held to it, the
+//! diagrams and the solver, on programs with everything that the machine can do.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
+
+use filterc_abi::{Endian, SeccompData};
+use filterc_cbpf::{Insn, Verified, code, interpret, verify};
+use filterc_check::{Budget, Side, Verdict, equivalent};
+
+/// Marsaglia's xorshift: the same programs in every run.
+struct Rng(u64);
+
+impl Rng {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 32) as u32 % bound
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u32) as usize]
+    }
+}
+
+const OPERATIONS: [u16; 9] = [
+    code::ADD,
+    code::SUB,
+    code::MUL,
+    code::DIV,
+    code::OR,
+    code::AND,
+    code::LSH,
+    code::RSH,
+    code::XOR,
+];
+
+const JUMPS: [u16; 4] = [code::JEQ, code::JGT, code::JGE, code::JSET];
+
+/// Offsets of the low words of the first two arguments, little endian.
+const WORDS: [u32; 2] = [16, 24];
+
+fn instruction(rng: &mut Rng, left: u32, program: &mut Vec<Insn>) {
+    let constant = rng.pick(&[0, 1, 2, 3, 7, 8, 15, 16, 31, u32::MAX]);
+    let source = rng.pick(&[code::K, code::X]);
+    match rng.below(12) {
+        0..=2 => {
+            program.push(Insn::stmt(code::LD | code::W | code::ABS, rng.pick(&WORDS)));
+            program.push(Insn::stmt(code::ALU | code::AND | code::K, 15));
+        }
+        3 => program.push(Insn::stmt(code::MISC | code::TAX, 0)),
+        4 => program.push(Insn::stmt(code::MISC | code::TXA, 0)),
+        5 => program.push(Insn::stmt(code::ALU | code::NEG, 0)),
+        6 => program.push(Insn::stmt(code::ST, rng.below(2))),
+        7 => program.push(Insn::stmt(code::LD | code::MEM, rng.below(2))),
+        8 | 9 => {
+            let operation = rng.pick(&OPERATIONS);
+            program.push(Insn::stmt(code::ALU | operation | source, constant));
+        }
+        _ => {
+            let reach = left.min(6);
+            let (jt, jf) = (rng.below(reach + 1) as u8, rng.below(reach + 1) as u8);
+            let k = rng.below(17);
+            program.push(Insn::jump(code::JMP | rng.pick(&JUMPS) | source, k, jt, jf));
+        }
+    }
+}
+
+/// A random program that the kernel would take.
+fn program(rng: &mut Rng) -> Verified {
+    loop {
+        let mut program = Vec::new();
+        // Scratch memory must be stored before it is read.
+        program.push(Insn::stmt(code::ST, 0));
+        program.push(Insn::stmt(code::ST, 1));
+        let length = 4 + rng.below(16);
+        for i in 0..length {
+            instruction(rng, length - i, &mut program);
+        }
+        for _ in 0..7 {
+            let ret = rng.pick(&[code::K, code::K, code::K, code::A]);
+            program.push(Insn::stmt(code::RET | ret, rng.below(3)));
+        }
+        if let Ok(verified) = verify(&program) {
+            return verified;
+        }
+    }
+}
+
+/// A small change, or another program altogether.
+fn relative(rng: &mut Rng, of: &Verified) -> Verified {
+    for _ in 0..50 {
+        let mut insns = of.insns().to_vec();
+        let at = rng.below(insns.len() as u32) as usize;
+        match rng.below(4) {
+            0 => insns[at].k = insns[at].k.wrapping_add(rng.pick(&[1, u32::MAX, 8])),
+            1 => insns[at].jt = insns[at].jt.wrapping_add(1),
+            2 => insns.swap(at, at.saturating_sub(1)),
+            _ => insns[at].code ^= rng.pick(&[0x10, 0x20, 0x40, 0x08]),
+        }
+        // A load that is not cut any more would have more than four bits.
+        let cut = insns.iter().zip(insns.iter().skip(1)).all(|(load, next)| {
+            load.code != code::LD | code::W | code::ABS
+                || (WORDS.contains(&load.k)
+                    && next.code == code::ALU | code::AND | code::K
+                    && next.k <= 15)
+        });
+        if let Some(verified) = verify(&insns).ok().filter(|_| cut) {
+            return verified;
+        }
+    }
+    program(rng)
+}
+
+fn calls() -> Vec<SeccompData> {
+    let call = |a: u64, b: u64| SeccompData { args: [a, b, 0, 0, 0, 0], ..SeccompData::default() };
+    (0..16).flat_map(|a| (0..16).map(move |b| call(a, b))).collect()
+}
+
+fn judge(count: usize, budget: &Budget, seed: u64) {
+    let mut rng = Rng(seed);
+    let calls = calls();
+    let (mut equal, mut different) = (0, 0);
+    for _ in 0..count {
+        let one = program(&mut rng);
+        let other = relative(&mut rng, &one);
+        let same = calls.iter().all(|call| {
+            interpret(&one, call, Endian::Little) == interpret(&other, call, Endian::Little)
+        });
+        let verdict =
+            equivalent(Side::Program(&one), Side::Program(&other), Endian::Little, budget);
+        match verdict {
+            Verdict::Equal(_) => {
+                assert!(same, "{:?}\n{:?}", one.insns(), other.insns());
+                equal += 1;
+            }
+            Verdict::Differ(found) => {
+                assert!(!same, "{found:?}: {:?}\n{:?}", one.insns(), other.insns());
+                different += 1;
+            }
+            Verdict::Unknown(why) => panic!("{why:?}: {:?}\n{:?}", one.insns(), other.insns()),
+        }
+    }
+    println!("{equal} equal, {different} different");
+    assert!(equal > count / 20 && different > count / 20);
+}
+
+#[test]
+fn diagrams_are_right() {
+    judge(8_000, &Budget::default(), 0x1234_5678_9abc_def1);
+}
+
+#[test]
+fn the_solver_is_right() {
+    // Diagrams of so few nodes never do.
+    judge(1_000, &Budget { nodes: 2, ..Budget::default() }, 0x0fed_cba9_8765_4321);
+}

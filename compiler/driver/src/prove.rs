@@ -1,0 +1,131 @@
+//! The proof of a program against its policy, and what is said where there is none.
+//!
+//! The judge is [`filterc_check`]; it is given the typed policy and what was decoded from the
+//! bytes. A program that it does not pass is not handed out.
+
+use filterc_abi::{Action, Endian};
+use filterc_cbpf::{Verified, interpret_traced};
+use filterc_certify::sha256;
+use filterc_check::{
+    self as check, Budget, Counterexample, NoCertificate, Proof, Side, Unknown, Verdict, equivalent,
+};
+use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
+use filterc_hir::eval::{Reason, decide};
+use filterc_hir::policy::Policy;
+
+use crate::describe;
+use crate::pipeline::{Compiled, CompiledProgram};
+
+/// The codes of this stage, sorted.
+pub const CODES: &[&str] = &["F0601", "F0602"];
+
+/// Proves that a program is what a policy says, on machines of that byte order.
+///
+/// # Errors
+/// F0601 with a call on which they differ, or F0602 if it was not found out.
+pub fn prove(
+    policy: &Policy,
+    program: &Verified,
+    endian: Endian,
+) -> Result<Proof, Box<Diagnostic>> {
+    let (left, right) = (Side::Policy(policy), Side::Program(program));
+    match equivalent(left, right, endian, &Budget::default()) {
+        Verdict::Equal(proof) => Ok(proof),
+        Verdict::Differ(found) => Err(Box::new(refuted(policy, program, endian, &found))),
+        Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
+    }
+}
+
+/// A certificate of what [`prove`] proves, accepted by the checker that a user has
+/// (`filterc-certify`).
+///
+/// The digest of the source is that of the policy's file, or, where it includes others, that
+/// of the digests of all files, in the order in which they were read.
+///
+/// # Errors
+/// Why there is none; the proof does not depend on it.
+pub fn certificate(
+    compiled: &Compiled,
+    program: &CompiledProgram,
+) -> Result<Vec<u8>, NoCertificate> {
+    let digests: Vec<[u8; 32]> =
+        compiled.sources().iter().map(|(_, file)| sha256::of(file.text.as_bytes())).collect();
+    let source = match digests.as_slice() {
+        [one] => *one,
+        all => sha256::of(&all.concat()),
+    };
+    let made = check::certificate(compiled.policy(), program.bytes(), program.endian(), source)?;
+    match filterc_certify::check(&made, program.bytes()) {
+        Ok(_) => Ok(made),
+        Err(_) => Err(NoCertificate::Fault),
+    }
+}
+
+fn refuted(
+    policy: &Policy,
+    program: &Verified,
+    endian: Endian,
+    found: &Counterexample,
+) -> Diagnostic {
+    let decision = decide(policy, &found.call);
+    let rule = match decision.reason {
+        Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
+        Reason::Default | Reason::Unknown | Reason::Foreign => None,
+    };
+    let path = interpret_traced(program, &found.call, endian).pcs;
+    Diagnostic {
+        code: Code("F0601"),
+        severity: Severity::Error,
+        message: "filterc emitted a program that is not what the policy says".to_owned(),
+        primary: rule.map(|rule| Label {
+            span: rule.span,
+            message: "this rule decides the call".to_owned(),
+        }),
+        secondary: Vec::new(),
+        help: vec![
+            format!("the call is {}", describe::call(&found.call)),
+            format!("the policy says {}", reason(decision.action, decision.reason)),
+            format!("the program returns {:#010x}: {}", found.right, Action::from_ret(found.right)),
+            format!("by the instructions {}", describe::path(&path)),
+            "this is a fault of filterc, not of the policy: please report it".to_owned(),
+        ],
+    }
+}
+
+fn reason(action: Action, reason: Reason) -> String {
+    match reason {
+        Reason::Rule(rule) => format!("{action}, by rule {}", rule.0 + 1),
+        Reason::Default => format!("{action}, by the default"),
+        Reason::Unknown => format!("{action}, as for any unknown number"),
+        Reason::Foreign => format!("{action}, as for any foreign ABI"),
+    }
+}
+
+fn undecided(unknown: &Unknown) -> Diagnostic {
+    let Budget { nodes, states, rectangles, gates, conflicts } = unknown.budget;
+    let place = match unknown.at {
+        Some((arch, nr)) => format!(
+            "the question is about the call with the number {} under the architecture {arch:#010x}",
+            nr.cast_signed()
+        ),
+        None => "the question is about all calls at once".to_owned(),
+    };
+    let mut help = vec![place];
+    if unknown.spurious {
+        help.push("a call was found that turned out to be none: a fault of the prover".to_owned());
+    } else {
+        help.push(format!(
+            "spent: decision diagrams of {nodes} nodes, {states} states of the program, \
+             {rectangles} parts of the numbers, {gates} gates and {conflicts} conflicts of the solver"
+        ));
+        help.push("`--no-prove` compiles without a proof".to_owned());
+    }
+    Diagnostic {
+        code: Code("F0602"),
+        severity: Severity::Error,
+        message: "it was not found out whether the program is what the policy says".to_owned(),
+        primary: None,
+        secondary: Vec::new(),
+        help,
+    }
+}

@@ -1,0 +1,89 @@
+//! What predicates are computed in.
+//!
+//! The reference semantics ([`crate::eval`]) is one text over this algebra. On the words of a
+//! call it is the oracle that everything is tested against; on formulas it is the
+//! specification that programs are proved against. Neither has a text of its own.
+
+use filterc_abi::SeccompData;
+
+use crate::types::{Field, Place, Type};
+
+/// Words of up to 64 bits, and truth values, of some representation.
+pub trait Algebra {
+    /// A word.
+    type Word;
+    /// A truth value.
+    type Bool;
+
+    /// The constant.
+    fn truth(&mut self, value: bool) -> Self::Bool;
+
+    /// The value, where it is known: what follows from it need not be computed then.
+    fn known(&self, value: &Self::Bool) -> Option<bool>;
+
+    /// The opposite.
+    fn not(&mut self, value: Self::Bool) -> Self::Bool;
+
+    /// Whether both hold.
+    fn and(&mut self, left: Self::Bool, right: Self::Bool) -> Self::Bool;
+
+    /// Whether one of them holds.
+    fn or(&mut self, left: Self::Bool, right: Self::Bool) -> Self::Bool;
+
+    /// The bits of a place of the call that are in `mask`, all others 0.
+    fn read(&mut self, place: Place, mask: u64) -> Self::Word;
+
+    /// The word with these bits.
+    fn bits(&mut self, bits: u64) -> Self::Word;
+
+    /// Whether two words are the same bits.
+    fn equal(&mut self, left: &Self::Word, right: &Self::Word) -> Self::Bool;
+
+    /// Whether one word is less than another, both as values of that type
+    /// ([`Type::value`]); bits above its width are 0 in both.
+    fn less(&mut self, ty: Type, left: &Self::Word, right: &Self::Word) -> Self::Bool;
+}
+
+/// The algebra of one call: words are numbers.
+pub struct Concrete<'c>(pub &'c SeccompData);
+
+impl Algebra for Concrete<'_> {
+    type Word = u64;
+    type Bool = bool;
+
+    fn truth(&mut self, value: bool) -> bool {
+        value
+    }
+
+    fn known(&self, value: &bool) -> Option<bool> {
+        Some(*value)
+    }
+
+    fn not(&mut self, value: bool) -> bool {
+        !value
+    }
+
+    fn and(&mut self, left: bool, right: bool) -> bool {
+        left && right
+    }
+
+    fn or(&mut self, left: bool, right: bool) -> bool {
+        left || right
+    }
+
+    fn read(&mut self, place: Place, mask: u64) -> u64 {
+        Field::raw(place, self.0) & mask
+    }
+
+    fn bits(&mut self, bits: u64) -> u64 {
+        bits
+    }
+
+    fn equal(&mut self, left: &u64, right: &u64) -> bool {
+        left == right
+    }
+
+    fn less(&mut self, ty: Type, left: &u64, right: &u64) -> bool {
+        ty.value(*left) < ty.value(*right)
+    }
+}

@@ -87,7 +87,6 @@ fn policy<'a>(
     lints::hidden_constants(scope, &constants, abis, findings);
     // Behind an error more may seem superfluous than is.
     if !findings.failed() {
-        lints::shadowed(&parts, &spans, findings);
         numbers::warn(&rules, &parts, scope, &constants, findings);
         outcomes.tell(findings);
         lints::unused(scope, &constants, findings);

@@ -12,8 +12,8 @@ use crate::types::Type;
 pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
-    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0301", "F0302",
-    "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
+    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0302", "F0303",
+    "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
 ];
 
 /// What a statement defines.
@@ -234,8 +234,6 @@ pub enum Kind {
         /// Its type.
         ty: Type,
     },
-    /// F0301: earlier rules decide every call of this one.
-    Shadowed,
     /// F0302: nothing uses the definition.
     Unused {
         /// Of which sort.
@@ -321,7 +319,6 @@ impl Kind {
             Self::TooLarge(_) => "F0227",
             Self::NoAbi => "F0205",
             Self::NotText { .. } => "F0228",
-            Self::Shadowed => "F0301",
             Self::Unused { .. } => "F0302",
             Self::HidesConstant { .. } => "F0303",
             Self::FakedSuccess => "F0304",

@@ -73,7 +73,6 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::TooLarge(_) => "policy too large".to_owned(),
         Kind::NoAbi => "the policy does not say for which ABI it is".to_owned(),
         Kind::NotText { field, .. } => format!("`{field}` is not a string"),
-        Kind::Shadowed => "this rule never decides anything".to_owned(),
         Kind::Unused { definition, name } => {
             format!("{} `{}` is never used", definition.keyword(), definition.spell(name))
         }
@@ -135,7 +134,6 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::TooLarge(limit) => too_large(*limit),
         Kind::NoAbi => String::new(),
         Kind::NotText { ty, .. } => format!("it is {ty}{about}"),
-        Kind::Shadowed => "earlier rules decide all its calls".to_owned(),
         Kind::Unused { .. } => "never used".to_owned(),
         Kind::HidesConstant { value, kernel, .. } => {
             format!("{} here, {} in the kernel{about}", number(*value), number(*kernel))
@@ -208,7 +206,6 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::NoAbi => {
             one("add `arch NAME` or pass `--arch NAME`: this machine's ABI has no tables")
         }
-        Kind::Shadowed => one("remove it, or move it up"),
         Kind::HidesConstant { .. } => one("choose another name"),
         Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
         Kind::WrongSet { set, .. } => {

@@ -125,6 +125,7 @@ fn codes() -> BTreeSet<&'static str> {
     let stages = [
         filterc_grammar::error::CODES,
         filterc::source::CODES,
+        filterc::lints::CODES,
         filterc_hir::error::CODES,
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,

@@ -102,8 +102,7 @@ fn sort(diagnostics: &mut [Diagnostic]) {
 /// Everything that is wrong with it: at least one error, or, with
 /// [`Options::deny_warnings`], at least one warning.
 pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnostics> {
-    let Analysis { sources, statements, policy, facts, mut diagnostics } =
-        analyse(source, options);
+    let Analysis { sources, statements, policy, facts, mut diagnostics } = analyse(source, options);
     let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
     let mut programs = Vec::new();
     for endian in byte_orders(&policy) {

@@ -14,6 +14,7 @@ mod cached;
 mod facts;
 mod parts;
 mod residual;
+mod solved;
 mod symbols;
 mod warn;
 

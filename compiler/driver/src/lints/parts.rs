@@ -187,7 +187,12 @@ fn columns<'p>(
         let parts = match node {
             Predicate::And(parts) if !is_alternative => parts,
             Predicate::Or(parts) if is_alternative => parts,
-            _ => return None,
+            Predicate::And(_)
+            | Predicate::Or(_)
+            | Predicate::True
+            | Predicate::False
+            | Predicate::Not(_)
+            | Predicate::Test(_) => return None,
         };
         if parts.len() != len {
             return None;

@@ -78,7 +78,10 @@ impl<'p> Finder<'p> {
             predicates.push(match &arm.predicate {
                 Predicate::True => (TRUE, false),
                 Predicate::False => (FALSE, false),
-                predicate => (intern(&mut interned, predicate), asks_for_nr(predicate)),
+                predicate @ (Predicate::Not(_)
+                | Predicate::And(_)
+                | Predicate::Or(_)
+                | Predicate::Test(_)) => (intern(&mut interned, predicate), asks_for_nr(predicate)),
             });
         }
         own.sort_unstable();

@@ -27,14 +27,13 @@ pub(crate) fn warnings(
     facts: &Facts,
     told: &[Diagnostic],
 ) -> Vec<Diagnostic> {
-    let rules = statements.iter().filter_map(|statement| match &statement.kind {
-        StatementKind::Rule(rule) => Some((statement.span, rule)),
-        _ => None,
-    });
     let mut warnings = Vec::new();
-    for ((span, rule), (id, facts)) in rules.zip((0..).map(RuleId).zip(&facts.rules)) {
+    let mut facts = (0..).map(RuleId).zip(&facts.rules);
+    for Statement { span, kind } in statements {
+        let StatementKind::Rule(rule) = kind else { continue };
+        let Some((id, facts)) = facts.next() else { break };
         if span.file == FileId(0) {
-            let about = About { policy, id, span, rule, facts };
+            let about = About { policy, id, span: *span, rule, facts };
             about.warn(told, &mut warnings);
         }
     }
@@ -55,25 +54,17 @@ impl About<'_> {
     fn warn(&self, told: &[Diagnostic], warnings: &mut Vec<Diagnostic>) {
         let predicate = self.rule.predicate.as_ref().filter(|predicate| !is_true(predicate));
         let is_told = settled_within(told, self.span);
-        match predicate {
-            Some(predicate) if self.facts.holds == Answer::No => {
-                if !is_told {
-                    warnings.push(self.never_holds(predicate));
-                }
-            }
-            _ if self.facts.decides == Answer::No && !self.facts.decided_by.is_empty() => {
-                warnings.push(self.shadowed());
-            }
-            _ if self.facts.matters == Answer::No && !self.settles_a_multiplexer() => {
-                warnings.push(self.changes_nothing());
-            }
-            Some(predicate) if self.facts.fails == Answer::No => {
-                if !is_told {
-                    warnings.push(self.always_holds(predicate));
-                }
-            }
-            Some(predicate) => self.parts(predicate, told, warnings),
-            None => {}
+        let facts = self.facts;
+        if let Some(predicate) = predicate.filter(|_| facts.holds == Answer::No) {
+            warnings.extend((!is_told).then(|| self.never_holds(predicate)));
+        } else if facts.decides == Answer::No && !facts.decided_by.is_empty() {
+            warnings.push(self.shadowed());
+        } else if facts.matters == Answer::No && !self.settles_a_multiplexer() {
+            warnings.push(self.changes_nothing());
+        } else if let Some(predicate) = predicate.filter(|_| facts.fails == Answer::No) {
+            warnings.extend((!is_told).then(|| self.always_holds(predicate)));
+        } else if let Some(predicate) = predicate {
+            self.parts(predicate, told, warnings);
         }
     }
 
@@ -133,7 +124,8 @@ impl About<'_> {
         for (position, rule) in rules.iter().take(MAX_SHOWN).enumerate() {
             let Some(origin) = self.policy.rules().get(rule.0 as usize) else { continue };
             let label = match (more, position + 1 == MAX_SHOWN) {
-                (1.., true) => format!("{label}, and so do {more} more"),
+                (1, true) => format!("{label}, and so does one more"),
+                (2.., true) => format!("{label}, and so do {more} more"),
                 (0, _) | (_, false) => label.to_owned(),
             };
             warning = warning.with_secondary(origin.span, label);
@@ -187,9 +179,8 @@ impl About<'_> {
 
 /// Whether an earlier stage has told that a test within a span is settled (F0309).
 fn settled_within(told: &[Diagnostic], span: Span) -> bool {
-    let is_within = |inner: Span| {
-        inner.file == span.file && span.start <= inner.start && inner.end <= span.end
-    };
+    let is_within =
+        |inner: Span| inner.file == span.file && span.start <= inner.start && inner.end <= span.end;
     let settled = told.iter().filter(|diagnostic| diagnostic.code.0 == "F0309");
     settled
         .flat_map(|diagnostic| diagnostic.primary.iter().chain(&diagnostic.secondary))

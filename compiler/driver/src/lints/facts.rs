@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use filterc_abi::{Abi, SeccompData};
+use filterc_abi::{Abi, Action, SeccompData};
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
@@ -111,6 +111,15 @@ impl Found {
         self.decides.is_some() && (self.fails.is_some() || !self.has_predicate)
     }
 
+    /// Adds what a quick search finds out of the rule in a group.
+    fn search(&mut self, rule: RuleId, group: &Group<'_>) {
+        self.decides = self.decides.or_else(|| group.find_decided(rule));
+        self.holds = self.holds.or(self.decides);
+        if self.has_predicate {
+            self.fails = self.fails.or_else(|| group.find_failing(rule));
+        }
+    }
+
     /// Adds what the rule does in a group.
     fn look(&mut self, rule: RuleId, group: &mut Solved) -> Result<(), Exhausted> {
         let part = group.part(rule)?;
@@ -173,10 +182,6 @@ impl<'p> Run<'p> {
         Self { groups, solved, found, groups_of, steps: ALL_STEPS }
     }
 
-    fn is_settled(&self, rule: RuleId) -> bool {
-        self.found.get(rule.0 as usize).is_none_or(Found::is_settled)
-    }
-
     fn is_gone(&self, rule: RuleId) -> bool {
         self.found.get(rule.0 as usize).is_some_and(|found| found.is_gone)
     }
@@ -184,8 +189,7 @@ impl<'p> Run<'p> {
     /// Finds out which rules hold, fail and decide.
     fn look_at_groups(&mut self) {
         for index in 0..self.groups.len() {
-            let entries = self.groups.get(index).map_or(&[][..], |group| &group.entries);
-            if entries.iter().all(|entry| self.is_settled(entry.rule)) {
+            if self.is_found(index) {
                 continue;
             }
             let looked = self.ask(index, |solved, found| {
@@ -203,6 +207,21 @@ impl<'p> Run<'p> {
         }
     }
 
+    /// Whether all rules of a group are settled, perhaps by a quick search.
+    fn is_found(&mut self, index: usize) -> bool {
+        let Some(group) = self.groups.get(index) else { return true };
+        let mut is_found = true;
+        for same in group.entries.chunk_by(|a, b| a.rule == b.rule) {
+            let rule = same.first().map(|entry| entry.rule);
+            let found = rule.and_then(|rule| Some((rule, self.found.get_mut(rule.0 as usize)?)));
+            if let Some((rule, found)) = found.filter(|(_, found)| !found.is_settled()) {
+                found.search(rule, group);
+                is_found &= found.is_settled();
+            }
+        }
+        is_found
+    }
+
     fn leave_open(&mut self, group: usize) {
         for entry in self.groups.get(group).map_or(&[][..], |group| &group.entries) {
             if let Some(found) = self.found.get_mut(entry.rule.0 as usize) {
@@ -218,7 +237,12 @@ impl<'p> Run<'p> {
         let mut followed_by = BTreeSet::new();
         let mut matters = None;
         let mut is_open = false;
-        for index in groups {
+        // The call that the rule is known to decide is as good a witness as any.
+        let decides = self.found.get(rule).and_then(|found| found.decides);
+        if let Some(call) = decides.filter(|call| self.is_missed(id, &groups, call)) {
+            matters = Some(call);
+        }
+        for index in groups.into_iter().filter(|_| matters.is_none()).collect::<Vec<_>>() {
             match self.removal(id, index) {
                 Ok(Removal::Differs(call)) => {
                     matters = Some(call);
@@ -233,6 +257,16 @@ impl<'p> Run<'p> {
             found.is_gone = matters.is_none() && !found.is_open;
             (found.matters, found.followed_by) = (matters, followed_by);
         }
+    }
+
+    /// Whether a call that a rule decides would be decided otherwise without it.
+    fn is_missed(&self, rule: RuleId, groups: &[usize], call: &SeccompData) -> bool {
+        let mut groups = groups.iter().filter_map(|index| self.groups.get(*index));
+        // Without a rule that names it, a number may become unknown: that is asked below.
+        groups.find(|group| group.has(call) && group.is_known).is_some_and(|group| {
+            let before = group.decide(call, |_| false);
+            before != group.decide(call, |other| other == rule || self.is_gone(other))
+        })
     }
 
     /// What becomes of a group without a rule.
@@ -263,6 +297,9 @@ impl<'p> Run<'p> {
             });
             let Some(asks) = asks.map(|entry| entry.rule) else { continue };
             let (abi, default) = (group.part.abi(), group.part.default_action());
+            if default != Action::Allow && group.find_default().is_some() {
+                continue;
+            }
             if self.ask(index, |solved, _| solved.is_allowed(default)) == Ok(true) {
                 let numbers = self.groups.get(index).map(|group| group.numbers.clone());
                 all.extend(numbers.map(|numbers| Allowed { abi, numbers, asks }));

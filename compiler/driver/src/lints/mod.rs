@@ -14,8 +14,10 @@ mod cached;
 mod facts;
 mod parts;
 mod residual;
+mod search;
 mod solved;
 mod symbols;
+mod views;
 mod warn;
 
 pub(crate) use cached::uncached;

@@ -5,23 +5,16 @@
 //! more than one rule; and not predicates that ask for `nr`, where what a part is worth
 //! depends on the call (what such a test comes to is F0309's business).
 
-use std::collections::HashSet;
-
-use filterc_abi::SeccompData;
 use filterc_grammar::ast::{self, PredicateKind};
 use filterc_grammar::source::Span;
-use filterc_hir::expr::{Predicate, Relation};
+use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
-use filterc_hir::types::Place;
 
-use super::bdd::{Bdd, Edge, Exhausted};
-use super::symbols::Symbols;
+use super::bdd::{Edge, Exhausted};
+use super::views::{self, Solver, views};
 
 /// Steps of work for one rule on one ABI.
 const STEPS: u32 = 1 << 16;
-
-/// Different predicates that one rule may have, over its calls and ABIs.
-const MAX_VIEWS: usize = 64;
 
 /// Conditions among which those are looked for that exclude each other.
 const MAX_CONDITIONS: usize = 32;
@@ -35,84 +28,15 @@ pub struct Superfluous {
     pub is_alternative: bool,
 }
 
-/// A rule's predicate as it is for some of its calls.
-struct View<'p> {
-    predicate: &'p Predicate,
-    bdd: Bdd,
-    symbols: Symbols,
-}
-
-/// All of a rule's predicates; `None` where they cannot be looked at.
-fn views(policy: &Policy, rule: RuleId) -> Option<Vec<View<'_>>> {
-    let mut seen = HashSet::new();
-    let mut views = Vec::new();
-    for part in policy.abis() {
-        let arch = part.abi().audit_arch;
-        let first = part.arms().partition_point(|arm| arm.rule < rule);
-        let arms = part.arms().iter().skip(first).take_while(|arm| arm.rule == rule);
-        for arm in arms {
-            let asks = Asks::of(&arm.predicate);
-            if asks.nr {
-                return None;
-            }
-            if seen.insert((&arm.predicate, asks.arch.then_some(arch))) {
-                if views.len() == MAX_VIEWS {
-                    return None;
-                }
-                let call = SeccompData { arch, ..SeccompData::default() };
-                let symbols = Symbols::new(&call, [&arm.predicate]);
-                views.push(View { predicate: &arm.predicate, bdd: Bdd::new(STEPS), symbols });
-            }
-        }
-    }
-    (!views.is_empty()).then_some(views)
-}
-
-/// What a predicate asks for that is no register.
-#[derive(Default)]
-struct Asks {
-    nr: bool,
-    arch: bool,
-}
-
-impl Asks {
-    fn of(predicate: &Predicate) -> Self {
-        let mut asks = Self::default();
-        asks.collect(predicate);
-        asks
-    }
-
-    fn collect(&mut self, predicate: &Predicate) {
-        match predicate {
-            Predicate::True | Predicate::False => {}
-            Predicate::Not(inner) => self.collect(inner),
-            Predicate::And(parts) | Predicate::Or(parts) => {
-                parts.iter().for_each(|part| self.collect(part));
-            }
-            Predicate::Test(test) => {
-                self.note(test.field().place());
-                if let Relation::Field(_, other) = test.relation() {
-                    self.note(other.place());
-                }
-            }
-        }
-    }
-
-    fn note(&mut self, place: Place) {
-        match place {
-            Place::Nr => self.nr = true,
-            Place::Arch => self.arch = true,
-            Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } => {}
-        }
-    }
-}
-
 /// The parts of a rule's predicate that can be left out, all together, in the order of the
 /// text; none where that takes too long to say.
 #[must_use]
 pub fn superfluous(policy: &Policy, rule: RuleId, written: &ast::Predicate) -> Vec<Superfluous> {
-    let Some(mut views) = views(policy, rule) else { return Vec::new() };
+    let Some(views) = views(policy, rule).filter(|views| !views::all_matter(views)) else {
+        return Vec::new();
+    };
     let nodes: Vec<&Predicate> = views.iter().map(|view| view.predicate).collect();
+    let mut views: Vec<Solver> = views.iter().map(|view| Solver::new(view, STEPS)).collect();
     let cares = vec![Edge::TRUE; views.len()];
     let mut found = Vec::new();
     match look(written, &mut views, &nodes, &cares, &mut found) {
@@ -128,7 +52,7 @@ pub fn superfluous(policy: &Policy, rule: RuleId, written: &ast::Predicate) -> V
 /// Gives what the node comes to without them.
 fn look(
     written: &ast::Predicate,
-    views: &mut [View<'_>],
+    views: &mut [Solver],
     nodes: &[&Predicate],
     cares: &[Edge],
     found: &mut Vec<Superfluous>,
@@ -168,12 +92,8 @@ fn negated(node: &Predicate) -> Option<&Predicate> {
     }
 }
 
-fn functions(views: &mut [View<'_>], nodes: &[&Predicate]) -> Result<Vec<Edge>, Exhausted> {
-    views
-        .iter_mut()
-        .zip(nodes)
-        .map(|(view, node)| view.symbols.predicate(&mut view.bdd, node))
-        .collect()
+fn functions(views: &mut [Solver], nodes: &[&Predicate]) -> Result<Vec<Edge>, Exhausted> {
+    views.iter_mut().zip(nodes).map(|(view, node)| view.predicate(node)).collect()
 }
 
 /// The nodes of each part, by view; `None` if they are not those of the text.
@@ -216,7 +136,7 @@ impl List<'_, '_> {
 
     fn look(
         &self,
-        views: &mut [View<'_>],
+        views: &mut [Solver],
         cares: &[Edge],
         found: &mut Vec<Superfluous>,
     ) -> Result<Vec<Edge>, Exhausted> {
@@ -253,7 +173,7 @@ impl List<'_, '_> {
 }
 
 /// Both, by view.
-fn all(views: &mut [View<'_>], left: &[Edge], right: &[Edge]) -> Result<Vec<Edge>, Exhausted> {
+fn all(views: &mut [Solver], left: &[Edge], right: &[Edge]) -> Result<Vec<Edge>, Exhausted> {
     let pairs = left.iter().zip(right);
     views.iter_mut().zip(pairs).map(|(view, (&left, &right))| view.bdd.and(left, right)).collect()
 }
@@ -266,8 +186,9 @@ pub fn conflict(policy: &Policy, rule: RuleId, written: &ast::Predicate) -> Vec<
 }
 
 fn conflicting(policy: &Policy, rule: RuleId, written: &ast::Predicate) -> Option<Vec<Span>> {
-    let mut views = views(policy, rule)?;
+    let views = views(policy, rule)?;
     let nodes: Vec<&Predicate> = views.iter().map(|view| view.predicate).collect();
+    let mut views: Vec<Solver> = views.iter().map(|view| Solver::new(view, STEPS)).collect();
     let parts = conditions(written)?;
     let mut kept = Vec::with_capacity(parts.len());
     for (part, column) in parts.iter().zip(columns(&nodes, parts.len(), false)?) {

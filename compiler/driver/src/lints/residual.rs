@@ -10,6 +10,8 @@ use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::Place;
 
+use super::search;
+
 /// Entries of residuals that may be looked at, over all numbers: a policy that has more is
 /// far from fitting a filter.
 const MAX_ENTRIES: usize = 1 << 22;
@@ -34,6 +36,59 @@ pub(crate) struct Group<'p> {
     /// The arms that cover them, in rule order. One whose predicate is settled by the number
     /// alone has the constant for a predicate.
     pub(crate) entries: Vec<Entry<'p>>,
+}
+
+impl Group<'_> {
+    /// Whether the call is one of the group, by its number and token.
+    pub(crate) fn has(&self, call: &SeccompData) -> bool {
+        (self.call.nr, self.call.arch) == (call.nr, call.arch)
+    }
+
+    /// The action for a call of the group, without some of the rules.
+    pub(crate) fn decide(&self, call: &SeccompData, is_gone: impl Fn(RuleId) -> bool) -> Action {
+        let mut entries = self.entries.iter().filter(|entry| !is_gone(entry.rule));
+        let decides = entries.find(|entry| holds(entry.predicate, call));
+        decides.map_or(self.part.default_action(), |entry| entry.action)
+    }
+
+    /// A call that a rule decides, if a quick search finds one.
+    pub(crate) fn find_decided(&self, rule: RuleId) -> Option<SeccompData> {
+        let end = self.entries.iter().rposition(|entry| entry.rule == rule)?;
+        let (earlier, entry) = (self.entries.get(..end)?, self.entries.get(end)?);
+        // Of several arms of a rule the last is asked for, and may not be the only one.
+        let earlier = earlier.iter().filter(|entry| entry.rule != rule);
+        find_with(earlier, Some(entry.predicate), &self.call)
+    }
+
+    /// A call for which a rule's predicate fails, if a quick search finds one.
+    pub(crate) fn find_failing(&self, rule: RuleId) -> Option<SeccompData> {
+        let own = self.entries.iter().filter(|entry| entry.rule == rule);
+        find_with(own, None, &self.call)
+    }
+
+    /// A call for which the predicate of every rule fails, if a quick search finds one.
+    pub(crate) fn find_default(&self) -> Option<SeccompData> {
+        find_with(self.entries.iter(), None, &self.call)
+    }
+}
+
+/// A call for which one predicate holds, and those of other entries fail.
+fn find_with<'e, 'p: 'e>(
+    failing: impl Iterator<Item = &'e Entry<'p>>,
+    holding: Option<&'p Predicate>,
+    call: &SeccompData,
+) -> Option<SeccompData> {
+    let mut wanted: Vec<(&Predicate, bool)> = holding.map(|p| (p, true)).into_iter().collect();
+    for entry in failing {
+        match entry.predicate {
+            Predicate::True => return None,
+            Predicate::False => {}
+            Predicate::Not(_) | Predicate::And(_) | Predicate::Or(_) | Predicate::Test(_) => {
+                wanted.push((entry.predicate, false));
+            }
+        }
+    }
+    search::find(&wanted, call)
 }
 
 /// The groups of a policy; `None` if it is too large to look at.

@@ -31,6 +31,7 @@ tests! {
     decode_encode
     passes_preserve
     print_parse
+    rules_are_judged
     text_never_panics
     verified_is_accepted
 }

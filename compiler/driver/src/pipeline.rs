@@ -108,7 +108,8 @@ pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnosti
     for endian in byte_orders(&policy) {
         match generate(&policy, endian, options) {
             Ok(program) => {
-                diagnostics.extend(lints::uncached(&policy, &facts, &program));
+                let uncached = lints::uncached(&policy, &facts, &program, &diagnostics);
+                diagnostics.extend(uncached);
                 programs.push(program);
             }
             Err(error) => diagnostics.push(*error),

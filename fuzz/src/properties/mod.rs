@@ -7,6 +7,7 @@ pub mod dag_passes;
 pub mod decode_encode;
 pub mod passes_preserve;
 pub mod print_parse;
+pub mod rules_are_judged;
 pub mod text_never_panics;
 pub mod verified_is_accepted;
 
@@ -21,6 +22,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("decode_encode", decode_encode::property),
     ("passes_preserve", passes_preserve::property),
     ("print_parse", print_parse::property),
+    ("rules_are_judged", rules_are_judged::property),
     ("text_never_panics", text_never_panics::property),
     ("verified_is_accepted", verified_is_accepted::property),
 ];

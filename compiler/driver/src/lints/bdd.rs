@@ -7,8 +7,7 @@
 //! The work is bounded: when the steps are used up, operations fail, and whoever asked says
 //! nothing rather than something wrong.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use super::table::Table;
 
 /// A function: the node that it starts from, and whether its answers are exchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -60,30 +59,6 @@ struct Node {
 /// Below all bits.
 const BOTTOM: Node = Node { level: u16::MAX, then: Edge::TRUE, otherwise: Edge::TRUE };
 
-/// A multiplicative hash: keys are a few small numbers of our own making.
-#[derive(Clone, Copy, Default)]
-struct Mix(u64);
-
-impl Hasher for Mix {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u32(u32::from(*byte)));
-    }
-
-    fn write_u16(&mut self, value: u16) {
-        self.write_u32(u32::from(value));
-    }
-
-    fn write_u32(&mut self, value: u32) {
-        self.0 = (self.0.rotate_left(23) ^ u64::from(value)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
-type Table<K, V> = HashMap<K, V, BuildHasherDefault<Mix>>;
-
 /// The nodes of functions over one order of bits. The tables are never iterated.
 pub(crate) struct Bdd {
     nodes: Vec<Node>,
@@ -122,13 +97,12 @@ impl Bdd {
             return self.above(level, then.not(), otherwise.not()).map(Edge::not);
         }
         let node = Node { level, then, otherwise };
-        if let Some(&known) = self.index.get(&node) {
-            return Ok(known);
-        }
         // The steps bound the nodes far below 2³¹.
-        let edge = Edge(u32::try_from(self.nodes.len() << 1).map_err(|_| Exhausted)?);
-        self.nodes.push(node);
-        self.index.insert(node, edge);
+        let new = Edge(u32::try_from(self.nodes.len() << 1).map_err(|_| Exhausted)?);
+        let edge = *self.index.entry(node).or_insert(new);
+        if edge == new {
+            self.nodes.push(node);
+        }
         Ok(edge)
     }
 

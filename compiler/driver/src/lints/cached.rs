@@ -13,7 +13,9 @@ use filterc_cbpf::{const_allow, const_allow::const_stop};
 use filterc_grammar::diagnostic::{Code, Diagnostic};
 use filterc_hir::policy::{Policy, RuleId};
 
+use super::CODES;
 use super::facts::Facts;
+use super::warn::is_within;
 use crate::pipeline::CompiledProgram;
 
 const UNCACHED: Code = Code("F0323");
@@ -21,11 +23,13 @@ const UNCACHED: Code = Code("F0323");
 /// Calls that one warning names; the others are counted.
 const MAX_SHOWN: usize = 8;
 
-/// The warnings about a program.
+/// The warnings about a program. A rule about which there is a warning already gets none:
+/// the one is mostly the cause of the other.
 pub(crate) fn uncached(
     policy: &Policy,
     facts: &Facts,
     program: &CompiledProgram,
+    told: &[Diagnostic],
 ) -> Vec<Diagnostic> {
     let mut by_rule: BTreeMap<RuleId, Vec<String>> = BTreeMap::new();
     for allowed in &facts.allowed {
@@ -52,6 +56,10 @@ pub(crate) fn uncached(
     }
     let warnings = by_rule.into_iter().filter_map(|(rule, calls)| {
         let span = policy.rules().get(rule.0 as usize)?.span;
+        let mut own = told.iter().filter(|warning| CODES.contains(&warning.code.0));
+        if own.any(|told| told.primary.as_ref().is_some_and(|label| is_within(label.span, span))) {
+            return None;
+        }
         let message = format!("always allowed, but not in the kernel's cache: {}", list(&calls));
         let label = "what this rule asks is asked in vain: the answer is `allow` in any case";
         let help = "allow such calls in a rule without a predicate, before this one";

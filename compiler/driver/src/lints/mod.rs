@@ -17,6 +17,7 @@ mod residual;
 mod search;
 mod solved;
 mod symbols;
+mod table;
 mod views;
 mod warn;
 

@@ -11,6 +11,7 @@ use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::Place;
 
 use super::search;
+use super::table::Table;
 
 /// Entries of residuals that may be looked at, over all numbers: a policy that has more is
 /// far from fitting a filter.
@@ -113,7 +114,9 @@ struct Finder<'p> {
     any: Vec<usize>,
     /// By arm: its predicate as a number, equal ones alike, and whether it asks for `nr`.
     predicates: Vec<(u32, bool)>,
-    by_key: HashMap<Vec<Key>, usize>,
+    by_key: Table<Vec<Key>, usize>,
+    /// The key at hand.
+    key: Vec<Key>,
 }
 
 const TRUE: u32 = 0;
@@ -140,7 +143,7 @@ impl<'p> Finder<'p> {
             });
         }
         own.sort_unstable();
-        Self { part, own, any, predicates, by_key: HashMap::new() }
+        Self { part, own, any, predicates, by_key: Table::default(), key: Vec::new() }
     }
 
     fn groups(mut self, groups: &mut Vec<Group<'p>>, left: &mut usize) -> Option<()> {
@@ -176,12 +179,15 @@ impl<'p> Finder<'p> {
         *left = left.checked_sub(own.len() + any.len())?;
         let arch = self.part.abi().audit_arch;
         let call = SeccompData { nr: nr.cast_signed(), arch, ..SeccompData::default() };
+        let mut key = std::mem::take(&mut self.key);
         let arms = || merged(own, any).filter_map(|index| self.entry(index, &call));
-        let mut key: Vec<Key> = arms().map(|(key, _)| key).collect();
+        key.clear();
+        key.extend(arms().map(|(key, _)| key));
         // A number that the kernel lacks is a group of its own kind.
         key.extend((!is_known).then_some((RuleId(u32::MAX), FALSE, None)));
         if let Some(group) = self.by_key.get(&key).and_then(|index| groups.get_mut(*index)) {
             group.numbers.push(nr);
+            self.key = key;
             return Some(());
         }
         let entries = arms().map(|(_, entry)| entry).collect();

@@ -1,8 +1,10 @@
 //! Predicates as functions of the bits of a call, for calls with one number.
 //!
 //! The order of the bits is the whole cost of such a function. Registers come one after the
-//! other, each from its highest bit down; registers that a test compares with each other, or
-//! that carry one value together, have their bits interleaved by what they are worth.
+//! other, each from its highest bit down; registers that a test compares with each other have
+//! their bits interleaved by what they are worth. Where a register is worth one thing in one
+//! test and another in the next (as a register, and as the upper half of a pair), a comparison
+//! may have no small function in any order.
 
 use filterc_abi::SeccompData;
 use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
@@ -261,7 +263,7 @@ fn choose(bdd: &mut Bdd, bit: Bit, then: Edge, otherwise: Edge) -> Result<Edge, 
 struct Ties {
     /// The least register of its class.
     class: [usize; REGISTERS],
-    /// Whether a register carries the upper half of some value.
+    /// Whether a register carries the upper half of a value that is compared so.
     is_high: [bool; REGISTERS],
 }
 
@@ -277,9 +279,10 @@ impl Ties {
             Predicate::And(parts) | Predicate::Or(parts) => {
                 parts.iter().for_each(|part| self.collect(part));
             }
+            // Alone, any order does for a field.
             Predicate::Test(test) => {
-                let left = self.registers(test.field().place());
                 if let Relation::Field(_, other) = test.relation() {
+                    let left = self.registers(test.field().place());
                     let right = self.registers(other.place());
                     if let Some((left, right)) = left.zip(right) {
                         self.tie(left, right);

@@ -1,8 +1,6 @@
 //! A rule's predicate as it is for its calls: the same text can be different tests on
 //! different ABIs and for different calls.
 
-use std::collections::HashSet;
-
 use filterc_abi::SeccompData;
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{Policy, RuleId};
@@ -46,8 +44,7 @@ impl Solver {
 
 /// All of a rule's predicates; `None` where they cannot be looked at.
 pub(crate) fn views(policy: &Policy, rule: RuleId) -> Option<Vec<View<'_>>> {
-    let mut seen = HashSet::new();
-    let mut views = Vec::new();
+    let mut views: Vec<View<'_>> = Vec::new();
     for part in policy.abis() {
         let arch = part.abi().audit_arch;
         let first = part.arms().partition_point(|arm| arm.rule < rule);
@@ -57,7 +54,10 @@ pub(crate) fn views(policy: &Policy, rule: RuleId) -> Option<Vec<View<'_>>> {
             if asks.nr {
                 return None;
             }
-            if seen.insert((&arm.predicate, asks.arch.then_some(arch))) {
+            let is_same = |view: &View<'_>| {
+                (!asks.arch || view.call.arch == arch) && *view.predicate == arm.predicate
+            };
+            if !views.iter().any(is_same) {
                 if views.len() == MAX_VIEWS {
                     return None;
                 }

@@ -179,12 +179,15 @@ impl About<'_> {
 
 /// Whether an earlier stage has told that a test within a span is settled (F0309).
 fn settled_within(told: &[Diagnostic], span: Span) -> bool {
-    let is_within =
-        |inner: Span| inner.file == span.file && span.start <= inner.start && inner.end <= span.end;
     let settled = told.iter().filter(|diagnostic| diagnostic.code.0 == "F0309");
     settled
         .flat_map(|diagnostic| diagnostic.primary.iter().chain(&diagnostic.secondary))
-        .any(|label| is_within(label.span))
+        .any(|label| is_within(label.span, span))
+}
+
+/// Whether one span lies within another.
+pub(crate) fn is_within(inner: Span, outer: Span) -> bool {
+    inner.file == outer.file && outer.start <= inner.start && inner.end <= outer.end
 }
 
 /// Whether a predicate is written as `true`.

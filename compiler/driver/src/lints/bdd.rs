@@ -82,7 +82,8 @@ impl Bdd {
         self.nodes.get(edge.index()).copied().unwrap_or(BOTTOM)
     }
 
-    fn spend(&mut self) -> Result<(), Exhausted> {
+    /// Spends a step.
+    pub(crate) fn spend(&mut self) -> Result<(), Exhausted> {
         self.steps = self.steps.checked_sub(1).ok_or(Exhausted)?;
         Ok(())
     }

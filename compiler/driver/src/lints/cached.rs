@@ -31,7 +31,7 @@ pub(crate) fn uncached(
     program: &CompiledProgram,
     told: &[Diagnostic],
 ) -> Vec<Diagnostic> {
-    let mut by_rule: BTreeMap<RuleId, Vec<String>> = BTreeMap::new();
+    let mut by_rule: BTreeMap<RuleId, Vec<Call>> = BTreeMap::new();
     for allowed in &facts.allowed {
         let abi = allowed.abi;
         if !program.abi_names().contains(&abi.name) || !has_cache(abi) {
@@ -46,30 +46,41 @@ pub(crate) fn uncached(
             // The rule that the instruction is there for at which the kernel gives up.
             let stop = const_stop(program.verified(), nr.cast_signed(), abi.audit_arch);
             let origin = stop.and_then(|pc| program.origin().get(pc).copied().flatten());
-            let name = if policy.abis().len() > 1 {
-                format!("`{}` on `{}`", call.name, abi.name)
-            } else {
-                format!("`{}`", call.name)
-            };
-            by_rule.entry(origin.unwrap_or(allowed.asks)).or_default().push(name);
+            let calls = by_rule.entry(origin.unwrap_or(allowed.asks)).or_default();
+            calls.push(Call { name: call.name, abi: abi.name });
         }
     }
-    let warnings = by_rule.into_iter().filter_map(|(rule, calls)| {
-        let span = policy.rules().get(rule.0 as usize)?.span;
+    let mut warnings = Vec::with_capacity(by_rule.len());
+    for (rule, calls) in by_rule {
+        let Some(span) = policy.rules().get(rule.0 as usize).map(|origin| origin.span) else {
+            continue;
+        };
         let mut own = told.iter().filter(|warning| CODES.contains(&warning.code.0));
         if own.any(|told| told.primary.as_ref().is_some_and(|label| is_within(label.span, span))) {
-            return None;
+            continue;
         }
-        let message = format!("always allowed, but not in the kernel's cache: {}", list(&calls));
-        let label = "what this rule asks is asked in vain: the answer is `allow` in any case";
-        let help = "allow such calls in a rule without a predicate, before this one";
-        Some(Diagnostic::warning(UNCACHED, span, message, label).with_help(help))
-    });
-    warnings.collect()
+        let message = "calls that are always allowed miss the kernel's cache";
+        let calls = list(&calls, policy.abis().len() > 1);
+        let label = format!("asked first, though the answer is `allow` in any case: {calls}");
+        let help = "allow them in a rule without a predicate, before this one";
+        warnings.push(Diagnostic::warning(UNCACHED, span, message, label).with_help(help));
+    }
+    warnings
 }
 
-fn list(calls: &[String]) -> String {
-    let shown = calls.iter().take(MAX_SHOWN).cloned().collect::<Vec<_>>().join(", ");
+/// A call of an ABI.
+struct Call {
+    name: &'static str,
+    abi: &'static str,
+}
+
+/// Names of calls, with those of their ABIs if there are several.
+fn list(calls: &[Call], with_abi: bool) -> String {
+    let name = |call: &Call| match with_abi {
+        true => format!("`{}` on `{}`", call.name, call.abi),
+        false => format!("`{}`", call.name),
+    };
+    let shown = calls.iter().take(MAX_SHOWN).map(name).collect::<Vec<_>>().join(", ");
     match calls.len().saturating_sub(MAX_SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),

@@ -13,6 +13,7 @@ use filterc_hir::policy::{Policy, RuleId};
 
 use super::bdd::Exhausted;
 use super::residual::{self, Group};
+use super::search::Searches;
 use super::solved::{Removal, Solved};
 
 /// Steps of work for one group, and for a whole policy. A comparison takes one for each bit.
@@ -112,11 +113,11 @@ impl Found {
     }
 
     /// Adds what a quick search finds out of the rule in a group.
-    fn search(&mut self, rule: RuleId, group: &Group<'_>) {
-        self.decides = self.decides.or_else(|| group.find_decided(rule));
+    fn search(&mut self, rule: RuleId, group: &Group<'_>, searches: &mut Searches) {
+        self.decides = self.decides.or_else(|| group.find_decided(rule, searches));
         self.holds = self.holds.or(self.decides);
         if self.has_predicate {
-            self.fails = self.fails.or_else(|| group.find_failing(rule));
+            self.fails = self.fails.or_else(|| group.find_failing(rule, searches));
         }
     }
 
@@ -160,6 +161,7 @@ struct Run<'p> {
     found: Vec<Found>,
     /// By rule, the groups that it is in.
     groups_of: Vec<Vec<usize>>,
+    searches: Searches,
     steps: u32,
 }
 
@@ -179,7 +181,7 @@ impl<'p> Run<'p> {
             }
         }
         let solved = groups.iter().map(|_| None).collect();
-        Self { groups, solved, found, groups_of, steps: ALL_STEPS }
+        Self { groups, solved, found, groups_of, searches: Searches::new(), steps: ALL_STEPS }
     }
 
     fn is_gone(&self, rule: RuleId) -> bool {
@@ -215,7 +217,7 @@ impl<'p> Run<'p> {
             let rule = same.first().map(|entry| entry.rule);
             let found = rule.and_then(|rule| Some((rule, self.found.get_mut(rule.0 as usize)?)));
             if let Some((rule, found)) = found.filter(|(_, found)| !found.is_settled()) {
-                found.search(rule, group);
+                found.search(rule, group, &mut self.searches);
                 is_found &= found.is_settled();
             }
         }
@@ -260,13 +262,17 @@ impl<'p> Run<'p> {
     }
 
     /// Whether a call that a rule decides would be decided otherwise without it.
-    fn is_missed(&self, rule: RuleId, groups: &[usize], call: &SeccompData) -> bool {
+    fn is_missed(&mut self, rule: RuleId, groups: &[usize], call: &SeccompData) -> bool {
         let mut groups = groups.iter().filter_map(|index| self.groups.get(*index));
         // Without a rule that names it, a number may become unknown: that is asked below.
-        groups.find(|group| group.has(call) && group.is_known).is_some_and(|group| {
-            let before = group.decide(call, |_| false);
-            before != group.decide(call, |other| other == rule || self.is_gone(other))
-        })
+        let Some(group) = groups.find(|group| group.has(call) && group.is_known) else {
+            return false;
+        };
+        if !self.searches.spend(group.entries.len()) {
+            return false;
+        }
+        let is_gone = |other| other == rule || self.is_gone(other);
+        group.decide(call, |_| false) != group.decide(call, is_gone)
     }
 
     /// What becomes of a group without a rule.
@@ -297,7 +303,7 @@ impl<'p> Run<'p> {
             });
             let Some(asks) = asks.map(|entry| entry.rule) else { continue };
             let (abi, default) = (group.part.abi(), group.part.default_action());
-            if default != Action::Allow && group.find_default().is_some() {
+            if default != Action::Allow && group.find_default(&mut self.searches).is_some() {
                 continue;
             }
             if self.ask(index, |solved, _| solved.is_allowed(default)) == Ok(true) {

@@ -23,7 +23,7 @@ mod warn;
 
 pub(crate) use cached::uncached;
 pub use facts::{Allowed, Answer, Facts, RuleFacts, facts};
-pub use parts::{Superfluous, conflict, superfluous};
+pub use parts::{Parts, Superfluous};
 pub(crate) use warn::warnings;
 
 /// The codes of this stage, sorted.

@@ -11,10 +11,12 @@ use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
 use super::bdd::{Edge, Exhausted};
-use super::views::{self, Solver, views};
+use super::search::Searches;
+use super::views::{self, Solver, View, views};
 
-/// Steps of work for one rule on one ABI.
+/// Steps of work for one rule on one ABI, and for a whole policy.
 const STEPS: u32 = 1 << 16;
+const ALL_STEPS: u32 = 1 << 20;
 
 /// Conditions among which those are looked for that exclude each other.
 const MAX_CONDITIONS: usize = 32;
@@ -26,25 +28,72 @@ pub struct Superfluous {
     pub span: Span,
     /// Whether it is one of several alternatives (`||`), not of conditions (`&&`).
     pub is_alternative: bool,
+    /// Whether it comes out the same by itself, wherever it is asked.
+    pub is_constant: bool,
+    /// If not, another part that alone makes it superfluous.
+    pub because_of: Option<Span>,
 }
 
-/// The parts of a rule's predicate that can be left out, all together, in the order of the
-/// text; none where that takes too long to say.
-#[must_use]
-pub fn superfluous(policy: &Policy, rule: RuleId, written: &ast::Predicate) -> Vec<Superfluous> {
-    let Some(views) = views(policy, rule).filter(|views| !views::all_matter(views)) else {
-        return Vec::new();
-    };
-    let nodes: Vec<&Predicate> = views.iter().map(|view| view.predicate).collect();
-    let mut views: Vec<Solver> = views.iter().map(|view| Solver::new(view, STEPS)).collect();
-    let cares = vec![Edge::TRUE; views.len()];
-    let mut found = Vec::new();
-    match look(written, &mut views, &nodes, &cares, &mut found) {
-        Ok(_) => {
-            found.sort_unstable_by_key(|part| part.span);
-            found
+/// Judges the parts of the predicates of one policy; all of the work is bounded.
+pub struct Parts<'p> {
+    policy: &'p Policy,
+    searches: Searches,
+    steps: u32,
+}
+
+impl<'p> Parts<'p> {
+    /// Nothing is judged yet.
+    #[must_use]
+    pub const fn new(policy: &'p Policy) -> Self {
+        Self { policy, searches: Searches::new(), steps: ALL_STEPS }
+    }
+
+    /// Parts of a rule's predicate that can be left out, all together, in the order of the
+    /// text. If there are none, each part matters, or it takes too long to say. For a
+    /// predicate that neither always nor never holds.
+    #[must_use]
+    pub fn superfluous(&mut self, rule: RuleId, written: &ast::Predicate) -> Vec<Superfluous> {
+        let Some(views) = views(self.policy, rule) else { return Vec::new() };
+        if views::all_matter(&views, &mut self.searches) {
+            return Vec::new();
         }
-        Err(Exhausted) => Vec::new(),
+        let nodes: Vec<&Predicate> = views.iter().map(|view| view.predicate).collect();
+        let mut views = self.solvers(&views);
+        let cares = vec![Edge::TRUE; views.len()];
+        let mut found = Vec::new();
+        let looked = look(written, &mut views, &nodes, &cares, &mut found);
+        self.spend(&views);
+        match looked {
+            Ok(_) => {
+                found.sort_unstable_by_key(|part| part.span);
+                found
+            }
+            Err(Exhausted) => Vec::new(),
+        }
+    }
+
+    /// Of a rule's conditions that never hold together, as few as do not; none if there is
+    /// only one condition, or too much to look at.
+    #[must_use]
+    pub fn conflict(&mut self, rule: RuleId, written: &ast::Predicate) -> Vec<Span> {
+        let Some(views) = views(self.policy, rule) else { return Vec::new() };
+        let nodes: Vec<&Predicate> = views.iter().map(|view| view.predicate).collect();
+        let mut views = self.solvers(&views);
+        let found = conflicting(written, &mut views, &nodes);
+        self.spend(&views);
+        found.unwrap_or_default()
+    }
+
+    fn solvers(&self, views: &[View<'_>]) -> Vec<Solver> {
+        // Few rules have many views, so each may have what all have left.
+        let steps = STEPS.min(self.steps);
+        views.iter().map(|view| Solver::new(view, steps)).collect()
+    }
+
+    fn spend(&mut self, views: &[Solver]) {
+        let before = STEPS.min(self.steps);
+        let spent = views.iter().map(|view| before - view.bdd.steps());
+        self.steps = spent.fold(self.steps, u32::saturating_sub);
     }
 }
 
@@ -155,21 +204,52 @@ impl List<'_, '_> {
         let rows = self.parts.iter().zip(&self.columns).zip(before.iter().zip(&edges));
         for ((part, column), (before, own)) in rows.rev() {
             let others = all(views, before, &behind)?;
-            let cares = all(views, cares, &others)?;
-            let mut changes = false;
-            for ((view, &care), &own) in views.iter_mut().zip(&cares).zip(own) {
-                changes |= view.bdd.without(care, own)? != Edge::FALSE;
-            }
-            if changes {
-                let own = look(part, views, column, &cares, found)?;
+            let inner = all(views, cares, &others)?;
+            if implies(views, &inner, own)? {
+                let is_constant = implies(views, cares, own)?;
+                let because_of = if is_constant {
+                    None
+                } else {
+                    self.because_of(views, cares, part.span, own, &edges)?
+                };
+                let (span, is_alternative) = (part.span, self.is_alternative);
+                found.push(Superfluous { span, is_alternative, is_constant, because_of });
+            } else {
+                let own = look(part, views, column, &inner, found)?;
                 let own: Vec<Edge> = own.into_iter().map(|edge| self.edge(edge)).collect();
                 behind = all(views, &behind, &own)?;
-            } else {
-                found.push(Superfluous { span: part.span, is_alternative: self.is_alternative });
             }
         }
         Ok(behind.into_iter().map(|edge| self.edge(edge)).collect())
     }
+
+    /// The first other part that implies one, where they are cared for.
+    fn because_of(
+        &self,
+        views: &mut [Solver],
+        cares: &[Edge],
+        span: Span,
+        own: &[Edge],
+        edges: &[Vec<Edge>],
+    ) -> Result<Option<Span>, Exhausted> {
+        for (part, other) in self.parts.iter().zip(edges).filter(|(part, _)| part.span != span) {
+            let other = all(views, cares, other)?;
+            if implies(views, &other, own)? {
+                return Ok(Some(part.span));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether in every view the second holds wherever the first does.
+fn implies(views: &mut [Solver], first: &[Edge], second: &[Edge]) -> Result<bool, Exhausted> {
+    for ((view, &first), &second) in views.iter_mut().zip(first).zip(second) {
+        if view.bdd.without(first, second)? != Edge::FALSE {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Both, by view.
@@ -178,27 +258,22 @@ fn all(views: &mut [Solver], left: &[Edge], right: &[Edge]) -> Result<Vec<Edge>,
     views.iter_mut().zip(pairs).map(|(view, (&left, &right))| view.bdd.and(left, right)).collect()
 }
 
-/// Of a rule's conditions that never hold together, as few as do not; none if there is only
-/// one condition, or too much to look at.
-#[must_use]
-pub fn conflict(policy: &Policy, rule: RuleId, written: &ast::Predicate) -> Vec<Span> {
-    conflicting(policy, rule, written).unwrap_or_default()
-}
-
-fn conflicting(policy: &Policy, rule: RuleId, written: &ast::Predicate) -> Option<Vec<Span>> {
-    let views = views(policy, rule)?;
-    let nodes: Vec<&Predicate> = views.iter().map(|view| view.predicate).collect();
-    let mut views: Vec<Solver> = views.iter().map(|view| Solver::new(view, STEPS)).collect();
+/// See [`Parts::conflict`].
+fn conflicting(
+    written: &ast::Predicate,
+    views: &mut [Solver],
+    nodes: &[&Predicate],
+) -> Option<Vec<Span>> {
     let parts = conditions(written)?;
     let mut kept = Vec::with_capacity(parts.len());
-    for (part, column) in parts.iter().zip(columns(&nodes, parts.len(), false)?) {
-        kept.push((part.span, functions(&mut views, &column).ok()?));
+    for (part, column) in parts.iter().zip(columns(nodes, parts.len(), false)?) {
+        kept.push((part.span, functions(views, &column).ok()?));
     }
     // Each in turn is left out, if the others still exclude each other.
     for index in (0..kept.len()).rev() {
         let mut left = vec![Edge::TRUE; views.len()];
         for (_, own) in kept.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, own)| own) {
-            left = all(&mut views, &left, own).ok()?;
+            left = all(views, &left, own).ok()?;
         }
         if left.iter().all(|edge| *edge == Edge::FALSE) {
             kept.remove(index);

@@ -10,7 +10,7 @@ use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::Place;
 
-use super::search;
+use super::search::{MAX_WANTED, Searches};
 use super::table::Table;
 
 /// Entries of residuals that may be looked at, over all numbers: a policy that has more is
@@ -52,33 +52,51 @@ impl Group<'_> {
         decides.map_or(self.part.default_action(), |entry| entry.action)
     }
 
+    /// Where the entries of a rule begin and end.
+    fn of(&self, rule: RuleId) -> (usize, usize) {
+        let begin = self.entries.partition_point(|entry| entry.rule < rule);
+        let behind = self.entries.get(begin..).unwrap_or_default();
+        (begin, begin + behind.partition_point(|entry| entry.rule == rule))
+    }
+
     /// A call that a rule decides, if a quick search finds one.
-    pub(crate) fn find_decided(&self, rule: RuleId) -> Option<SeccompData> {
-        let end = self.entries.iter().rposition(|entry| entry.rule == rule)?;
-        let (earlier, entry) = (self.entries.get(..end)?, self.entries.get(end)?);
-        // Of several arms of a rule the last is asked for, and may not be the only one.
-        let earlier = earlier.iter().filter(|entry| entry.rule != rule);
-        find_with(earlier, Some(entry.predicate), &self.call)
+    pub(crate) fn find_decided(
+        &self,
+        rule: RuleId,
+        searches: &mut Searches,
+    ) -> Option<SeccompData> {
+        let (begin, end) = self.of(rule);
+        // Of several arms of a rule the first is asked for, and may not be the only one.
+        let entry = self.entries.get(begin..end)?.first()?;
+        find_with(self.entries.get(..begin)?, Some(entry.predicate), &self.call, searches)
     }
 
     /// A call for which a rule's predicate fails, if a quick search finds one.
-    pub(crate) fn find_failing(&self, rule: RuleId) -> Option<SeccompData> {
-        let own = self.entries.iter().filter(|entry| entry.rule == rule);
-        find_with(own, None, &self.call)
+    pub(crate) fn find_failing(
+        &self,
+        rule: RuleId,
+        searches: &mut Searches,
+    ) -> Option<SeccompData> {
+        let (begin, end) = self.of(rule);
+        find_with(self.entries.get(begin..end)?, None, &self.call, searches)
     }
 
     /// A call for which the predicate of every rule fails, if a quick search finds one.
-    pub(crate) fn find_default(&self) -> Option<SeccompData> {
-        find_with(self.entries.iter(), None, &self.call)
+    pub(crate) fn find_default(&self, searches: &mut Searches) -> Option<SeccompData> {
+        find_with(&self.entries, None, &self.call, searches)
     }
 }
 
 /// A call for which one predicate holds, and those of other entries fail.
-fn find_with<'e, 'p: 'e>(
-    failing: impl Iterator<Item = &'e Entry<'p>>,
+fn find_with<'p>(
+    failing: &[Entry<'p>],
     holding: Option<&'p Predicate>,
     call: &SeccompData,
+    searches: &mut Searches,
 ) -> Option<SeccompData> {
+    if failing.len() > MAX_WANTED || !searches.spend(failing.len()) {
+        return None;
+    }
     let mut wanted: Vec<(&Predicate, bool)> = holding.map(|p| (p, true)).into_iter().collect();
     for entry in failing {
         match entry.predicate {
@@ -89,7 +107,7 @@ fn find_with<'e, 'p: 'e>(
             }
         }
     }
-    search::find(&wanted, call)
+    searches.find(&wanted, call)
 }
 
 /// The groups of a policy; `None` if it is too large to look at.

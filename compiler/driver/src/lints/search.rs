@@ -6,8 +6,12 @@ use filterc_hir::eval::holds;
 use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
 use filterc_hir::types::{Field, Place};
 
-/// Steps of one search; they bound its depth as well.
+/// Steps of one search, which bound its depth as well, and of all in one run.
 const STEPS: u32 = 300;
+const ALL_STEPS: u32 = 1 << 20;
+
+/// Predicates that one search may be about.
+pub(crate) const MAX_WANTED: usize = STEPS as usize;
 
 /// Ranges of a set whose ends are tried.
 const RANGES: usize = 4;
@@ -30,18 +34,47 @@ impl<'g, 'p> Goal<'g, 'p> {
     }
 }
 
-/// A call for which all predicates come out as wanted, with the number and token of the
-/// given one.
-pub(crate) fn find(wanted: &[Wanted<'_>], call: &SeccompData) -> Option<SeccompData> {
-    let mut literals = Vec::with_capacity(wanted.len());
-    wanted.iter().try_for_each(|(predicate, wanted)| flatten(predicate, *wanted, &mut literals))?;
-    literals.sort_by_key(|(predicate, wanted)| choices(predicate, *wanted));
-    let call = [odd(call), *call].iter().find_map(|call| {
-        let state = State { call: *call, fixed: [0; 7] };
-        solve(&Goal::Given(&literals), &state, &mut STEPS.clone())
-    })?;
-    // The bits that a goal needs stay as they are, so this holds; it costs little to be sure.
-    wanted.iter().all(|(predicate, wanted)| holds(predicate, &call) == *wanted).then_some(call)
+/// The searches of one run: all of them together are bounded.
+pub(crate) struct Searches {
+    steps: u32,
+}
+
+impl Searches {
+    pub(crate) const fn new() -> Self {
+        Self { steps: ALL_STEPS }
+    }
+
+    /// Spends steps on something else that is looked for; whether there were as many.
+    pub(crate) fn spend(&mut self, steps: usize) -> bool {
+        let left = u32::try_from(steps).ok().and_then(|steps| self.steps.checked_sub(steps));
+        self.steps = left.unwrap_or_default();
+        left.is_some()
+    }
+
+    /// A call for which all predicates come out as wanted, with the number and token of the
+    /// given one.
+    pub(crate) fn find(
+        &mut self,
+        wanted: &[Wanted<'_>],
+        call: &SeccompData,
+    ) -> Option<SeccompData> {
+        let mut literals = Vec::with_capacity(wanted.len());
+        for (predicate, wanted) in wanted {
+            flatten(predicate, *wanted, &mut literals)?;
+        }
+        literals.sort_by_key(|(predicate, wanted)| choices(predicate, *wanted));
+        let call = [odd(call), *call].into_iter().find_map(|call| {
+            let before = STEPS.min(self.steps);
+            let mut left = before;
+            let state = State { call, fixed: [0; 7] };
+            let found = solve(&Goal::Given(&literals), &state, &mut left);
+            self.steps -= before - left;
+            found
+        })?;
+        // The bits that a goal needs stay as they are, so this holds; it costs little to be
+        // sure.
+        wanted.iter().all(|(predicate, wanted)| holds(predicate, &call) == *wanted).then_some(call)
+    }
 }
 
 /// The call with something in each register that hardly any constant of a policy is: to be
@@ -75,7 +108,7 @@ fn flatten<'p>(
         | Predicate::Or(_)
         | Predicate::Test(_) => {
             literals.push((predicate, wanted));
-            (literals.len() < STEPS as usize).then_some(())
+            (literals.len() < MAX_WANTED).then_some(())
         }
     }
 }

@@ -104,6 +104,7 @@ impl Solved {
             if left == Edge::FALSE {
                 break;
             }
+            self.bdd.spend()?;
             if self.bdd.and(left, earlier.holds)? != Edge::FALSE {
                 rules.push(earlier.rule);
             }
@@ -122,7 +123,8 @@ impl Solved {
         let (position, member) = self.position(rule)?;
         let mut rules = Vec::new();
         for earlier in self.members.iter().take(position) {
-            let asked = in_question.is_none_or(|rules| rules.contains(&earlier.rule));
+            self.bdd.spend()?;
+            let asked = in_question.is_none_or(|rules| rules.binary_search(&earlier.rule).is_ok());
             if asked && self.bdd.without(member.holds, earlier.holds)? == Edge::FALSE {
                 rules.push(earlier.rule);
             }
@@ -144,6 +146,7 @@ impl Solved {
             if left == Edge::FALSE {
                 break;
             }
+            self.bdd.spend()?;
             let decided = self.bdd.and(left, next.holds)?;
             if decided == Edge::FALSE {
                 continue;

@@ -7,7 +7,7 @@ use filterc_hir::policy::{Policy, RuleId};
 use filterc_hir::types::Place;
 
 use super::bdd::{Bdd, Edge, Exhausted};
-use super::search::{self, Wanted};
+use super::search::{Searches, Wanted};
 use super::symbols::Symbols;
 
 /// Different predicates that one rule may have, over its calls and ABIs.
@@ -110,23 +110,24 @@ impl Asks {
 
 /// Whether a quick search finds for each part of a rule's predicate a call for which it
 /// matters.
-pub(crate) fn all_matter(views: &[View<'_>]) -> bool {
+pub(crate) fn all_matter(views: &[View<'_>], searches: &mut Searches) -> bool {
     let mut some = views.iter().take(QUICK_VIEWS);
-    some.any(|view| all_matter_in(view.predicate, &view.call, &mut Vec::new()))
+    some.any(|view| all_matter_in(view.predicate, &view.call, &mut Vec::new(), searches))
 }
 
 fn all_matter_in<'p>(
     predicate: &'p Predicate,
     call: &SeccompData,
     wanted: &mut Vec<Wanted<'p>>,
+    searches: &mut Searches,
 ) -> bool {
     let (parts, is_alternative) = match predicate {
         Predicate::And(parts) => (parts, false),
         Predicate::Or(parts) => (parts, true),
-        Predicate::Not(inner) => return all_matter_in(inner, call, wanted),
+        Predicate::Not(inner) => return all_matter_in(inner, call, wanted, searches),
         Predicate::True | Predicate::False | Predicate::Test(_) => return true,
     };
-    if parts.len() > QUICK_PARTS {
+    if parts.len() > QUICK_PARTS || !searches.spend(parts.len()) {
         return false;
     }
     let outer = wanted.len();
@@ -135,9 +136,9 @@ fn all_matter_in<'p>(
         wanted.extend(others.map(|(_, other)| (other, !is_alternative)));
         let inner = wanted.len();
         wanted.push((part, is_alternative));
-        let matters = search::find(wanted, call).is_some();
+        let matters = searches.find(wanted, call).is_some();
         wanted.truncate(inner);
-        let matters = matters && all_matter_in(part, call, wanted);
+        let matters = matters && all_matter_in(part, call, wanted, searches);
         wanted.truncate(outer);
         matters
     })

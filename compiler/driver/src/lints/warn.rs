@@ -9,13 +9,16 @@ use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId, Selector};
 
 use super::facts::{Answer, Facts, RuleFacts};
-use super::parts;
+use super::parts::{Parts, Superfluous};
 
 const SHADOWED: Code = Code("F0301");
 const NEVER_HOLDS: Code = Code("F0320");
 const ALWAYS_HOLDS: Code = Code("F0321");
 const CHANGES_NOTHING: Code = Code("F0322");
 const SUPERFLUOUS_PART: Code = Code("F0324");
+
+/// An earlier stage's: a test of `nr` or `arch` that the rule's calls settle.
+const SETTLED_TEST: &str = "F0309";
 
 /// Rules that one warning points at; the others are counted.
 const MAX_SHOWN: usize = 4;
@@ -28,13 +31,21 @@ pub(crate) fn warnings(
     told: &[Diagnostic],
 ) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
+    let mut parts = Parts::new(policy);
+    let mut settled: Vec<Span> = told
+        .iter()
+        .filter(|diagnostic| diagnostic.code.0 == SETTLED_TEST)
+        .flat_map(|diagnostic| diagnostic.primary.iter().chain(&diagnostic.secondary))
+        .map(|label| label.span)
+        .collect();
+    settled.sort_unstable();
     let mut facts = (0..).map(RuleId).zip(&facts.rules);
     for Statement { span, kind } in statements {
         let StatementKind::Rule(rule) = kind else { continue };
         let Some((id, facts)) = facts.next() else { break };
         if span.file == FileId(0) {
-            let about = About { policy, id, span: *span, rule, facts };
-            about.warn(told, &mut warnings);
+            let about = About { policy, id, span: *span, rule, facts, settled: &settled };
+            about.warn(&mut parts, &mut warnings);
         }
     }
     warnings
@@ -47,16 +58,18 @@ struct About<'a> {
     span: Span,
     rule: &'a ast::Rule,
     facts: &'a RuleFacts,
+    /// Tests of which an earlier stage has told that they are settled, sorted.
+    settled: &'a [Span],
 }
 
 impl About<'_> {
     /// The worst that is to be said of the rule: what follows from it is not said too.
-    fn warn(&self, told: &[Diagnostic], warnings: &mut Vec<Diagnostic>) {
+    fn warn(&self, parts: &mut Parts<'_>, warnings: &mut Vec<Diagnostic>) {
         let predicate = self.rule.predicate.as_ref().filter(|predicate| !is_true(predicate));
-        let is_told = settled_within(told, self.span);
+        let is_told = self.is_settled_within(self.span);
         let facts = self.facts;
         if let Some(predicate) = predicate.filter(|_| facts.holds == Answer::No) {
-            warnings.extend((!is_told).then(|| self.never_holds(predicate)));
+            warnings.extend((!is_told).then(|| self.never_holds(predicate, parts)));
         } else if facts.decides == Answer::No && !facts.decided_by.is_empty() {
             warnings.push(self.shadowed());
         } else if facts.matters == Answer::No && !self.settles_a_multiplexer() {
@@ -64,7 +77,7 @@ impl About<'_> {
         } else if let Some(predicate) = predicate.filter(|_| facts.fails == Answer::No) {
             warnings.extend((!is_told).then(|| self.always_holds(predicate)));
         } else if let Some(predicate) = predicate {
-            self.parts(predicate, told, warnings);
+            self.parts(predicate, parts, warnings);
         }
     }
 
@@ -76,9 +89,9 @@ impl About<'_> {
         warning.with_help("remove it, or move it up")
     }
 
-    fn never_holds(&self, predicate: &ast::Predicate) -> Diagnostic {
+    fn never_holds(&self, predicate: &ast::Predicate, parts: &mut Parts<'_>) -> Diagnostic {
         let message = "this rule's predicate never holds";
-        let conflict = parts::conflict(self.policy, self.id, predicate);
+        let conflict = parts.conflict(self.id, predicate);
         let help = "correct it, or remove the rule: it decides nothing";
         let [first @ .., last] = conflict.as_slice() else {
             let label = "there is no call for which it does";
@@ -107,14 +120,13 @@ impl About<'_> {
         let message = "this rule changes nothing";
         let followed_by = &self.facts.followed_by;
         let label = if followed_by.is_empty() {
-            "without it, its calls are decided in the same way by default"
+            "without it, the default decides its calls in the same way"
         } else {
             "without it, its calls are decided in the same way"
         };
         let warning = Diagnostic::warning(CHANGES_NOTHING, self.span, message, label);
-        self.point(warning, followed_by, "this one would decide").with_help(
-            "remove it; if it is there for who reads the policy, a comment says it as well",
-        )
+        self.point(warning, followed_by, "this one would decide")
+            .with_help("remove it, or turn it into a comment if it is there for the reader")
     }
 
     /// Points at rules, the first few of them.
@@ -136,7 +148,7 @@ impl About<'_> {
     fn parts(
         &self,
         predicate: &ast::Predicate,
-        told: &[Diagnostic],
+        parts: &mut Parts<'_>,
         warnings: &mut Vec<Diagnostic>,
     ) {
         let is_list = has_parts(predicate);
@@ -144,18 +156,18 @@ impl About<'_> {
         if !is_list || self.facts.fails == Answer::Open || self.facts.holds == Answer::Open {
             return;
         }
-        for part in parts::superfluous(self.policy, self.id, predicate) {
-            if settled_within(told, part.span) {
+        for part in parts.superfluous(self.id, predicate) {
+            if self.is_settled_within(part.span) {
                 continue;
             }
-            let (message, label) = if part.is_alternative {
-                ("this alternative changes nothing", "where it holds, another one does too")
-            } else {
-                ("this condition changes nothing", "it holds wherever the others do")
-            };
-            let warning = Diagnostic::warning(SUPERFLUOUS_PART, part.span, message, label);
-            warnings.push(warning.with_help("leave it out, or correct it"));
+            warnings.push(superfluous(&part));
         }
+    }
+
+    /// Whether an earlier stage has told that a test within a span is settled.
+    fn is_settled_within(&self, span: Span) -> bool {
+        let first = self.settled.partition_point(|settled| *settled < Span { end: 0, ..span });
+        self.settled.get(first).is_some_and(|settled| is_within(*settled, span))
     }
 
     /// Whether the rule says what becomes of a multiplexer. Where other rules have a
@@ -168,7 +180,8 @@ impl About<'_> {
                 let mut sub_calls = part.abi().sub_calls().iter();
                 call.is_some_and(|call| sub_calls.any(|sub| sub.multiplexer == call.name))
             };
-            let mut arms = part.arms().iter().filter(|arm| arm.rule == self.id);
+            let first = part.arms().partition_point(|arm| arm.rule < self.id);
+            let mut arms = part.arms().iter().skip(first).take_while(|arm| arm.rule == self.id);
             arms.any(|arm| match arm.selector {
                 Selector::Nr(nr) => arm.predicate == Predicate::True && is_multiplexer(nr),
                 Selector::Known => false,
@@ -177,12 +190,22 @@ impl About<'_> {
     }
 }
 
-/// Whether an earlier stage has told that a test within a span is settled (F0309).
-fn settled_within(told: &[Diagnostic], span: Span) -> bool {
-    let settled = told.iter().filter(|diagnostic| diagnostic.code.0 == "F0309");
-    settled
-        .flat_map(|diagnostic| diagnostic.primary.iter().chain(&diagnostic.secondary))
-        .any(|label| is_within(label.span, span))
+fn superfluous(part: &Superfluous) -> Diagnostic {
+    let message = if part.is_alternative {
+        "this alternative changes nothing"
+    } else {
+        "this condition changes nothing"
+    };
+    let label = match (part.is_alternative, part.is_constant) {
+        (true, true) => "it never holds here",
+        (true, false) => "the other alternatives cover it",
+        (false, true) => "it always holds here",
+        (false, false) => "it holds wherever the other conditions do",
+    };
+    let warning = Diagnostic::warning(SUPERFLUOUS_PART, part.span, message, label);
+    let because = if part.is_alternative { "this one covers it" } else { "this one implies it" };
+    let point = |warning: Diagnostic, span| warning.with_secondary(span, because);
+    part.because_of.into_iter().fold(warning, point).with_help("leave it out, or correct it")
 }
 
 /// Whether one span lies within another.

@@ -32,6 +32,7 @@ tests! {
     ignored_bits
     passes_preserve
     print_parse
+    rules_are_judged
     text_never_panics
     verified_is_accepted
 }

@@ -93,7 +93,6 @@ fn policy<'a>(
     lints::hidden_groups(scope, &calls, findings);
     // Behind an error more may seem superfluous than is.
     if !findings.failed() {
-        lints::shadowed(&parts, &spans, findings);
         numbers::warn(&rules, &parts, scope, &constants, findings);
         outcomes.tell(findings);
         lints::unused(scope, &constants, findings);

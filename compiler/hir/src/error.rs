@@ -14,9 +14,8 @@ pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
     "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0240",
-    "F0245", "F0301", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
-    "F0310", "F0311", "F0312", "F0313", "F0314", "F0315", "F0316", "F0317", "F0330", "F0331",
-    "F0340",
+    "F0245", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309", "F0310",
+    "F0311", "F0312", "F0313", "F0314", "F0315", "F0316", "F0317", "F0330", "F0331", "F0340",
 ];
 
 /// What a statement defines.
@@ -262,8 +261,6 @@ pub enum Kind {
         /// What lies there.
         note: &'static str,
     },
-    /// F0301: earlier rules decide every call of this one.
-    Shadowed,
     /// F0302: nothing uses the definition.
     Unused {
         /// Of which sort.
@@ -373,7 +370,6 @@ impl Kind {
             Self::GroupVersion { .. } => "F0245",
             Self::NoFilters { .. } => "F0240",
             Self::InMemory { .. } => "F0229",
-            Self::Shadowed => "F0301",
             Self::Unused { .. } => "F0302",
             Self::HidesConstant { .. } => "F0303",
             Self::FakedSuccess => "F0304",

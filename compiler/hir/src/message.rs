@@ -81,7 +81,6 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::InMemory { field, call, .. } => {
             format!("`{field}` of `{call}` is in memory, where a filter cannot see it")
         }
-        Kind::Shadowed => "this rule never decides anything".to_owned(),
         Kind::Unused { definition, name } => {
             format!("{} `{}` is never used", definition.keyword(), definition.spell(name))
         }
@@ -172,7 +171,6 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::InMemory { pointer, .. } => {
             format!("it is behind the pointer `{pointer}`{about}")
         }
-        Kind::Shadowed => "earlier rules decide all its calls".to_owned(),
         Kind::Unused { .. } => "never used".to_owned(),
         Kind::HidesConstant { value, kernel, .. } => {
             format!("{} here, {} in the kernel{about}", number(*value), number(*kernel))
@@ -255,7 +253,6 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::ForeignErrno { .. } => {
             one("write the number that is meant, or a policy for each of these ABIs")
         }
-        Kind::Shadowed => one("remove it, or move it up"),
         Kind::Advice(advice) => advice.help(),
         // What can be done is found with the call at hand.
         Kind::InMemory { .. } => Vec::new(),

@@ -535,20 +535,6 @@ fn limits_end_what_doubles() {
 }
 
 #[test]
-fn shadowing_looks_at_every_call() {
-    assert_eq!(codes("allow read, write errno(1) read, write if fd == 1"), ["F0301"]);
-    assert!(codes("allow read, write errno(1) read, close").is_empty());
-    assert_eq!(codes("allow any errno(1) read, close"), ["F0301"]);
-    assert!(codes("allow any errno(1) read, syscall(9999)").is_empty());
-    assert_eq!(codes("allow any log any if nr == 3"), ["F0301"]);
-    assert!(codes("allow any if nr > 3 log any").is_empty());
-    assert_eq!(codes("arch i386 allow socket allow socket"), ["F0301"]);
-    assert_eq!(codes("arch x86_64, i386 allow open, read allow open"), ["F0301"]);
-    // On aarch64 there is no open, and nothing of the rule.
-    assert_eq!(codes("arch x86_64, aarch64 allow open, read allow open"), ["F0301"]);
-}
-
-#[test]
 fn warnings_about_constants() {
     assert_eq!(codes("allow openat if filename == 4096"), ["F0305"]);
     assert!(codes("allow openat if filename != 0").is_empty());

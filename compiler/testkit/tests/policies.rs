@@ -155,6 +155,7 @@ fn the_reference_names_every_abi() {
     let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some());
     assert_eq!(named, filtered.map(|abi| abi.name).collect::<Vec<_>>());
 }
+
 #[test]
 fn exemplary_policies_give_no_warnings() {
     for name in ["addresses", "docker-default", "gs", "ls", "strict", "web-worker"] {
@@ -162,4 +163,34 @@ fn exemplary_policies_give_no_warnings() {
         let codes: Vec<_> = compiled.warnings().iter().map(|warning| warning.code.0).collect();
         assert!(codes.is_empty(), "{name}: {codes:?}");
     }
+}
+
+#[test]
+fn every_rule_of_the_corpus_is_shown_to_decide() {
+    use filterc::lints::{Answer, facts};
+    use filterc_hir::eval::{Reason, decide};
+    use filterc_hir::policy::RuleId;
+    for compiled in corpus::policies() {
+        let policy = compiled.policy();
+        for (rule, facts) in (0..).map(RuleId).zip(facts(policy).rules) {
+            let Answer::Yes(call) = facts.decides else {
+                panic!("{}: {rule:?} {facts:?}", compiled.name());
+            };
+            assert_eq!(decide(policy, &call).reason, Reason::Rule(rule), "{}", compiled.name());
+        }
+    }
+}
+
+#[test]
+fn the_corpus_has_the_warnings_that_it_is_known_for() {
+    let mut told = Vec::new();
+    for compiled in corpus::policies() {
+        let name = std::path::Path::new(compiled.name()).file_stem().unwrap().to_owned();
+        let own = compiled.warnings().iter().filter(|w| filterc::lints::CODES.contains(&w.code.0));
+        told.extend(own.map(|warning| (name.to_string_lossy().into_owned(), warning.code.0)));
+    }
+    // The workload's own redundancy, and refusals that gs.flt repeats from its model.
+    let known =
+        [("argheavy", "F0324"), ("gs", "F0322")].map(|(name, code)| (name.to_owned(), code));
+    assert_eq!(told, known);
 }

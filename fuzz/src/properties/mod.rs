@@ -8,6 +8,7 @@ pub mod decode_encode;
 pub mod ignored_bits;
 pub mod passes_preserve;
 pub mod print_parse;
+pub mod rules_are_judged;
 pub mod text_never_panics;
 pub mod verified_is_accepted;
 
@@ -23,6 +24,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("ignored_bits", ignored_bits::property),
     ("passes_preserve", passes_preserve::property),
     ("print_parse", print_parse::property),
+    ("rules_are_judged", rules_are_judged::property),
     ("text_never_panics", text_never_panics::property),
     ("verified_is_accepted", verified_is_accepted::property),
 ];

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, disasm, equiv, eval, explain, fmt, import, man, run, verify,
+    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
+    run, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -59,6 +60,10 @@ pub(crate) enum Command {
     Import(import::ImportArgs),
     /// Run a command under a policy
     Run(run::RunArgs),
+    /// Show what is known of a system call, constant, group or ABI
+    Doc(doc::DocArgs),
+    /// List system calls, or the groups of them
+    List(list::ListArgs),
     /// Explain the code of a diagnostic
     Explain(explain::ExplainArgs),
     /// Print a shell's completion script

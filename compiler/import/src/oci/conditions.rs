@@ -35,8 +35,17 @@ pub(crate) struct Field {
     pub(crate) width: u8,
     /// Whether the policy's comparisons of it have a sign.
     pub(crate) signed: bool,
+    /// Whether it is a pointer, which a policy can only compare for equality.
+    pub(crate) pointer: bool,
     /// The set of its constants.
     pub(crate) set: Option<&'static str>,
+}
+
+impl Field {
+    /// A register, `width` bits of it.
+    pub(crate) const fn register(index: u8, width: u8) -> Self {
+        Self { name: None, index, width, signed: false, pointer: false, set: None }
+    }
 }
 
 /// A condition on one call of one ABI.
@@ -57,28 +66,28 @@ pub(crate) fn test(
     call: &'static Syscall,
     width: Width,
 ) -> (Test, bool) {
-    let register = || {
-        let width = abi.word;
-        let field = Field { name: None, index: condition.index, width, signed: false, set: None };
-        Test { field, values: of_register(condition, width) }
-    };
-    if width == Width::Registers {
-        return (register(), false);
-    }
+    let word = abi.word;
+    let register = Field::register(condition.index, word);
     let is_it = |arg: &&Arg| arg.regs == Regs::One(condition.index);
-    let named = call.args.iter().find(is_it).and_then(|arg| {
-        let field = Field {
-            name: Some(arg.name),
-            index: condition.index,
-            width: arg.width,
-            signed: arg.signed,
-            set: arg.set,
-        };
-        Some(Test { field, values: of_argument(condition, arg)? })
-    });
-    match named {
-        Some(test) => (test, false),
-        None => (register(), true),
+    let arg = call.args.iter().find(is_it).filter(|_| width == Width::Effective);
+    let named = |arg: &Arg| Field {
+        name: Some(arg.name),
+        width: arg.width,
+        signed: arg.signed,
+        pointer: arg.kind == ArgKind::Pointer,
+        set: arg.set,
+        ..register
+    };
+    match arg.map(|arg| (arg, of_argument(condition, arg))) {
+        Some((arg, Some(values))) => (Test { field: named(arg), values }, false),
+        // All of the register is the argument.
+        Some((arg, None)) if arg.width == word => {
+            (Test { field: named(arg), values: of_register(condition, word) }, false)
+        }
+        Some((_, None)) | None => {
+            let values = of_register(condition, word);
+            (Test { field: register, values }, width == Width::Effective)
+        }
     }
 }
 
@@ -100,7 +109,7 @@ fn of_register(condition: &Condition, width: u8) -> Values {
 }
 
 /// The values of an argument that satisfy a condition; `None` if its constant says nothing
-/// about an argument of that width, or if the policy language has no such test of it.
+/// about an argument of that width.
 fn of_argument(condition: &Condition, arg: &Arg) -> Option<Values> {
     let max = largest(arg.width);
     let fits = Condition { value: condition.value & max, ..condition.clone() };
@@ -113,11 +122,9 @@ fn of_argument(condition: &Condition, arg: &Arg) -> Option<Values> {
         Op::Lt | Op::Ge => bare && condition.value != 0,
         Op::Le | Op::Gt => bare && condition.value != max,
         // What a mask of all upper bits asks there, the kernel does not look at.
-        Op::MaskedEq => bare || (above && condition.second <= max),
+        Op::MaskedEq => bare || (above && fits.value != 0 && condition.second <= max),
     };
-    let is_equality = matches!(condition.op, Op::Eq | Op::Ne);
-    let comparable = arg.kind != ArgKind::Pointer || is_equality;
-    (usable && comparable).then(|| of_register(&fits, arg.width))
+    usable.then(|| of_register(&fits, arg.width))
 }
 
 /// Alternatives without what is superfluous: those that never hold, repeated ones, and two

@@ -3,7 +3,8 @@
 //!
 //! * A rule whose action is the default's is not added, so that it keeps no other one off.
 //! * A name that no covered ABI has is skipped.
-//! * A rule without conditions decides its call alone, wherever it stands; of several, the
+//! * A rule without conditions (or with such as hold whatever the arguments are) decides its
+//!   call alone, wherever it stands; of several, the
 //!   first. The other rules on that call are lost.
 //! * Rules with conditions add up. Where two of them match the same call with different
 //!   actions, the order in libseccomp's tree decides, which no document states and other
@@ -16,7 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use filterc_abi::{Abi, Action, KernelVersion, SubCall, Syscall};
 
 use crate::Note;
+use crate::oci::conditions::Width;
 use crate::oci::profile::{Condition, Entry, Op};
+use crate::oci::rules::{self, Registers};
 use crate::oci::write;
 
 /// A rule that decides something.
@@ -40,6 +43,8 @@ pub(crate) struct Live<'p> {
     pub(crate) rules: Vec<Rule<'p>>,
     /// Calls for which an entry says the default, without conditions.
     pub(crate) as_default: BTreeSet<&'p str>,
+    /// All calls that are named, of whatever effect that is.
+    pub(crate) named: Vec<&'p str>,
     /// The newest of all calls that are named; `None` if none is.
     pub(crate) newest: Option<KernelVersion>,
     pub(crate) notes: Vec<Note>,
@@ -73,15 +78,36 @@ fn exists(abis: &[&'static Abi], name: &str) -> bool {
     abis.iter().any(|abi| matches!(on(abi, name), (Some(_), _) | (_, Some(_))))
 }
 
+/// A rule, the calls apart for which its conditions hold on every ABI whatever the arguments
+/// are: for them it is one without conditions.
+fn whole_apart<'p>(rule: Rule<'p>, abis: &[&'static Abi], width: Width) -> Vec<Rule<'p>> {
+    let always = |name: &&str| {
+        let mut calls = abis.iter().filter_map(|abi| Some((*abi, abi.syscall(name)?))).peekable();
+        let holds = |(abi, call)| {
+            let asked = rules::alternatives(&rule, abi, call, width, &mut Registers::new());
+            asked.iter().any(Vec::is_empty)
+        };
+        calls.peek().is_some() && calls.all(holds)
+    };
+    if rule.alternatives.is_empty() {
+        return vec![rule];
+    }
+    let (whole, part): (Vec<&str>, Vec<&str>) = rule.names.iter().copied().partition(always);
+    let whole = Rule { names: whole, alternatives: Vec::new(), ..rule.clone() };
+    let part = Rule { names: part, ..rule };
+    [whole, part].into_iter().filter(|rule| !rule.names.is_empty()).collect()
+}
+
 /// The rules that decide something, of entries that count with their actions.
 pub(crate) fn live<'p>(
     entries: &[(&'p Entry, Action)],
     default: Action,
     abis: &[&'static Abi],
+    width: Width,
 ) -> Live<'p> {
     let mut live = Live::default();
     // The first entry without conditions for each call.
-    let mut deciders: BTreeMap<&str, &Entry> = BTreeMap::new();
+    let mut deciders: BTreeMap<&str, (&Entry, Action)> = BTreeMap::new();
     let mut unknown: BTreeSet<&str> = BTreeSet::new();
     for (entry, action) in entries {
         let alternatives = alternatives(entry);
@@ -94,17 +120,22 @@ pub(crate) fn live<'p>(
             }
         }
         live.newest = live.newest.max(newest(abis, &names));
-        if *action == default {
-            live.as_default.extend(names.iter().filter(|_| alternatives.is_empty()));
-            continue;
-        }
-        if alternatives.is_empty() {
-            names.iter().for_each(|name| {
-                deciders.entry(name).or_insert(entry);
-            });
-        }
+        live.named.extend(&names);
         let (comments, group) = (write::comments(entry), write::group_name(entry));
-        live.rules.push(Rule { entry, action: *action, names, alternatives, comments, group });
+        let rule = Rule { entry, action: *action, names, alternatives, comments, group };
+        for rule in whole_apart(rule, abis, width) {
+            let whole = rule.alternatives.is_empty();
+            if rule.action == default {
+                live.as_default.extend(rule.names.iter().filter(|_| whole));
+                continue;
+            }
+            if whole {
+                rule.names.iter().for_each(|name| {
+                    deciders.entry(name).or_insert((entry, *action));
+                });
+            }
+            live.rules.push(rule);
+        }
     }
     if !unknown.is_empty() {
         live.notes.push(skipped(&unknown, abis));
@@ -132,17 +163,22 @@ fn skipped(names: &BTreeSet<&str>, abis: &[&'static Abi]) -> Note {
     Note { path: "syscalls".to_owned(), text }
 }
 
-/// Takes from each rule the calls that another one decides before it.
-fn drop_undecisive<'p>(live: &mut Live<'p>, deciders: &BTreeMap<&'p str, &'p Entry>) {
+/// Takes from each rule the calls that another one decides, and tells where that is not the
+/// same rule again.
+fn drop_undecisive<'p>(live: &mut Live<'p>, deciders: &BTreeMap<&'p str, (&'p Entry, Action)>) {
     for rule in &mut live.rules {
-        let (path, own) = (&rule.entry.path, rule.alternatives.is_empty());
+        let (path, action) = (&rule.entry.path, rule.action);
+        let whole = rule.alternatives.is_empty();
         let mut lost: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         rule.names.retain(|name| match deciders.get(name) {
-            Some(decider) if !(own && decider.path == *path) => {
-                lost.entry(&decider.path).or_default().push(name);
+            Some((decider, _)) if whole && decider.path == *path => true,
+            Some((decider, other)) => {
+                if !(whole && action == *other) {
+                    lost.entry(&decider.path).or_default().push(name);
+                }
                 false
             }
-            Some(_) | None => true,
+            None => true,
         });
         for (decider, names) in lost {
             let text = format!("without effect on {}: {decider} decides", names.join(", "));

@@ -68,6 +68,9 @@ pub const DOCKER_CAPS: &[&str] = &[
     "CAP_SYS_CHROOT",
 ];
 
+/// The first kernel with seccomp filters: what a policy is for is not older.
+const FIRST_FILTERS: KernelVersion = KernelVersion { major: 3, minor: 5 };
+
 /// What a profile leaves to the container and its host.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -137,7 +140,7 @@ fn policy(profile: &Profile, options: &Options, reader: &mut Reader) -> Option<I
         written.push((*entry, actions::written(&entry.verdict, &abis, &mut notes)));
     }
     let actions: Vec<_> = written.iter().map(|(entry, w)| (*entry, w.action)).collect();
-    let mut live = live::live(&actions, default.action, &abis);
+    let mut live = live::live(&actions, default.action, &abis, options.width);
     notes.append(&mut live.notes);
     rules::refuse_conflicts(&live.rules, &abis, options.width, reader);
     if !reader.errors.is_empty() {
@@ -154,14 +157,17 @@ fn policy(profile: &Profile, options: &Options, reader: &mut Reader) -> Option<I
         abis: &abis,
         caps: &options.caps,
         lacking: &lacking,
-        kernel: options.kernel.or(live.newest),
+        kernel: options.kernel.or(live.newest.map(|newest| newest.max(FIRST_FILTERS))),
         default: &default.tree,
         unknown_as_default: permissive || live.newest.is_none(),
         // libseccomp's answer to calls of other ABIs.
         foreign: actions::plain(ActionKind::KillThread),
     }
     .write(&mut document);
-    let pieces = pieces(&live, &default, &abis, options.width, tree, &mut notes);
+    let mut pieces = pieces(&live, &default, &abis, options.width, tree, &mut notes);
+    if let Some(kernel) = options.kernel {
+        pieces.extend(known_all_the_same(&live, &pieces, kernel, &default, &abis));
+    }
     write::rules(write::joined(pieces), &mut document);
     Some(Imported { document, notes })
 }
@@ -207,6 +213,7 @@ fn pieces<'p>(
         predicate,
         comments: Vec::new(),
         group: None,
+        fixed: true,
     };
     let first = multiplexer::first(live, abis);
     let mut pieces: Vec<Piece<'p>> =
@@ -228,11 +235,41 @@ fn pieces<'p>(
             predicate,
             comments: rule.comments.clone(),
             group: rule.group.clone(),
+            fixed: false,
         }));
     }
     let last = multiplexer::last(live, default.action, abis, notes);
     pieces.extend(last.into_iter().map(|it| extra(tree(it.action), it.multiplexer, it.predicate)));
     pieces
+}
+
+/// Calls newer than the policy's kernel that the profile names without effect: the policy
+/// names them, too, or they would be unknown instead of getting the default.
+fn known_all_the_same<'p>(
+    live: &Live<'p>,
+    pieces: &[Piece<'p>],
+    kernel: KernelVersion,
+    default: &Written,
+    abis: &[&'static Abi],
+) -> Option<Piece<'p>> {
+    let is_newer = |name: &str| {
+        let mut calls = abis.iter().filter_map(|abi| abi.syscall(name));
+        calls.any(|call| !call.exists_in(kernel))
+    };
+    let mut names: Vec<&str> = Vec::new();
+    for &name in live.named.iter().filter(|name| is_newer(name)) {
+        if !names.contains(&name) && !pieces.iter().any(|piece| piece.names.contains(&name)) {
+            names.push(name);
+        }
+    }
+    (!names.is_empty()).then(|| Piece {
+        written: default.clone(),
+        names,
+        predicate: None,
+        comments: Vec::new(),
+        group: None,
+        fixed: true,
+    })
 }
 
 /// Rules with conditions on the same calls with the same action as one, at the place of

@@ -78,14 +78,13 @@ pub(crate) fn last(
             carried.entry(multiplexer).or_default().push((name, action));
         }
     }
-    let mut extras = Vec::new();
+    let (mut extras, mut whole) = (Vec::new(), Vec::new());
     for (multiplexer, calls) in carried {
         let names: Vec<&str> = calls.iter().map(|(name, _)| *name).collect();
         // An entry that says the default of it was meant of all that it carries.
         if !live.as_default.contains(multiplexer) {
-            let mut own: Vec<Extra> = Vec::new();
             for (name, action) in calls.into_iter().filter(|(_, action)| *action != default) {
-                own.extend(parts(multiplexer, name, action, abis));
+                extras.extend(parts(multiplexer, name, action, abis));
             }
             let text = format!(
                 "the arguments of {} are out of sight in {multiplexer}, which gets the strictest \
@@ -93,10 +92,10 @@ pub(crate) fn last(
                 names.join(", ")
             );
             notes.push(Note { path: "syscalls".to_owned(), text });
-            extras.extend(own);
         }
-        extras.push(Extra { action: default, multiplexer, predicate: None });
+        whole.push(Extra { action: default, multiplexer, predicate: None });
     }
+    extras.extend(whole);
     extras
 }
 
@@ -113,10 +112,9 @@ fn parts(
         let selector = call.args.first()?;
         let field = Field {
             name: Some(selector.name),
-            index: 0,
-            width: selector.width,
             signed: selector.signed,
             set: selector.set,
+            ..Field::register(0, selector.width)
         };
         (sub.multiplexer == multiplexer).then(|| (*abi, selects(sub, &field, abi)))
     };

@@ -21,8 +21,20 @@ pub(crate) fn predicate(kind: PredicateKind) -> Predicate {
     Predicate { kind, span: Span::default() }
 }
 
-/// Conjunction; one part stands alone.
-pub(crate) fn and(mut parts: Vec<Predicate>) -> Predicate {
+/// Conjunction; one part stands alone, and parts of parts are parts.
+pub(crate) fn and(parts: Vec<Predicate>) -> Predicate {
+    let flat = |part: Predicate| match part.kind {
+        PredicateKind::And(inner) => inner,
+        PredicateKind::Or(_)
+        | PredicateKind::Not(_)
+        | PredicateKind::Paren(_)
+        | PredicateKind::True
+        | PredicateKind::False
+        | PredicateKind::Let(_)
+        | PredicateKind::Test(_)
+        | PredicateKind::Error => vec![part],
+    };
+    let mut parts: Vec<Predicate> = parts.into_iter().flat_map(flat).collect();
     match parts.pop() {
         Some(only) if parts.is_empty() => only,
         Some(last) => {
@@ -69,6 +81,7 @@ pub(crate) fn of(alternatives: &[All], abi: &'static Abi) -> Asked {
 
 fn of_test(test: &Test, abi: &'static Abi) -> Predicate {
     let Test { field, values } = test;
+    let field = &comparable(field, values);
     match values {
         Values::Masked { mask, value } => masked(field, *mask, *value, abi),
         Values::Ranges(ranges) => {
@@ -84,6 +97,17 @@ fn of_test(test: &Test, abi: &'static Abi) -> Predicate {
             }
         }
     }
+}
+
+/// The field itself, or, for a pointer that is not only compared for equality, its register:
+/// all bits of it are the pointer.
+fn comparable(field: &Field, values: &Values) -> Field {
+    let single = |ranges: &[(u64, u64)]| ranges.iter().all(|(first, last)| first == last);
+    let equality = match values {
+        Values::Ranges(ranges) => single(ranges) || single(&Values::others(ranges, field.width)),
+        Values::Masked { .. } => false,
+    };
+    if field.pointer && !equality { Field::register(field.index, field.width) } else { *field }
 }
 
 /// How many numbers it takes to write ranges.

@@ -1,7 +1,7 @@
 //! Rules on the ABIs: what each call is asked on each of them, which ABIs ask the same, and
 //! which rules contradict each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use filterc_abi::{Abi, Syscall};
 use filterc_grammar::ast::{CmpOp, Mask, Predicate, PredicateKind, Relation, Test};
@@ -11,7 +11,7 @@ use filterc_grammar::source::Span;
 use crate::Note;
 use crate::error::Kind;
 use crate::oci::conditions::{self, All, Width, are_disjoint, simplified};
-use crate::oci::live::Rule;
+use crate::oci::live::{Rule, on};
 use crate::oci::names;
 use crate::oci::predicate::{self, Asked};
 use crate::oci::profile::Condition;
@@ -19,6 +19,10 @@ use crate::oci::reader::Reader;
 
 /// Some calls with what they are asked, `None` for nothing.
 pub(crate) type Asking<'p> = (Vec<&'p str>, Option<Predicate>);
+
+/// Paths of conditions that compare a register though arguments were to be compared, with
+/// the ABIs on which they do.
+pub(crate) type Registers<'p> = BTreeMap<&'p str, BTreeSet<&'static str>>;
 
 /// What a call is asked, with the ABIs that ask it, in the order of the policy.
 type OnAbis = Vec<(Vec<&'static Abi>, Asked)>;
@@ -30,12 +34,12 @@ pub(crate) fn alternatives<'p>(
     abi: &'static Abi,
     call: &'static Syscall,
     width: Width,
-    registers: &mut Vec<&'p str>,
+    registers: &mut Registers<'p>,
 ) -> Vec<All> {
     let mut test = |condition: &&'p Condition| {
         let (test, is_register) = conditions::test(condition, abi, call, width);
         if is_register {
-            registers.push(&condition.path);
+            registers.entry(&condition.path).or_default().insert(abi.name);
         }
         test
     };
@@ -44,42 +48,64 @@ pub(crate) fn alternatives<'p>(
 }
 
 /// Tells every two rules of different actions that a call can match both of. Rules without
-/// conditions have been sorted out before.
+/// conditions have been sorted out before, except for what a multiplexer carries.
 pub(crate) fn refuse_conflicts(
     rules: &[Rule<'_>],
     abis: &[&'static Abi],
     width: Width,
     reader: &mut Reader,
 ) {
-    let mut by_name: BTreeMap<&str, Vec<&Rule<'_>>> = BTreeMap::new();
-    for rule in rules {
-        for name in &rule.names {
-            by_name.entry(name).or_default().push(rule);
-        }
-    }
-    for (name, rules) in by_name {
-        for (at, rule) in rules.iter().enumerate() {
-            for other in rules.iter().take(at).filter(|other| other.action != rule.action) {
-                let asks = |rule: &Rule<'_>, abi, call| {
-                    alternatives(rule, abi, call, width, &mut Vec::new())
-                };
-                let meet = abis.iter().find(|abi| {
-                    let Some(call) = abi.syscall(name) else { return false };
-                    let (left, right) = (asks(rule, abi, call), asks(other, abi, call));
-                    left.iter().any(|a| right.iter().any(|b| !are_disjoint(a, b)))
-                });
-                if let Some(abi) = meet {
-                    let kind = Kind::Conflict {
-                        call: name.to_owned(),
-                        abi: abi.name,
-                        other: other.entry.path.clone(),
-                        span: other.entry.span,
-                    };
-                    reader.error(&rule.entry.path, rule.entry.span, &kind);
-                }
+    for (at, rule) in rules.iter().enumerate() {
+        for other in rules.iter().take(at).filter(|other| other.action != rule.action) {
+            let same = rule.names.iter().filter(|name| other.names.contains(name));
+            let mut found =
+                same.filter_map(|name| Some((*name, meet(rule, other, name, abis, width)?)));
+            let found = found
+                .next()
+                .or_else(|| carried(rule, other, abis))
+                .or_else(|| carried(other, rule, abis));
+            if let Some((call, abi)) = found {
+                let (path, span) = (other.entry.path.clone(), other.entry.span);
+                let kind =
+                    Kind::Conflict { call: call.to_owned(), abi: abi.name, other: path, span };
+                reader.error(&rule.entry.path, rule.entry.span, &kind);
             }
         }
     }
+}
+
+/// An ABI on which a call of that name can match both rules.
+fn meet(
+    rule: &Rule<'_>,
+    other: &Rule<'_>,
+    name: &str,
+    abis: &[&'static Abi],
+    width: Width,
+) -> Option<&'static Abi> {
+    let meets = |abi: &&'static Abi| {
+        let Some(call) = abi.syscall(name) else { return false };
+        let asks = |rule| alternatives(rule, abi, call, width, &mut Registers::new());
+        let (left, right) = (asks(rule), asks(other));
+        left.iter().any(|a| right.iter().any(|b| !are_disjoint(a, b)))
+    };
+    abis.iter().copied().find(meets)
+}
+
+/// A multiplexer of the one rule, with conditions, that carries a call of the other.
+fn carried<'p>(
+    rule: &Rule<'p>,
+    other: &Rule<'_>,
+    abis: &[&'static Abi],
+) -> Option<(&'p str, &'static Abi)> {
+    if rule.alternatives.is_empty() {
+        return None;
+    }
+    let carries = |abi: &'static Abi, multiplexer: &str| {
+        let sub = |name: &&str| on(abi, name).1.filter(|sub| sub.multiplexer == multiplexer);
+        other.names.iter().any(|name| sub(name).is_some())
+    };
+    let on_abis = |&name: &&'p str| abis.iter().map(move |abi| (name, *abi));
+    rule.names.iter().flat_map(on_abis).find(|(name, abi)| carries(abi, name))
 }
 
 /// What a rule with conditions asks, its calls sorted by that.
@@ -89,7 +115,7 @@ pub(crate) fn asked<'p>(
     width: Width,
     notes: &mut Vec<Note>,
 ) -> Vec<Asking<'p>> {
-    let mut registers = Vec::new();
+    let mut registers = Registers::new();
     let mut sorted: Vec<(OnAbis, Vec<&'p str>)> = Vec::new();
     for name in &rule.names {
         let mut parts = OnAbis::new();
@@ -106,11 +132,10 @@ pub(crate) fn asked<'p>(
             None => sorted.push((parts, vec![name])),
         }
     }
-    registers.sort_unstable();
-    registers.dedup();
-    notes.extend(registers.into_iter().map(|path| Note {
-        path: path.to_owned(),
-        text: "compares the whole register: no argument of its own is as this says".to_owned(),
+    notes.extend(registers.into_iter().map(|(path, abis)| {
+        let abis: Vec<&str> = abis.into_iter().collect();
+        let text = format!("compares a register on {}: no argument fits this", abis.join(", "));
+        Note { path: path.to_owned(), text }
     }));
     let mut asking = Vec::new();
     for (parts, names) in sorted {

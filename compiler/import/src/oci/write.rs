@@ -65,6 +65,8 @@ pub(crate) struct Piece<'p> {
     pub(crate) comments: Vec<String>,
     /// What a group of its calls may be called.
     pub(crate) group: Option<String>,
+    /// Whether it must stand where it is, before or behind all others.
+    pub(crate) fixed: bool,
 }
 
 /// What an entry's author says about it: its comment, and when it counts.
@@ -97,7 +99,9 @@ pub(crate) fn joined(pieces: Vec<Piece<'_>>) -> Vec<Piece<'_>> {
     let mut joined: Vec<Piece<'_>> = Vec::with_capacity(pieces.len());
     for piece in pieces {
         let alike = |other: &&mut Piece<'_>| {
-            other.predicate.is_none()
+            !other.fixed
+                && !piece.fixed
+                && other.predicate.is_none()
                 && piece.predicate.is_none()
                 && other.written == piece.written
                 && other.comments == piece.comments

@@ -6,7 +6,7 @@ use filterc_grammar::source::Span;
 /// The codes of this stage, sorted.
 pub const CODES: &[&str] = &[
     "F0701", "F0702", "F0703", "F0704", "F0705", "F0706", "F0707", "F0708", "F0709", "F0710",
-    "F0711", "F0712", "F0713", "F0714",
+    "F0711", "F0712", "F0713", "F0714", "F0715",
 ];
 
 /// One kind of fault.
@@ -59,6 +59,8 @@ pub(crate) enum Kind {
     },
     /// A supervisor would be asked for the call that tells it of the filter.
     AskedTooEarly(String),
+    /// More entries than any profile needs.
+    TooMany(usize),
 }
 
 /// The actions of the format.
@@ -102,6 +104,7 @@ impl Kind {
             Self::UnknownFlag(_) => "F0712",
             Self::Conflict { .. } => "F0713",
             Self::AskedTooEarly(_) => "F0714",
+            Self::TooMany(_) => "F0715",
         })
     }
 
@@ -137,6 +140,9 @@ impl Kind {
                 format!("some calls of `{call}` match this rule and {other} on {abi}"),
                 "the actions differ, and the order has no meaning".to_owned(),
             ),
+            Self::TooMany(most) => {
+                (format!("more than {most} entries"), "a profile has some hundred".to_owned())
+            }
             Self::AskedTooEarly(what) => (
                 format!("a supervisor cannot be asked about {what}"),
                 "it would be needed to hand the supervisor its descriptor".to_owned(),
@@ -167,7 +173,8 @@ impl Kind {
             | Self::BadErrno(_)
             | Self::BadVersion(_)
             | Self::UnknownFlag(_)
-            | Self::AskedTooEarly(_) => None,
+            | Self::AskedTooEarly(_)
+            | Self::TooMany(_) => None,
         }
     }
 

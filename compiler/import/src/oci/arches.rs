@@ -30,10 +30,13 @@ pub(crate) fn names_host(host: &str, abi: &Abi) -> bool {
 pub fn of_token(token: &str) -> Option<&'static Abi> {
     let name = token.strip_prefix("SCMP_ARCH_")?;
     let known = TOKENS.iter().find(|(other, _)| *other == name);
-    let own = || name.chars().all(|c| !c.is_ascii_lowercase()).then(|| name.to_ascii_lowercase());
+    let own = name.to_ascii_lowercase();
+    let taken = name.contains(|c: char| c.is_ascii_lowercase())
+        || TOKENS.iter().any(|(_, other)| *other == own);
     match known {
         Some((_, name)) => abi::abi(name),
-        None => abi::abi(&own()?),
+        None if taken => None,
+        None => abi::abi(&own),
     }
 }
 

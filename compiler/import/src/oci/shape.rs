@@ -35,6 +35,9 @@ const FLAGS: &[&str] = &[
     "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV",
 ];
 
+/// Entries of a profile: more is a mistake, and each is compared with the others.
+const MOST_ENTRIES: usize = 4096;
+
 /// Largest errno that is written: container runtimes take 15 bits.
 const MAX_ERRNO_RET: u64 = 32767;
 
@@ -58,7 +61,14 @@ pub(crate) fn read(root: &Node<'_>, reader: &mut Reader) -> Option<Profile> {
         for_the_loader.extend(members.take(name).map(|_| name.to_owned()));
     }
     let entries = match members.take("syscalls") {
-        Some(list) => reader.list(&list)?,
+        Some(list) => {
+            let entries = reader.list(&list)?;
+            if entries.len() > MOST_ENTRIES {
+                reader.at(&list, &Kind::TooMany(MOST_ENTRIES));
+                return None;
+            }
+            entries
+        }
         None => Vec::new(),
     };
     let entries = entries.iter().filter_map(|node| entry(node, reader)).collect();

@@ -38,10 +38,11 @@ pub(super) unsafe fn run(body: impl FnOnce() -> i32, timeout: Duration) -> io::R
     wait(pid, Instant::now() + timeout)
 }
 
+const KILL: libc::c_ulong = libc::SIGKILL.cast_unsigned() as libc::c_ulong;
+
 /// Makes sure that the child dies with its parent, leaves no core file, and that signals do
 /// to it what they do by default.
 fn prepare() {
-    const KILL: libc::c_ulong = libc::SIGKILL.cast_unsigned() as libc::c_ulong;
     // Failures would only cost tidiness.
     let _tidy = (sys::prctl(libc::PR_SET_PDEATHSIG, KILL), sys::prctl(libc::PR_SET_DUMPABLE, 0));
     for signal in
@@ -84,4 +85,31 @@ fn wait(pid: libc::pid_t, deadline: Instant) -> io::Result<End> {
             pause = (pause * 2).min(Duration::from_millis(1));
         }
     }
+}
+
+/// Collects children that have ended, whoever started them: the first process of a namespace
+/// inherits them.
+pub(super) fn reap_orphans() {
+    // SAFETY: the status is not asked for.
+    while unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } > 0 {}
+}
+
+/// Starts a process that sleeps until its parent ends; its id, or −errno.
+///
+/// # Safety
+/// The calling process is a forked child itself, with one thread.
+pub(super) unsafe fn sleeper() -> i32 {
+    // SAFETY: the new process makes two harmless system calls.
+    let pid = unsafe { libc::fork() };
+    if pid < 0 {
+        return -sys::errno();
+    }
+    if pid == 0 {
+        let _tidy = sys::prctl(libc::PR_SET_PDEATHSIG, KILL);
+        loop {
+            // SAFETY: takes no addresses.
+            unsafe { libc::pause() };
+        }
+    }
+    pid
 }

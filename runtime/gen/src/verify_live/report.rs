@@ -64,8 +64,8 @@ impl Report {
             count(|finding| *finding == Finding::Agrees),
             count(|finding| *finding == Finding::AtMost),
             count(|finding| *finding == Finding::Unused),
-            count(|finding| matches!(finding, Finding::Differs(_))),
-            count(|finding| matches!(finding, Finding::Failed(_))),
+            count(|finding| matches!(finding, Finding::Wider(_) | Finding::Narrower(_))),
+            count(|finding| matches!(finding, Finding::Failed(_) | Finding::Unsteady)),
         ));
         for one in measured {
             self.measured(one);
@@ -77,7 +77,7 @@ impl Report {
         let Measured { call, arg, finding, place } = one;
         let name = format!("{call}.{}", arg.name);
         match finding {
-            Finding::Differs(width) => {
+            Finding::Wider(width) | Finding::Narrower(width) => {
                 self.differences += 1;
                 self.line(format_args!(
                     "  DIFFERS {name}: {width} bits are looked at, the table has {} ({place})",
@@ -86,6 +86,11 @@ impl Report {
             }
             Finding::Failed(reason) => {
                 self.line(format_args!("  not told {name}: {reason} ({place})"))
+            }
+            Finding::Unsteady => {
+                self.line(format_args!(
+                    "  not told {name}: the result is not the same twice ({place})"
+                ));
             }
             Finding::Agrees if self.all => self.line(format_args!("  {name} {}", arg.width)),
             Finding::AtMost if self.all => self.line(format_args!("  {name} <={}", arg.width)),

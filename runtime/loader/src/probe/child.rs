@@ -4,6 +4,8 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use libc::c_int;
+
 use crate::sys;
 
 /// How a child ended.
@@ -61,6 +63,7 @@ fn prepare() {
 fn wait(pid: libc::pid_t, deadline: Instant) -> io::Result<End> {
     let mut pause = Duration::from_micros(20);
     let mut timed_out = false;
+    sleep_until_end(pid, deadline);
     loop {
         let flags = if timed_out { 0 } else { libc::WNOHANG };
         let mut status = 0;
@@ -85,6 +88,28 @@ fn wait(pid: libc::pid_t, deadline: Instant) -> io::Result<End> {
             pause = (pause * 2).min(Duration::from_millis(1));
         }
     }
+}
+
+/// Returns when the child has ended, at the deadline, or at once where the kernel has no
+/// descriptors of processes (before Linux 5.3).
+fn sleep_until_end(pid: libc::pid_t, deadline: Instant) {
+    // SAFETY: takes no addresses.
+    let opened = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    let Ok(fd) = c_int::try_from(opened) else { return };
+    if fd < 0 {
+        return;
+    }
+    let mut end = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now()).as_millis();
+        // SAFETY: `end` is one element, which the kernel writes to.
+        let ready = unsafe { libc::poll(&raw mut end, 1, left.try_into().unwrap_or(c_int::MAX)) };
+        if ready >= 0 || sys::errno() != libc::EINTR {
+            break;
+        }
+    }
+    // SAFETY: this descriptor is ours.
+    unsafe { libc::close(fd) };
 }
 
 /// Collects children that have ended, whoever started them: the first process of a namespace

@@ -216,7 +216,61 @@ pub(super) fn is_address(arg: &Arg) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests say what they expect")]
+
+    use filterc_loader::probe::Entry;
+
+    use super::super::compile::plan;
+    use super::super::recipe::parse;
     use super::*;
+
+    /// The finding for a recipe with one marked argument whose result changes with flips in
+    /// these segments.
+    fn finding(text: &str, looked_at: &[usize]) -> Finding {
+        let lines = parse("test", text).unwrap();
+        let plan = plan(filterc_abi::x86_64(), Entry::Native, &[("test", lines)]).unwrap();
+        let recipe = &plan.recipes[0];
+        let outcome = |result| Outcome { results: vec![result], end: Ended::Completed };
+        let flipped: Vec<Outcome> =
+            masks().map(|(segment, _)| outcome(i64::from(looked_at.contains(&segment)))).collect();
+        judge(recipe, &recipe.probes[0], &outcome(0), &flipped)
+    }
+
+    #[test]
+    fn findings() {
+        // umask.mask has 16 bits, read.count 64.
+        assert_eq!(finding("umask(~0)", &[0, 1]), Finding::Agrees);
+        assert_eq!(finding("umask(~0)", &[1]), Finding::Agrees);
+        assert_eq!(finding("umask(~0)", &[0]), Finding::Narrower(8));
+        assert_eq!(finding("umask(<0)", &[0]), Finding::AtMost);
+        assert_eq!(finding("umask(<0)", &[0, 2]), Finding::Wider(32));
+        assert_eq!(finding("umask(~0)", &[3]), Finding::Wider(64));
+        assert_eq!(finding("umask(!0)", &[]), Finding::Unused);
+        assert_eq!(finding("umask(!0)", &[0]), Finding::Wider(8));
+        assert!(matches!(finding("umask(~0)", &[]), Finding::Failed(_)));
+        assert_eq!(finding("read(0, 0, ~0)", &[3]), Finding::Agrees);
+        assert_eq!(finding("read(0, 0, ~0)", &[0, 1, 2]), Finding::Narrower(32));
+        assert!(matches!(finding("read(0, 0, <0)", &[0, 2]), Finding::Failed(_)));
+        // Only success counts with `?`.
+        assert!(matches!(finding("?umask(~0)", &[0, 1, 2, 3]), Finding::Failed(_)));
+    }
+
+    #[test]
+    fn results_that_cannot_be_compared() {
+        let lines = parse("test", "sync(); umask(~0)").unwrap();
+        let plan = plan(filterc_abi::x86_64(), Entry::Native, &[("test", lines)]).unwrap();
+        let with = |results: &[i64], end| Outcome { results: results.to_vec(), end };
+        let both =
+            |outcome: Outcome| usable(&plan.recipes[0], &[outcome.clone(), outcome]).cloned();
+        let done = Ended::Completed;
+        assert!(both(with(&[0, -1], done)).is_ok());
+        assert_eq!(both(with(&[0], Ended::TimedOut)), Err(Finding::Unsteady));
+        assert!(matches!(both(with(&[-1, 0], done)), Err(Finding::Failed(_))));
+        assert!(matches!(both(with(&[], Ended::Killed(9))), Err(Finding::Failed(_))));
+        assert!(matches!(both(with(&[0, ENOSYS], done)), Err(Finding::Failed(_))));
+        let changing = [with(&[0, 1], done), with(&[0, 2], done)];
+        assert_eq!(usable(&plan.recipes[0], &changing), Err(Finding::Unsteady));
+    }
 
     #[test]
     fn every_bit_is_flipped_in_its_segment_only() {

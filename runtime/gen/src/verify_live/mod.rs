@@ -3,11 +3,13 @@
 //! * [`tracefs`]: names and C types of the arguments of every call that the kernel traces.
 //! * [`recipe`], [`compile`], [`measure`]: probes that call with flipped bits and so establish
 //!   which bits of an argument the kernel looks at. The recipes are the files under `recipes/`.
+//! * [`curated`]: the evidence for narrower widths, row by row.
 //! * [`report`]: what came of it, and what has no recipe.
 //!
 //! What a kernel or its permissions lack is skipped, and said.
 
 mod compile;
+mod curated;
 mod measure;
 mod recipe;
 mod report;
@@ -44,6 +46,7 @@ const RECIPES: [(&str, &str); 6] = [
 /// Runs it; what it returns is printed.
 pub(crate) fn run(args: &VerifyLiveArgs, abi: &Path) -> Result<String, Error> {
     let mut report = Report::new(args.all);
+    report.curated(&curated::compare(abi)?);
     let allowed = abi.join("curated/tracefs.tsv");
     let text = std::fs::read_to_string(&allowed).map_err(|error| Error::io(&allowed, &error))?;
     match tracefs::compare(&text)? {

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use filterc_abi::{Abi, Status};
 
 use super::compile::Plan;
+use super::curated::Curated;
 use super::measure::{Finding, Measured, is_address};
 use super::tracefs::Comparison;
 use crate::error::Error;
@@ -32,6 +33,19 @@ impl Report {
     /// Says why a part was left out.
     pub(super) fn skipped(&mut self, what: &str, reason: &str) {
         self.line(format_args!("{what}: skipped: {reason}"));
+    }
+
+    pub(super) fn curated(&mut self, curated: &Curated) {
+        let Curated { narrower, full, differ } = curated;
+        self.line(format_args!(
+            "curated: {narrower} rows for arguments that are narrower than declared, {full} for \
+             such as are taken in full, {} differences",
+            differ.len(),
+        ));
+        for line in differ {
+            self.line(format_args!("  {line}"));
+        }
+        self.differences += differ.len();
     }
 
     pub(super) fn tracefs(&mut self, comparison: &Comparison) {

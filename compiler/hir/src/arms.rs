@@ -185,7 +185,8 @@ impl<'s, 'a> Builder<'s, 'a> {
         Ok(())
     }
 
-    /// `syscall(N)` is that number and nothing else, whatever multiplexer goes round it.
+    /// `syscall(N)` is that number and nothing else, whatever multiplexer goes round it. Where
+    /// two of the policy's ABIs share a token, it is of the one that the number belongs to.
     fn number(
         &mut self,
         job: &Job<'_, 'a>,
@@ -197,8 +198,11 @@ impl<'s, 'a> Builder<'s, 'a> {
         let Reader { scope, constants, findings, .. } = &mut self.reader;
         let value = constants.read(scope, subject, written, findings).ok_or(Told)?.number();
         let number = u32::try_from(value).ok().filter(|nr| *nr != u32::MAX);
-        let is_foreign = |nr: &u32| !job.abi.admits(*nr);
-        let foreign = number.is_some_and(|nr| is_foreign(&nr));
+        let elsewhere = number.filter(|nr| !job.abi.admits(*nr));
+        if elsewhere.is_some_and(|nr| self.calls.has_sibling(job.abi, nr)) {
+            return Ok(());
+        }
+        let foreign = elsewhere.is_some();
         let Some(nr) = number.filter(|_| !foreign) else {
             findings.about(written.span, Kind::BadNumber { value, foreign }, subject);
             return Err(Told);

@@ -12,8 +12,9 @@ use crate::types::Type;
 pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
-    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0301", "F0302",
-    "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
+    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0240", "F0245",
+    "F0301", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309", "F0330",
+    "F0331", "F0340",
 ];
 
 /// What a statement defines.
@@ -234,6 +235,18 @@ pub enum Kind {
         /// Its type.
         ty: Type,
     },
+    /// F0245: a group's kernel version is missing, or it takes none.
+    GroupVersion {
+        /// The group, without `@`.
+        name: String,
+        /// Whether it is missing.
+        missing: bool,
+    },
+    /// F0240: an ABI on which the kernel has no seccomp filters.
+    NoFilters {
+        /// Its name.
+        abi: &'static str,
+    },
     /// F0301: earlier rules decide every call of this one.
     Shadowed,
     /// F0302: nothing uses the definition.
@@ -285,6 +298,23 @@ pub enum Kind {
         /// Whether it asks `any` for numbers that `any` does not stand for.
         of_any: bool,
     },
+    /// F0330: `kernel` is older than seccomp filters are on some ABIs.
+    BeforeFilters {
+        /// The kernel.
+        kernel: KernelVersion,
+        /// Those ABIs, each with its first kernel that has filters.
+        abis: Vec<(&'static str, KernelVersion)>,
+    },
+    /// F0331: the errno of `foreign` has other numbers on other ABIs.
+    ForeignErrno {
+        /// The ABIs, each with its number.
+        values: Vec<(&'static str, u16)>,
+    },
+    /// F0340: a `group` hides one that needs no definition and has other calls.
+    HidesGroup {
+        /// The name, without `@`.
+        name: String,
+    },
 }
 
 impl Kind {
@@ -321,6 +351,8 @@ impl Kind {
             Self::TooLarge(_) => "F0227",
             Self::NoAbi => "F0205",
             Self::NotText { .. } => "F0228",
+            Self::GroupVersion { .. } => "F0245",
+            Self::NoFilters { .. } => "F0240",
             Self::Shadowed => "F0301",
             Self::Unused { .. } => "F0302",
             Self::HidesConstant { .. } => "F0303",
@@ -330,10 +362,13 @@ impl Kind {
             Self::DifferentCalls { .. } => "F0307",
             Self::MultiplexedNumber { .. } => "F0308",
             Self::SettledTest { .. } => "F0309",
+            Self::BeforeFilters { .. } => "F0330",
+            Self::ForeignErrno { .. } => "F0331",
+            Self::HidesGroup { .. } => "F0340",
         }
     }
 
-    /// F03xx are warnings, all others errors.
+    /// F03xx and F0340 are warnings, all others errors.
     #[must_use]
     pub fn severity(&self) -> Severity {
         if self.code().starts_with("F03") { Severity::Warning } else { Severity::Error }

@@ -4,7 +4,9 @@
 //! A [`policy::Policy`] is made from syntax trees by `check`, or by hand through
 //! constructors that keep its invariants.
 
+pub mod abi_name;
 mod arms;
+mod builtin;
 pub mod check;
 mod consteval;
 pub mod error;

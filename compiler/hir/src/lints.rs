@@ -12,6 +12,7 @@ use crate::expr::Predicate;
 use crate::findings::{Calls, Findings, Subject};
 use crate::policy::{AbiPolicy, Arm, RuleId, Selector};
 use crate::predicate::Reader;
+use crate::resolve;
 use crate::scope::{Scope, Table};
 
 /// What may stand left of a comparison, for a guess at a mistyped name.
@@ -72,6 +73,20 @@ pub(crate) fn hidden_constants<'a>(
     }
 }
 
+/// A `group` with the name of one that needs no definition, but other calls.
+pub(crate) fn hidden_groups(
+    scope: &Scope<'_>,
+    calls: &resolve::Calls<'_>,
+    findings: &mut Findings,
+) {
+    for (position, defined) in scope.groups.in_order() {
+        let name = &defined.name.text;
+        if calls.hides(position, name) {
+            findings.add(defined.name.span, Kind::HidesGroup { name: name.clone() });
+        }
+    }
+}
+
 /// Whether two numbers are one 32-bit or 64-bit pattern, perhaps with another sign.
 fn same_bits(a: i128, b: i128) -> bool {
     let narrow = |value: i128| (-(1_i128 << 31)..1 << 32).contains(&value);
@@ -114,11 +129,11 @@ pub(crate) fn constant_of_set<'a>(
 /// Whether a constant is a member of sets, but neither of this one nor equal to a member.
 fn is_stray(name: &str, set: &str, abi: &'static Abi) -> bool {
     let Some(set) = filterc_abi::set(set) else { return false };
-    if set.members().next().is_none() || set.contains(name) || set.mask == Some(name) {
+    if set.is_empty() || set.contains(name) || set.mask == Some(name) {
         return false;
     }
     let Some(value) = abi.constant(name) else { return false };
-    let is_elsewhere = filterc_abi::sets().iter().any(|other| other.contains(name));
+    let is_elsewhere = filterc_abi::sets_with(name).next().is_some();
     is_elsewhere && !set.members().any(|member| abi.constant(member) == Some(value))
 }
 

@@ -73,6 +73,11 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::TooLarge(_) => "policy too large".to_owned(),
         Kind::NoAbi => "the policy does not say for which ABI it is".to_owned(),
         Kind::NotText { field, .. } => format!("`{field}` is not a string"),
+        Kind::NoFilters { abi } => format!("`{abi}` has no seccomp filters"),
+        Kind::BeforeFilters { kernel, .. } => {
+            format!("kernel {kernel} is older than seccomp filters")
+        }
+        Kind::ForeignErrno { .. } => "one errno, different numbers".to_owned(),
         Kind::Shadowed => "this rule never decides anything".to_owned(),
         Kind::Unused { definition, name } => {
             format!("{} `{}` is never used", definition.keyword(), definition.spell(name))
@@ -80,6 +85,13 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::HidesConstant { name, .. } => {
             format!("const `{name}` hides the kernel's with another value")
         }
+        Kind::GroupVersion { name, missing: true } => {
+            format!("`@{name}` needs a kernel version")
+        }
+        Kind::GroupVersion { name, missing: false } => {
+            format!("`@{name}` takes no kernel version")
+        }
+        Kind::HidesGroup { name } => format!("group `@{name}` hides the one that filterc has"),
         Kind::FakedSuccess => "`errno(0)` fakes success".to_owned(),
         Kind::AddressConstant { field } => format!("`{field}` is only an address"),
         Kind::WrongSet { name, field, .. } => format!("`{name}` is not a value for `{field}`"),
@@ -135,11 +147,29 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::TooLarge(limit) => too_large(*limit),
         Kind::NoAbi => String::new(),
         Kind::NotText { ty, .. } => format!("it is {ty}{about}"),
+        Kind::NoFilters { .. } => {
+            "the kernel takes no filter there: nothing would hold a process to the policy"
+                .to_owned()
+        }
+        Kind::BeforeFilters { abis, .. } => {
+            let since = |(abi, since): &(&str, _)| format!("{since} on `{abi}`");
+            format!("they came with {}", abis.iter().map(since).collect::<Vec<_>>().join(", "))
+        }
+        Kind::ForeignErrno { values } => {
+            let value = |(abi, errno): &(&str, u16)| format!("{errno} on `{abi}`");
+            format!(
+                "{}: a foreign call gets the first",
+                values.iter().map(value).collect::<Vec<_>>().join(", ")
+            )
+        }
         Kind::Shadowed => "earlier rules decide all its calls".to_owned(),
         Kind::Unused { .. } => "never used".to_owned(),
         Kind::HidesConstant { value, kernel, .. } => {
             format!("{} here, {} in the kernel{about}", number(*value), number(*kernel))
         }
+        Kind::GroupVersion { missing: true, .. } => "for calls since which kernel?".to_owned(),
+        Kind::GroupVersion { .. } => "its calls are the same for each".to_owned(),
+        Kind::HidesGroup { .. } => "these are other calls than the builtin group's".to_owned(),
         Kind::FakedSuccess => "the call is skipped, and the caller told it succeeded".to_owned(),
         Kind::AddressConstant { .. } => {
             "what it points at is out of sight, and another address may hold the same".to_owned()
@@ -166,8 +196,9 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
             one("a call newer than the tables can be named `syscall(NUMBER)`")
         }
         Kind::UnknownAbi { .. } => {
-            let names: Vec<&str> = filterc_abi::abis().iter().map(|abi| abi.name).collect();
-            vec![format!("the ABIs with tables are {}", list(&names))]
+            let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some());
+            let names: Vec<&str> = filtered.map(|abi| abi.name).collect();
+            vec![format!("the ABIs are {}", names.join(", "))]
         }
         Kind::DoesNotFit { .. } => one("a field has the width and sign that the kernel uses"),
         Kind::NeverTrue { .. } => {
@@ -208,16 +239,32 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::NoAbi => {
             one("add `arch NAME` or pass `--arch NAME`: this machine's ABI has no tables")
         }
+        Kind::BeforeFilters { .. } => {
+            one("such a kernel refuses the filter: raise `kernel`, or leave those ABIs out")
+        }
+        Kind::ForeignErrno { .. } => {
+            one("write the number that is meant, or a policy for each of these ABIs")
+        }
         Kind::Shadowed => one("remove it, or move it up"),
         Kind::HidesConstant { .. } => one("choose another name"),
+        Kind::NoCallLeft => {
+            one("on no listed ABI has the policy's kernel one of them as a call of its own")
+        }
+        Kind::UnknownGroup { .. } => {
+            one("`filterc list --groups` shows the groups that need no definition")
+        }
+        Kind::GroupVersion { name, missing: true } => vec![format!("write `@{name}(6.6)`")],
+        Kind::GroupVersion { name, .. } => vec![format!("write `@{name}`")],
+        Kind::HidesGroup { name } => {
+            vec![format!("choose another name, or leave the definition out to use `@{name}`")]
+        }
         Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
         Kind::WrongSet { set, .. } => {
             let members: Vec<&str> =
                 filterc_abi::set(set).into_iter().flat_map(|set| set.members()).collect();
             vec![format!("its values are {}", list(&members))]
         }
-        Kind::UnknownGroup { .. }
-        | Kind::NoSuchField { .. }
+        Kind::NoSuchField { .. }
         | Kind::UnknownConstant { .. }
         | Kind::UnknownLet { .. }
         | Kind::DefinedTwice { .. }
@@ -229,10 +276,10 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         | Kind::BadShift { .. }
         | Kind::ActionData { .. }
         | Kind::BadNumber { .. }
-        | Kind::NoCallLeft
         | Kind::NotForTarget { .. }
         | Kind::BadIndex { .. }
         | Kind::NotText { .. }
+        | Kind::NoFilters { .. }
         | Kind::Unused { .. }
         | Kind::AddressConstant { .. } => Vec::new(),
     }

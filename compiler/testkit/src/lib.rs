@@ -12,5 +12,6 @@
 pub mod agree;
 pub mod boundary;
 pub mod corpus;
+pub mod ignored;
 pub mod neutral;
 pub mod rng;

@@ -5,6 +5,7 @@ pub mod bytes_never_panic;
 pub mod compiled_is_reference;
 pub mod dag_passes;
 pub mod decode_encode;
+pub mod ignored_bits;
 pub mod passes_preserve;
 pub mod print_parse;
 pub mod text_never_panics;
@@ -19,6 +20,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("compiled_is_reference", compiled_is_reference::property),
     ("dag_passes", dag_passes::property),
     ("decode_encode", decode_encode::property),
+    ("ignored_bits", ignored_bits::property),
     ("passes_preserve", passes_preserve::property),
     ("print_parse", print_parse::property),
     ("text_never_panics", text_never_panics::property),

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use filterc::compile;
 use filterc::emit::{FORMATS, Format};
-use filterc::{compile, emit};
 
-use crate::console::{Console, Failure, refuse_terminal, write_output};
+use crate::console::{Console, Failure, refuse_terminal, write_outputs};
 use crate::input;
+use crate::naming;
 use crate::options::PolicyArgs;
 
 /// `filterc policy.flt -o policy.bpf`.
@@ -17,7 +18,8 @@ pub(crate) struct CompileArgs {
     #[arg(required = true, value_name = "POLICY")]
     pub(crate) policy: Option<PathBuf>,
 
-    /// Where to write; `-`, and the default, is standard output
+    /// Where to write; `-`, and the default, is standard output. `%a` stands for the ABIs, as
+    /// `x86_64+i386`: a policy for both byte orders has two programs; `%%` is a percent sign
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -51,8 +53,5 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     }
     let compiled = compile(&input::source(path)?, &options)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
-    let stem = args.output.as_deref().filter(|output| *output != Path::new("-")).unwrap_or(path);
-    let name = stem.file_stem().map_or("policy".into(), |stem| stem.to_string_lossy());
-    let name = if name == "-" { "policy".into() } else { name };
-    write_output(args.output.as_deref(), &emit::emit(&compiled, args.emit, &name))
+    write_outputs(naming::outputs(&compiled, args.emit, args.output.as_deref(), path)?)
 }

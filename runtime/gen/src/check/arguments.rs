@@ -65,7 +65,7 @@ impl<'a> Seen<'a> {
 fn gap(call: &Call, seen: &Seen<'_>, file: &str, found: &mut Findings) {
     // On m68k no argument is in sight.
     let Some(last) = seen.regs.last() else { return };
-    let left = REGISTERS - 1 - last;
+    let left = (REGISTERS - 1).saturating_sub(*last);
     let full = left == 0 || (left == 1 && seen.invisible_pair);
     let what = format_args!("{}: an argument beyond the sixth register, which is free", call.name);
     found.expect(!seen.invisible || full, file, what);

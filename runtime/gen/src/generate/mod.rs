@@ -1,16 +1,48 @@
 //! From kernel sources and the curated files to the tables.
 
-use std::path::Path;
+pub(crate) mod constants;
+pub(crate) mod sets;
 
-use clap::Args;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
 
 use crate::error::Error;
 
 /// Options of this subcommand.
 #[derive(Args, Debug)]
-pub(crate) struct GenerateArgs {}
+pub(crate) struct GenerateArgs {
+    /// Make these tables only
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+
+    /// The kernel's source, unpacked
+    #[arg(long, value_name = "DIR")]
+    linux: PathBuf,
+
+    /// The package linux-libc-dev, unpacked
+    #[arg(long, value_name = "DIR")]
+    libc_dev: PathBuf,
+
+    /// Folder for files on the way
+    #[arg(long, value_name = "DIR")]
+    scratch: PathBuf,
+}
+
+/// A part of the tables.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Part {
+    /// Constants, sets and dependent sets
+    Constants,
+}
 
 /// Runs it; what it returns is printed.
-pub(crate) fn run(_args: &GenerateArgs, _abi: &Path) -> Result<String, Error> {
-    Err(Error::Failed("in the making".to_owned()))
+pub(crate) fn run(args: &GenerateArgs, abi: &Path) -> Result<String, Error> {
+    match args.only {
+        Some(Part::Constants) => {
+            constants::write(&args.linux, &args.libc_dev, abi, &args.scratch)?;
+            Ok(String::new())
+        }
+        None => Err(Error::Failed("in the making".to_owned())),
+    }
 }

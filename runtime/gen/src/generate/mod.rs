@@ -1,6 +1,7 @@
 //! From kernel sources and the curated files to the tables.
 
 pub(crate) mod constants;
+pub(crate) mod masks;
 pub(crate) mod sets;
 
 use std::path::{Path, PathBuf};

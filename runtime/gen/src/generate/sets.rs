@@ -1,5 +1,6 @@
 //! The curated sets: which constants belong together, and to which argument.
 
+pub(crate) mod bindings;
 pub(crate) mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -31,7 +31,7 @@ pub(crate) enum Type {
 }
 
 impl Type {
-    fn of_number(number: u8) -> Option<Self> {
+    pub(crate) fn of_number(number: u8) -> Option<Self> {
         Some(match number {
             1 => Self::Int,
             2 => Self::UInt,

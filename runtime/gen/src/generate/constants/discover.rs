@@ -10,6 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) struct Names {
     macros: BTreeMap<String, Macro>,
     enumerators: BTreeMap<String, String>,
+    /// Macros that one file defined and another undefined or defined again: name, and the
+    /// path of the file whose definition was lost.
+    lost: BTreeSet<(String, String)>,
 }
 
 #[derive(Debug)]
@@ -39,7 +42,8 @@ impl Names {
             if let Some(definition) = directive.strip_prefix("define ") {
                 names.define(definition, &file);
             } else if let Some(name) = directive.strip_prefix("undef ") {
-                names.macros.remove(name.trim());
+                let other = names.macros.remove(name.trim());
+                names.lose(name.trim(), other, &file);
             } else if let Some(path) = marker(directive) {
                 path.clone_into(&mut file);
             }
@@ -59,7 +63,8 @@ impl Names {
             body: body.to_owned(),
             has_arguments: body.starts_with('('),
         };
-        self.macros.insert(name.to_owned(), found);
+        let other = self.macros.insert(name.to_owned(), found);
+        self.lose(name, other, file);
     }
 
     /// The names that may be constants, each with the path of the file that defines it;
@@ -73,6 +78,18 @@ impl Names {
         // `enum { A, #define A A`: both say the same.
         all.extend(self.enumerators.iter().map(|(name, file)| (name.as_str(), file.as_str())));
         all.into_iter()
+    }
+
+    fn lose(&mut self, name: &str, other: Option<Macro>, file: &str) {
+        if let Some(other) = other.filter(|other| other.file != file) {
+            self.lost.insert((name.to_owned(), other.file));
+        }
+    }
+
+    /// Macros that one file defined and another undefined or defined again, each with the
+    /// path of the file whose definition was lost.
+    pub(crate) fn lost(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lost.iter().map(|(name, file)| (name.as_str(), file.as_str()))
     }
 
     /// Whether a name is a macro that is made as an ioctl request, directly or through
@@ -221,6 +238,16 @@ enum __attribute__((x)) second { G = sizeof(struct { int h; }), I } j;
         expected.extend(more.iter().map(|n| format!("{n}@/h/more.h")));
         expected.sort();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_definition_of_another_file_is_lost() {
+        let names = Names::read(
+            "# 1 \"/a.h\"\n#define A 1\n#define B 1\n#undef B\n#define C 1\n\
+             # 1 \"/b.h\"\n#define A 2\n#undef C\n",
+        );
+        assert_eq!(names.lost().collect::<Vec<_>>(), [("A", "/a.h"), ("C", "/a.h")]);
+        assert_eq!(names.candidates().collect::<Vec<_>>(), [("A", "/b.h")]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use filterc_abi::Abi;
 
 use super::compile::{Type, Value};
+use super::headers::LIBC;
 use crate::generate::sets::Known;
 
 /// A constant of one header on one ABI.
@@ -74,58 +75,64 @@ pub(crate) struct Facts {
 
 impl Facts {
     /// Brings together what was found. Where two headers disagree on an ABI, `preferred`
-    /// says which to take (name → header); if it does not, that is a fault.
+    /// says which to take (name → header); if it does not, that is a fault. The names of C
+    /// libraries count where no header of the kernel has them.
     pub(crate) fn collect(
         findings: Vec<Finding>,
         preferred: &BTreeMap<String, String>,
         abis: &[Abi],
     ) -> Result<Self, String> {
-        let mut by_name: BTreeMap<String, Fact> = BTreeMap::new();
-        let mut taken_from: BTreeMap<(String, usize), String> = BTreeMap::new();
+        let mut facts = Self::default();
         let mut faults = String::new();
-        let mut used = BTreeSet::new();
-        for found in findings {
+        let mut unused: BTreeSet<&str> = preferred.keys().map(String::as_str).collect();
+        let (libc, kernel): (Vec<Finding>, Vec<Finding>) =
+            findings.into_iter().partition(|found| found.unit == LIBC);
+        for found in kernel {
             if let Some(header) = preferred.get(&found.name) {
-                used.insert(found.name.clone());
+                unused.remove(found.name.as_str());
                 if *header != found.origin {
                     continue;
                 }
             }
-            let fact = by_name.entry(found.name.clone()).or_insert_with(|| Fact {
-                name: found.name.clone(),
-                origins: BTreeSet::new(),
-                is_request: false,
-                values: BTreeMap::new(),
-                unusable: BTreeSet::new(),
-            });
-            fact.origins.insert(found.origin);
-            fact.is_request |= found.is_request;
-            let Some(value) = found.value else {
-                fact.unusable.insert(found.abi);
-                continue;
-            };
-            let key = (found.name, found.abi);
-            match fact.values.insert(found.abi, value) {
-                Some(other) if other.value != value.value => {
-                    let _ = writeln!(
-                        faults,
-                        "{} on {}: {} in {}, {} in {}",
-                        key.0,
-                        abis.get(found.abi).map_or("?", |abi| abi.name),
-                        other.value,
-                        taken_from.get(&key).map_or("?", String::as_str),
-                        value.value,
-                        found.unit,
-                    );
-                }
-                _ => {}
+            let abi = abis.get(found.abi).map_or("?", |abi| abi.name);
+            if let Some(other) = facts.add(&found) {
+                let _ = writeln!(
+                    faults,
+                    "{} on {abi}: {other}, but {:?} in {}",
+                    found.name, found.value, found.unit
+                );
             }
-            taken_from.insert(key, found.unit);
         }
-        for name in preferred.keys().filter(|name| !used.contains(*name)) {
+        for found in libc {
+            let value = |fact: &Fact| fact.values.contains_key(&found.abi);
+            if !facts.by_name.get(&found.name).is_some_and(value) {
+                facts.add(&found);
+            }
+        }
+        for name in unused {
             let _ = writeln!(faults, "preferred.tsv: {name}: not found at all");
         }
-        if faults.is_empty() { Ok(Self { by_name }) } else { Err(faults) }
+        if faults.is_empty() { Ok(facts) } else { Err(faults) }
+    }
+
+    /// Adds what was found; if the name has another value on that ABI, returns that.
+    fn add(&mut self, found: &Finding) -> Option<i128> {
+        let new = || Fact {
+            name: found.name.clone(),
+            origins: BTreeSet::new(),
+            is_request: false,
+            values: BTreeMap::new(),
+            unusable: BTreeSet::new(),
+        };
+        let fact = self.by_name.entry(found.name.clone()).or_insert_with(new);
+        fact.origins.insert(found.origin.clone());
+        fact.is_request |= found.is_request;
+        let Some(value) = found.value else {
+            fact.unusable.insert(found.abi);
+            return None;
+        };
+        let other = fact.values.insert(found.abi, value)?;
+        (other.value != value.value).then_some(other.value)
     }
 
     /// The names with a value on at least one ABI.
@@ -141,7 +148,9 @@ impl Facts {
         let partial = facts.filter_map(|fact| {
             let lacking: Vec<usize> =
                 (0..abis).filter(|abi| !fact.values.contains_key(abi)).collect();
-            let shared = fact.origins.iter().any(|origin| !origin.starts_with("asm"));
+            let of_arch = ["asm/", "asm-generic/", "internal/asm/"];
+            let shared = |origin: &String| !of_arch.iter().any(|start| origin.starts_with(start));
+            let shared = fact.origins.iter().any(shared);
             let broken = fact.unusable.iter().any(|abi| !fact.values.contains_key(abi));
             (!lacking.is_empty() && (shared || broken)).then_some((fact.name.as_str(), lacking))
         });

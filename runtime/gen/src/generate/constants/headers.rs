@@ -1,6 +1,7 @@
 //! The headers that constants are looked for in, and the folders they are found in.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -80,7 +81,8 @@ const SHIMS: [(&str, &str); 14] = [
 
 /// Included before every header: macros use names of these without including them
 /// (`OPEN_TREE_CLOEXEC` is `O_CLOEXEC`).
-pub(crate) const PRELUDE: [&str; 6] = [
+pub(crate) const PRELUDE: [&str; 7] = [
+    "linux/const.h",
     "sys/types.h",
     "sys/time.h",
     "sys/socket.h",
@@ -90,7 +92,9 @@ pub(crate) const PRELUDE: [&str; 6] = [
 ];
 
 /// What single headers need besides.
-const NEEDS: [(&str, &str); 3] = [
+const NEEDS: [(&str, &str); 5] = [
+    ("asm/ioctls.h", "linux/serial.h"),
+    ("asm/ioctls.h", "linux/termios.h"),
     ("linux/hdlc/ioctl.h", "linux/if.h"),
     ("linux/if_pppox.h", "linux/in.h"),
     ("linux/sctp.h", "internal/linux/socket.h"),
@@ -111,6 +115,8 @@ impl Headers {
         for (path, text) in SHIMS {
             write(&scratch.join("shim").join(path), text)?;
         }
+        let first = "#define __KERNEL__\n#define IS_ENABLED(option) 0\n";
+        write(&scratch.join("internal/first.h"), first)?;
         for path in INTERNAL {
             let text = read(&linux.join("include").join(path))?;
             write(&scratch.join("internal").join(path), &extract(&text))?;
@@ -211,16 +217,25 @@ impl TargetHeaders {
         self.folders.iter().find_map(strip)
     }
 
-    /// The lines that come before a header, and it.
-    pub(crate) fn lines(header: &str) -> String {
-        let mut text: String =
-            PRELUDE.iter().map(|path| format!("#include <{path}>\n")).collect();
-        let more = NEEDS.iter().filter(|(path, _)| *path == header);
-        more.for_each(|(_, path)| text.push_str(&format!("#include <{path}>\n")));
-        if header.starts_with("internal/") {
-            text.push_str("#define IS_ENABLED(option) 0\n#include <internal/asm/socket.h>\n");
+    /// The lines that include headers, with what they need.
+    pub(crate) fn lines(headers: &[&str]) -> String {
+        let mut text = String::new();
+        let mut include = |path: &str| {
+            let _ = writeln!(text, "#include <{path}>");
+        };
+        PRELUDE.iter().for_each(|path| include(path));
+        for header in headers {
+            let needs = NEEDS.iter().filter(|(path, _)| path == header);
+            needs.for_each(|(_, path)| include(path));
+            if header.starts_with("internal/") {
+                include("internal/first.h");
+            }
+            if header.starts_with("internal/") && !header.starts_with("internal/asm/") {
+                include("internal/asm/socket.h");
+            }
+            include(header);
         }
-        text + &format!("#include <{header}>\n")
+        text
     }
 }
 

@@ -17,9 +17,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use filterc_abi::Abi;
+
 use crate::error::Error;
-use crate::generate::sets::{self, Members, Sets};
+use crate::generate::masks;
+use crate::generate::sets::pattern::glob;
+use crate::generate::sets::{self, Members, Sets, bindings};
 use facts::Facts;
+pub(crate) use extract::without_comments;
 use headers::{LIBC, read, write as write_file};
 
 /// Writes `consts.tsv`, `sets.tsv` and `dependents.tsv` under `abi_dir/tables`, from the
@@ -30,35 +35,152 @@ pub(crate) fn write(
     abi_dir: &Path,
     scratch: &Path,
 ) -> Result<(), Error> {
-    let curated = |name: &str| read(&abi_dir.join("curated").join(name));
-    let sets = Sets::parse(&curated("sets.tsv")?).map_err(Error::Failed)?;
-    let libc = libc_constants(&curated("libc_constants.tsv")?)?;
-    let preferred = preferred(&curated("preferred.tsv")?)?;
-    write_file(&scratch.join(LIBC), &libc)?;
+    let curated = Curated::read(&abi_dir.join("curated"))?;
+    write_file(&scratch.join(LIBC), &curated.libc)?;
     let abis = filterc_abi::abis();
-    let findings = search::search(linux, libc_dev, &sets, scratch)?;
-    let facts = Facts::collect(findings, &preferred, abis).map_err(Error::Failed)?;
-    if std::env::var("DUMP").is_ok() {
-        let mut out = String::new();
-        for (name, fact) in &facts.by_name {
-            let v = facts.value(name, 27).or_else(|| (0..29).find_map(|a| facts.value(name, a)));
-            let _ = writeln!(out, "{name}\t{}\t{}", v.map_or("?".into(), |v| format!("{:?} {:#x}", v.ty, v.value)), fact.origins());
+    let cache = scratch.join("cache.tsv");
+    let outcome = if std::env::var("CACHE").is_ok() && cache.exists() {
+        let mut o = search::Outcome::default();
+        for l in read(&cache)?.lines() {
+            let c: Vec<&str> = l.split('\t').collect();
+            if c[0] == "B" { o.broken.push((c[1].into(), c[2].parse().unwrap(), c[3].into())); continue }
+            let value = if c[6] == "-" { None } else { Some(compile::Value { ty: compile::Type::of_number(c[6].parse().unwrap()).unwrap(), value: c[7].parse().unwrap() }) };
+            o.found.push(facts::Finding { abi: c[1].parse().unwrap(), unit: c[2].into(), name: c[3].into(), origin: c[4].into(), is_request: c[5] == "true", value });
         }
-        write_file(&scratch.join("dump.tsv"), &out)?;
+        o
+    } else { search::search(linux, libc_dev, &curated.sets, scratch)? };
+    {
+        let mut t = String::new();
+        for f in &outcome.found {
+            let (a, b) = f.value.map_or(("-".to_owned(), "-".to_owned()), |v| ((v.ty as u8 + 1).to_string(), v.value.to_string()));
+            let _ = writeln!(t, "F\t{}\t{}\t{}\t{}\t{}\t{a}\t{b}", f.abi, f.unit, f.name, f.origin, f.is_request);
+        }
+        for b in &outcome.broken { let _ = writeln!(t, "B\t{}\t{}\t{}", b.0, b.1, b.2.replace('\t', " ")); }
+        write_file(&cache, &t)?;
     }
-    let members = sets.resolve(&facts.usable()).map_err(Error::Failed)?;
+    holds(broken(&outcome.broken, &curated.unread, abis))?;
+    let facts = Facts::collect(outcome.found, &curated.preferred, abis).map_err(Error::Failed)?;
+    let members = curated.sets.resolve(&facts.usable()).map_err(Error::Failed)?;
     let names: BTreeSet<String> = members.values().flat_map(names_of).collect();
-    let partial = facts.partial(&names, abis.len());
-    for (name, lacking) in partial {
-        let lacking: Vec<&str> =
-            lacking.iter().filter_map(|at| Some(abis.get(*at)?.name)).collect();
-        eprintln!("{name}\t{}", lacking.join(","));
-    }
+    holds(partial(&facts.partial(&names, abis.len()), &curated.partial, abis))?;
+    holds(bindings::unknown_sets(&curated.bindings, &members))?;
+    let is_constant = |name: &str| names.contains(name);
+    let dependents = bindings::dependents(&curated.dependents, &members, &is_constant)
+        .map_err(Error::Failed)?;
+    compare_masks(linux, &curated, &members, &facts)?;
     let lines: Vec<String> = names.iter().filter_map(|name| facts.line(name, abis)).collect();
     let tables = abi_dir.join("tables");
     write_file(&tables.join("consts.tsv"), &(lines.join("\n") + "\n"))?;
     write_file(&tables.join("sets.tsv"), &set_lines(&members))?;
-    Ok(())
+    write_file(&tables.join("dependents.tsv"), &dependents)
+}
+
+/// The curated files.
+struct Curated {
+    sets: Sets,
+    /// `call.argument` → set.
+    bindings: BTreeMap<String, String>,
+    dependents: String,
+    /// The header made of `libc_constants.tsv`.
+    libc: String,
+    /// Name → header.
+    preferred: BTreeMap<String, String>,
+    /// Header → reason: what does not compile.
+    unread: BTreeMap<String, String>,
+    /// Pattern → reason: names that are not on all ABIs.
+    partial: BTreeMap<String, String>,
+    /// `call.argument` → reason: masks that differ from the set.
+    masks: BTreeMap<String, String>,
+}
+
+impl Curated {
+    fn read(folder: &Path) -> Result<Self, Error> {
+        let text = |name: &str| read(&folder.join(name));
+        Ok(Self {
+            sets: Sets::parse(&text("sets.tsv")?).map_err(Error::Failed)?,
+            bindings: bindings::bindings(&text("bindings.tsv")?).map_err(Error::Failed)?,
+            dependents: text("dependents.tsv")?,
+            libc: libc_constants(&text("libc_constants.tsv")?)?,
+            preferred: pairs("preferred.tsv", &text("preferred.tsv")?)?,
+            unread: pairs("unread.tsv", &text("unread.tsv")?)?,
+            partial: pairs("partial.tsv", &text("partial.tsv")?)?,
+            masks: pairs("masks.tsv", &text("masks.tsv")?)?,
+        })
+    }
+}
+
+/// No faults, or an error.
+fn holds(faults: String) -> Result<(), Error> {
+    if faults.is_empty() { Ok(()) } else { Err(Error::Differs(faults)) }
+}
+
+/// Headers that do not compile and are not listed, or are listed and compile.
+fn broken(
+    found: &[(String, usize, String)],
+    listed: &BTreeMap<String, String>,
+    abis: &[Abi],
+) -> String {
+    let mut faults = String::new();
+    let mut unused: BTreeSet<&str> = listed.keys().map(String::as_str).collect();
+    for (header, abi, message) in found {
+        unused.remove(header.as_str());
+        if !listed.contains_key(header) {
+            let abi = abis.get(*abi).map_or("?", |abi| abi.name);
+            let _ = writeln!(faults, "{header} does not compile on {abi}: {message}");
+        }
+    }
+    for header in unused {
+        let _ = writeln!(faults, "unread.tsv: {header} compiles everywhere, or is not there");
+    }
+    faults
+}
+
+/// Names that some ABIs lack and are not listed, and what is listed for no name.
+fn partial(
+    found: &BTreeMap<&str, Vec<usize>>,
+    listed: &BTreeMap<String, String>,
+    abis: &[Abi],
+) -> String {
+    let mut faults = String::new();
+    let mut unused: BTreeSet<&str> = listed.keys().map(String::as_str).collect();
+    for (name, lacking) in found {
+        let patterns: Vec<&str> =
+            listed.keys().map(String::as_str).filter(|pattern| glob(pattern, name)).collect();
+        if patterns.is_empty() {
+            let lacking: Vec<&str> =
+                lacking.iter().filter_map(|abi| Some(abis.get(*abi)?.name)).collect();
+            let _ = writeln!(faults, "{name} is no constant on {}", lacking.join(", "));
+        }
+        unused.retain(|pattern| !patterns.contains(pattern));
+    }
+    for pattern in unused {
+        let _ = writeln!(faults, "partial.tsv: {pattern}: on all ABIs, or not there");
+    }
+    faults
+}
+
+/// Compares the sets with the masks that the kernel's source tests arguments against, by
+/// the values of x86_64.
+fn compare_masks(
+    linux: &Path,
+    curated: &Curated,
+    members: &BTreeMap<String, Members>,
+    facts: &Facts,
+) -> Result<(), Error> {
+    let x86_64 = filterc_abi::abis().iter().position(|abi| abi.name == "x86_64").unwrap_or(0);
+    let value = |name: &str| facts.value(name, x86_64).map(|found| found.value);
+    let masks = masks::mine(linux, &|name| value(name).is_some())?;
+    let of_argument = |place: &str| {
+        let set = members.get(curated.bindings.get(place)?)?;
+        Some(names_of(set).collect())
+    };
+    // An entry point that is not called so by any table is reached under another name.
+    let masks = masks.into_iter().filter(|((call, arg), _)| {
+        let known = |abi: &'static Abi| abi.syscall(call).is_some_and(|call| call.arg(arg).is_some());
+        filterc_abi::abis().iter().any(known)
+    });
+    let compared = masks::compare(&masks.collect(), &of_argument, &value, &curated.masks);
+    compared.map(|_| ()).map_err(Error::Differs)
 }
 
 fn names_of(members: &Members) -> impl Iterator<Item = String> + '_ {
@@ -93,11 +215,14 @@ fn libc_constants(text: &str) -> Result<String, Error> {
     Ok(header)
 }
 
-/// `name, header, evidence`
-fn preferred(text: &str) -> Result<BTreeMap<String, String>, Error> {
+/// A file of names, each with what is said of it, and the evidence: `name, text` or
+/// `name, text, evidence`.
+fn pairs(file: &str, text: &str) -> Result<BTreeMap<String, String>, Error> {
     let row = |(number, columns): (usize, Vec<&str>)| match columns[..] {
-        [name, header, _] => Ok((name.to_owned(), header.to_owned())),
-        _ => Err(Error::Failed(format!("preferred.tsv:{number}: not 3 columns"))),
+        [name, said] | [name, said, _] if !said.is_empty() => {
+            Ok((name.to_owned(), said.to_owned()))
+        }
+        _ => Err(Error::Failed(format!("{file}:{number}: not two or three columns"))),
     };
     sets::lines(text).map(row).collect()
 }

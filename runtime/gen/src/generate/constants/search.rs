@@ -15,11 +15,13 @@ use super::targets::{Compiler, TARGETS, Target, probe};
 use crate::error::Error;
 use crate::generate::sets::{Known, Sets};
 
-/// What searching one header on one ABI gave.
-enum Outcome {
-    Found(Vec<Finding>),
-    /// The header does not compile there: the compiler's first message.
-    Broken { header: String, abi: usize, message: String },
+/// What searching gave.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    /// What was found.
+    pub(crate) found: Vec<Finding>,
+    /// The headers that do not compile: header, position of the ABI, first message.
+    pub(crate) broken: Vec<(String, usize, String)>,
 }
 
 /// A target that is ready to compile for.
@@ -36,38 +38,43 @@ pub(crate) fn search(
     libc_dev: &Path,
     sets: &Sets,
     scratch: &Path,
-) -> Result<Vec<Finding>, Error> {
+) -> Result<Outcome, Error> {
     let headers = Headers::prepare(linux, libc_dev, scratch)?;
     let targets = TARGETS.iter().enumerate();
     let ready: Vec<Ready> =
         targets.map(|(at, target)| prepare(at, target, &headers, scratch)).collect::<Result<_, _>>()?;
-    let mut jobs: Vec<(&Ready, &str)> = Vec::new();
     let mut known = BTreeMap::new();
+    let mut jobs: Vec<(&Ready, Vec<&str>)> = Vec::new();
     for target in &ready {
-        if std::env::var("ONLY").is_ok_and(|o| !o.split(',').any(|o| o == TARGETS[target.abi].abi)) { continue; }
         let wanted = target.headers.headers.iter().filter(|(path, text)| {
             let own = path.starts_with("asm/") || path.starts_with("internal/asm/");
             own || *known.entry(path.as_str()).or_insert_with(|| may_want(sets, path, text))
         });
-        jobs.extend(wanted.map(|(path, _)| (target, path.as_str())));
+        let (single, many): (Vec<&str>, Vec<&str>) =
+            wanted.map(|(path, _)| path.as_str()).partition(|path| is_alone(path));
+        jobs.extend(single.into_iter().map(|path| (target, vec![path])));
+        jobs.extend(many.chunks(BATCH).map(|paths| (target, paths.to_vec())));
     }
-    let outcomes = in_parallel(&jobs, |number, (target, header)| {
-        search_one(target, header, sets, number)
+    let outcomes = in_parallel(&jobs, |number, (target, headers)| {
+        let scratch = target.scratch.join(number.to_string());
+        let mut outcome = Outcome::default();
+        search_some(target, headers, sets, &scratch, &mut outcome)?;
+        Ok(outcome)
     })?;
-    let mut findings = Vec::new();
-    let mut broken: BTreeMap<String, Vec<(usize, String)>> = BTreeMap::new();
+    let mut all = Outcome::default();
     for outcome in outcomes {
-        match outcome {
-            Outcome::Found(found) => findings.extend(found),
-            Outcome::Broken { header, abi, message } => {
-                broken.entry(header).or_default().push((abi, message));
-            }
-        }
+        all.found.extend(outcome.found);
+        all.broken.extend(outcome.broken);
     }
-    for (header, faults) in &broken {
-        eprintln!("broken {header} on {}: {}", faults.len(), faults[0].1);
-    }
-    Ok(findings)
+    Ok(all)
+}
+
+/// How many headers are compiled at once.
+const BATCH: usize = 12;
+
+/// Headers of an architecture, and those that are no real ones, meet no others.
+fn is_alone(header: &str) -> bool {
+    ["asm/", "internal/", "libc/"].iter().any(|start| header.starts_with(start))
 }
 
 /// Runs a function on all jobs, on all processors; the results are in the jobs' order.
@@ -186,57 +193,102 @@ impl Known for Word<'_> {
 fn may_want(sets: &Sets, header: &str, text: &str) -> bool {
     let words: BTreeSet<&str> = words(text).collect();
     words.into_iter().any(|name| {
-        let is_request = name.starts_with("_IO");
+        // What makes a request is called so in the end.
+        let is_request = name.contains("IO");
         sets.wants(&Word { name, header, is_request })
     })
 }
 
-fn search_one(target: &Ready, header: &str, sets: &Sets, number: usize) -> Result<Outcome, Error> {
-    let scratch = target.scratch.join(number.to_string());
-    let lines = TargetHeaders::lines(header);
-    let source = scratch.with_extension("c");
-    write(&source, &lines)?;
-    let broken = |messages: String| {
-        let first = messages.lines().find(|line| line.contains("error:")).unwrap_or("?");
-        Outcome::Broken { header: header.to_owned(), abi: target.abi, message: first.to_owned() }
-    };
-    let text = match target.toolchain.preprocess(&source)? {
-        Ok(text) => text,
-        Err(messages) => return Ok(broken(messages)),
-    };
-    let names = Names::read(&text);
-    let mut findings: Vec<Finding> = names
-        .candidates()
-        .filter_map(|(name, path)| {
-            let origin = target.headers.relative(path)?;
-            let own = origin == header
-                || header.starts_with("asm/") && origin.starts_with("asm-generic/")
-                || header.starts_with("internal/") && origin.starts_with("internal/");
-            own.then(|| Finding {
-                abi: target.abi,
-                unit: header.to_owned(),
-                name: name.to_owned(),
-                origin: origin.to_owned(),
-                is_request: names.is_request(name),
-                value: None,
-            })
-        })
-        .filter(|found| sets.wants(found))
-        .collect();
-    if !findings.is_empty() {
-        let expressions: Vec<&str> = findings.iter().map(|found| found.name.as_str()).collect();
-        match evaluate(&target.toolchain, &lines, &expressions, &scratch)? {
-            Ok(values) => {
-                for (found, value) in findings.iter_mut().zip(values) {
-                    found.value = value;
-                }
+/// Searches headers together, and where that fails or two of them give one name, in halves.
+fn search_some(
+    target: &Ready,
+    headers: &[&str],
+    sets: &Sets,
+    scratch: &Path,
+    outcome: &mut Outcome,
+) -> Result<(), Error> {
+    match search_together(target, headers, sets, scratch)? {
+        Ok(found) => outcome.found.extend(found),
+        Err(message) => match headers {
+            [] => {}
+            [header] => outcome.broken.push(((*header).to_owned(), target.abi, message)),
+            _ => {
+                let (first, second) = headers.split_at(headers.len() / 2);
+                search_some(target, first, sets, scratch, outcome)?;
+                search_some(target, second, sets, scratch, outcome)?;
             }
-            Err(messages) => return Ok(broken(messages)),
-        }
+        },
     }
     for extension in ["c", "o"] {
         // What is left over is in the way of nobody.
         let _ = std::fs::remove_file(scratch.with_extension(extension));
     }
-    Ok(Outcome::Found(findings))
+    Ok(())
+}
+
+/// Compiles some headers in one file and evaluates what is wanted of them; the inner error
+/// is why that cannot be.
+fn search_together(
+    target: &Ready,
+    headers: &[&str],
+    sets: &Sets,
+    scratch: &Path,
+) -> Result<Result<Vec<Finding>, String>, Error> {
+    let lines = TargetHeaders::lines(headers);
+    let source = scratch.with_extension("c");
+    write(&source, &lines)?;
+    let first = |messages: String| {
+        messages.lines().find(|line| line.contains("error:")).unwrap_or("?").to_owned()
+    };
+    let text = match target.toolchain.preprocess(&source)? {
+        Ok(text) => text,
+        Err(messages) => return Ok(Err(first(messages))),
+    };
+    let names = Names::read(&text);
+    let mut findings = wanted(target, headers, names.candidates(), &names, sets);
+    if headers.len() > 1 && !wanted(target, headers, names.lost(), &names, sets).is_empty() {
+        return Ok(Err("a name is defined twice".to_owned()));
+    }
+    if findings.is_empty() {
+        return Ok(Ok(findings));
+    }
+    let expressions: Vec<&str> = findings.iter().map(|found| found.name.as_str()).collect();
+    match evaluate(&target.toolchain, &lines, &expressions, scratch)? {
+        Ok(values) => {
+            for (found, value) in findings.iter_mut().zip(values) {
+                found.value = value;
+            }
+            Ok(Ok(findings))
+        }
+        Err(messages) => Ok(Err(first(messages))),
+    }
+}
+
+/// Of some names with the paths of their files, those that the headers themselves give and
+/// sets want.
+fn wanted<'n>(
+    target: &Ready,
+    headers: &[&str],
+    some: impl Iterator<Item = (&'n str, &'n str)>,
+    names: &Names,
+    sets: &Sets,
+) -> Vec<Finding> {
+    let finding = |(name, path): (&str, &str)| {
+        let origin = target.headers.relative(path)?;
+        let stands_for = |header: &&&str| {
+            **header == origin
+                // What an `asm` header gives can come from `asm-generic`.
+                || header.starts_with("asm/") && origin.starts_with("asm-generic/")
+        };
+        let unit = headers.iter().find(stands_for)?;
+        Some(Finding {
+            abi: target.abi,
+            unit: (*unit).to_owned(),
+            name: name.to_owned(),
+            origin: origin.to_owned(),
+            is_request: names.is_request(name),
+            value: None,
+        })
+    };
+    some.filter_map(finding).filter(|found| sets.wants(found)).collect()
 }

@@ -35,6 +35,8 @@ pub(crate) struct GenerateArgs {
 enum Part {
     /// Constants, sets and dependent sets
     Constants,
+    /// None: compare the sets with the masks of the source
+    Masks,
 }
 
 /// Runs it; what it returns is printed.
@@ -44,6 +46,7 @@ pub(crate) fn run(args: &GenerateArgs, abi: &Path) -> Result<String, Error> {
             constants::write(&args.linux, &args.libc_dev, abi, &args.scratch)?;
             Ok(String::new())
         }
+        Some(Part::Masks) => masks::check(&args.linux, abi),
         None => Err(Error::Failed("in the making".to_owned())),
     }
 }

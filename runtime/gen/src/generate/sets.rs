@@ -70,7 +70,8 @@ impl Sets {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let mut sets: BTreeMap<String, Curated> = BTreeMap::new();
         for (number, columns) in lines(text) {
-            let &[name, kind, mask, values, flags, exclude, headers, evidence] = &columns[..] else {
+            let &[name, kind, mask, values, flags, exclude, headers, evidence] = &columns[..]
+            else {
                 return Err(format!("sets.tsv:{number}: {} columns, not 8", columns.len()));
             };
             let row = Row {
@@ -124,17 +125,16 @@ impl Sets {
     pub(crate) fn wants(&self, known: &dyn Known) -> bool {
         let first = known.name().get(..1).unwrap_or("");
         let mut rows = self.by_first.get(first).into_iter().chain(self.by_first.get("="));
-        self.masks.contains(known.name()) || rows.any(|rows| rows.iter().any(|row| row.wants(known)))
-    }
-
-    /// The names of all sets.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
-        self.sets.keys().map(String::as_str)
+        self.masks.contains(known.name())
+            || rows.any(|rows| rows.iter().any(|row| row.wants(known)))
     }
 
     /// The members of each set among the constants that there are. Every pattern must
     /// match something.
-    pub(crate) fn resolve(&self, known: &[&dyn Known]) -> Result<BTreeMap<String, Members>, String> {
+    pub(crate) fn resolve(
+        &self,
+        known: &[&dyn Known],
+    ) -> Result<BTreeMap<String, Members>, String> {
         let mut resolved = BTreeMap::new();
         let mut faults = String::new();
         for name in self.sets.keys() {
@@ -167,8 +167,7 @@ impl Sets {
                 let mut found = BTreeSet::new();
                 for pattern in patterns {
                     let more = if let Pattern::Set(other) = pattern {
-                        let other =
-                            self.resolve_one(other, known, resolved, under_way, faults)?;
+                        let other = self.resolve_one(other, known, resolved, under_way, faults)?;
                         if of_values { other.values } else { other.flags }
                     } else {
                         row.names(pattern, known)
@@ -217,3 +216,7 @@ impl Row {
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(' ').filter(|word| !word.is_empty() && *word != "-")
 }
+
+#[cfg(test)]
+#[path = "sets/tests.rs"]
+mod tests;

@@ -38,7 +38,6 @@ pub(crate) struct Fact {
     unusable: BTreeSet<usize>,
 }
 
-impl Fact { pub(crate) fn origins(&self) -> String { self.origins.iter().cloned().collect::<Vec<_>>().join(" ") + if self.is_request { " REQ" } else { "" } } }
 impl Known for Fact {
     fn name(&self) -> &str {
         &self.name
@@ -141,9 +140,14 @@ impl Facts {
         facts.map(|fact| -> &dyn Known { fact }).collect()
     }
 
-    /// Names that a header of all architectures gives on some ABIs but not on others, or
-    /// that are constants on some and something else on others: ABIs that lack it.
-    pub(crate) fn partial(&self, names: &BTreeSet<String>, abis: usize) -> BTreeMap<&str, Vec<usize>> {
+    /// Names that some ABIs lack and hardly should: a header of all architectures gives
+    /// them, or most architectures do, or they are there but no constants. Returns the
+    /// positions of the ABIs that lack each.
+    pub(crate) fn partial(
+        &self,
+        names: &BTreeSet<String>,
+        abis: usize,
+    ) -> BTreeMap<&str, Vec<usize>> {
         let facts = names.iter().filter_map(|name| self.by_name.get(name));
         let partial = facts.filter_map(|fact| {
             let lacking: Vec<usize> =
@@ -152,7 +156,9 @@ impl Facts {
             let shared = |origin: &String| !of_arch.iter().any(|start| origin.starts_with(start));
             let shared = fact.origins.iter().any(shared);
             let broken = fact.unusable.iter().any(|abi| !fact.values.contains_key(abi));
-            (!lacking.is_empty() && (shared || broken)).then_some((fact.name.as_str(), lacking))
+            let most = lacking.len() * 3 <= abis;
+            let found = !lacking.is_empty() && (shared || broken || most);
+            found.then_some((fact.name.as_str(), lacking))
         });
         partial.collect()
     }
@@ -195,13 +201,11 @@ impl Facts {
 /// not the same on all. Where ABIs differ otherwise (an ioctl request is `int` where it is
 /// a bare number, `unsigned long` where a size goes into it), the widest on any.
 fn type_of(values: &BTreeMap<usize, Value>, abis: &[Abi]) -> &'static str {
-    let types = || {
-        values.iter().filter_map(|(at, found)| Some((found.ty, abis.get(*at)?.word)))
-    };
+    let types = || values.iter().filter_map(|(at, found)| Some((found.ty, abis.get(*at)?.word)));
     let widths: BTreeSet<u8> = types().map(|(ty, word)| ty.width(word)).collect();
     let is_long = |ty: Type| matches!(ty, Type::Long | Type::ULong);
-    let by_word = types().any(|(ty, _)| is_long(ty))
-        && types().all(|(ty, word)| ty.width(word) <= word);
+    let by_word =
+        types().any(|(ty, _)| is_long(ty)) && types().all(|(ty, word)| ty.width(word) <= word);
     let signed = types().all(|(ty, _)| ty.is_signed());
     let width = if by_word { None } else { widths.last() };
     match (signed, width) {
@@ -213,3 +217,7 @@ fn type_of(values: &BTreeMap<usize, Value>, abis: &[Abi]) -> &'static str {
         (false, Some(_)) => "u64",
     }
 }
+
+#[cfg(test)]
+#[path = "facts_tests.rs"]
+mod tests;

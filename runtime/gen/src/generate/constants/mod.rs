@@ -23,8 +23,8 @@ use crate::error::Error;
 use crate::generate::masks;
 use crate::generate::sets::pattern::glob;
 use crate::generate::sets::{self, Members, Sets, bindings};
-use facts::Facts;
 pub(crate) use extract::without_comments;
+use facts::Facts;
 use headers::{LIBC, read, write as write_file};
 
 /// Writes `consts.tsv`, `sets.tsv` and `dependents.tsv` under `abi_dir/tables`, from the
@@ -38,26 +38,7 @@ pub(crate) fn write(
     let curated = Curated::read(&abi_dir.join("curated"))?;
     write_file(&scratch.join(LIBC), &curated.libc)?;
     let abis = filterc_abi::abis();
-    let cache = scratch.join("cache.tsv");
-    let outcome = if std::env::var("CACHE").is_ok() && cache.exists() {
-        let mut o = search::Outcome::default();
-        for l in read(&cache)?.lines() {
-            let c: Vec<&str> = l.split('\t').collect();
-            if c[0] == "B" { o.broken.push((c[1].into(), c[2].parse().unwrap(), c[3].into())); continue }
-            let value = if c[6] == "-" { None } else { Some(compile::Value { ty: compile::Type::of_number(c[6].parse().unwrap()).unwrap(), value: c[7].parse().unwrap() }) };
-            o.found.push(facts::Finding { abi: c[1].parse().unwrap(), unit: c[2].into(), name: c[3].into(), origin: c[4].into(), is_request: c[5] == "true", value });
-        }
-        o
-    } else { search::search(linux, libc_dev, &curated.sets, scratch)? };
-    {
-        let mut t = String::new();
-        for f in &outcome.found {
-            let (a, b) = f.value.map_or(("-".to_owned(), "-".to_owned()), |v| ((v.ty as u8 + 1).to_string(), v.value.to_string()));
-            let _ = writeln!(t, "F\t{}\t{}\t{}\t{}\t{}\t{a}\t{b}", f.abi, f.unit, f.name, f.origin, f.is_request);
-        }
-        for b in &outcome.broken { let _ = writeln!(t, "B\t{}\t{}\t{}", b.0, b.1, b.2.replace('\t', " ")); }
-        write_file(&cache, &t)?;
-    }
+    let outcome = search::search(linux, libc_dev, &curated.sets, scratch)?;
     holds(broken(&outcome.broken, &curated.unread, abis))?;
     let facts = Facts::collect(outcome.found, &curated.preferred, abis).map_err(Error::Failed)?;
     let members = curated.sets.resolve(&facts.usable()).map_err(Error::Failed)?;
@@ -65,8 +46,8 @@ pub(crate) fn write(
     holds(partial(&facts.partial(&names, abis.len()), &curated.partial, abis))?;
     holds(bindings::unknown_sets(&curated.bindings, &members))?;
     let is_constant = |name: &str| names.contains(name);
-    let dependents = bindings::dependents(&curated.dependents, &members, &is_constant)
-        .map_err(Error::Failed)?;
+    let dependents =
+        bindings::dependents(&curated.dependents, &members, &is_constant).map_err(Error::Failed)?;
     compare_masks(linux, &curated, &members, &facts)?;
     let lines: Vec<String> = names.iter().filter_map(|name| facts.line(name, abis)).collect();
     let tables = abi_dir.join("tables");
@@ -89,8 +70,7 @@ struct Curated {
     unread: BTreeMap<String, String>,
     /// Pattern → reason: names that are not on all ABIs.
     partial: BTreeMap<String, String>,
-    /// `call.argument` → reason: masks that differ from the set.
-    masks: BTreeMap<String, String>,
+    masks: String,
 }
 
 impl Curated {
@@ -104,7 +84,7 @@ impl Curated {
             preferred: pairs("preferred.tsv", &text("preferred.tsv")?)?,
             unread: pairs("unread.tsv", &text("unread.tsv")?)?,
             partial: pairs("partial.tsv", &text("partial.tsv")?)?,
-            masks: pairs("masks.tsv", &text("masks.tsv")?)?,
+            masks: text("masks.tsv")?,
         })
     }
 }
@@ -169,18 +149,11 @@ fn compare_masks(
 ) -> Result<(), Error> {
     let x86_64 = filterc_abi::abis().iter().position(|abi| abi.name == "x86_64").unwrap_or(0);
     let value = |name: &str| facts.value(name, x86_64).map(|found| found.value);
-    let masks = masks::mine(linux, &|name| value(name).is_some())?;
     let of_argument = |place: &str| {
         let set = members.get(curated.bindings.get(place)?)?;
         Some(names_of(set).collect())
     };
-    // An entry point that is not called so by any table is reached under another name.
-    let masks = masks.into_iter().filter(|((call, arg), _)| {
-        let known = |abi: &'static Abi| abi.syscall(call).is_some_and(|call| call.arg(arg).is_some());
-        filterc_abi::abis().iter().any(known)
-    });
-    let compared = masks::compare(&masks.collect(), &of_argument, &value, &curated.masks);
-    compared.map(|_| ()).map_err(Error::Differs)
+    masks::check_with(linux, &curated.masks, &of_argument, &value).map(|_| ())
 }
 
 fn names_of(members: &Members) -> impl Iterator<Item = String> + '_ {

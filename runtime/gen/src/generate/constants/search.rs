@@ -41,8 +41,9 @@ pub(crate) fn search(
 ) -> Result<Outcome, Error> {
     let headers = Headers::prepare(linux, libc_dev, scratch)?;
     let targets = TARGETS.iter().enumerate();
-    let ready: Vec<Ready> =
-        targets.map(|(at, target)| prepare(at, target, &headers, scratch)).collect::<Result<_, _>>()?;
+    let ready: Vec<Ready> = targets
+        .map(|(at, target)| prepare(at, target, &headers, scratch))
+        .collect::<Result<_, _>>()?;
     let mut known = BTreeMap::new();
     let mut jobs: Vec<(&Ready, Vec<&str>)> = Vec::new();
     for target in &ready {
@@ -105,12 +106,7 @@ fn in_parallel<J: Sync, R: Send>(
 }
 
 /// Finds a target's compiler and folders, and makes sure of its data model.
-fn prepare(
-    at: usize,
-    target: &Target,
-    headers: &Headers,
-    scratch: &Path,
-) -> Result<Ready, Error> {
+fn prepare(at: usize, target: &Target, headers: &Headers, scratch: &Path) -> Result<Ready, Error> {
     let headers = headers.of_target(target)?;
     let scratch = scratch.join("unit").join(target.abi);
     let mut toolchain = Toolchain { program: program(target.compiler)?, args: Vec::new() };
@@ -122,7 +118,8 @@ fn prepare(
             args.push("-fno-caret-diagnostics".to_owned());
         }
         Compiler::Gcc(_) => {
-            let quiet = ["-fmax-errors=0", "-ftrack-macro-expansion=0", "-fno-diagnostics-show-caret"];
+            let quiet =
+                ["-fmax-errors=0", "-ftrack-macro-expansion=0", "-fno-diagnostics-show-caret"];
             args.extend(quiet.map(str::to_owned));
         }
     }

@@ -148,7 +148,13 @@ pub(crate) static TARGETS: &[Target] = &[
     Target::clang("x86_64", "x86_64-linux-gnu", "x86"),
     Target {
         asm: AsmHeaders::Source("xtensa"),
-        args: &["-D__XTENSA__", "-D__xtensa__", "-D__XTENSA_EL__", "-D__user=", "-D__attribute_const__="],
+        args: &[
+            "-D__XTENSA__",
+            "-D__xtensa__",
+            "-D__XTENSA_EL__",
+            "-D__user=",
+            "-D__attribute_const__=",
+        ],
         betrays: RISCV_MACROS,
         // Its own holds assembler for its own registers.
         overlay: &[("asm/swab.h", "#include <asm-generic/swab.h>\n")],
@@ -174,7 +180,10 @@ pub(crate) fn probe(target: &Target, abi: &Abi) -> String {
     holds(format!("sizeof(__kernel_long_t) == {}", if abi.name == "x32" { 8 } else { word }));
     holds(format!("__BITS_PER_LONG == {}", abi.word));
     holds("sizeof(int) == 4 && sizeof(short) == 2 && sizeof(long long) == 8".to_owned());
-    holds(format!("__builtin_offsetof(struct {{ char c; __u64 wide; }}, wide) == {}", target.align64));
+    holds(format!(
+        "__builtin_offsetof(struct {{ char c; __u64 wide; }}, wide) == {}",
+        target.align64
+    ));
     let align32 = target.align64.min(4);
     holds(format!("__builtin_offsetof(struct {{ char c; int i; }}, i) == {align32}"));
     holds(format!("__BYTE_ORDER__ == {}", order.0));

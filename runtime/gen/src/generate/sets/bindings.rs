@@ -94,7 +94,9 @@ mod tests {
         let found = bindings("# x\none\tcall.a other.b\twhy\n").unwrap();
         assert_eq!(found["other.b"], "one");
         assert_eq!(unknown_sets(&found, &sets()), "");
-        for bad in ["one\tcall.a call.a\twhy\n", "one\tcall\twhy\n", "one\tcall.a\n", "one\ta.b\t\n"] {
+        for bad in
+            ["one\tcall.a call.a\twhy\n", "one\tcall\twhy\n", "one\tcall.a\n", "one\ta.b\t\n"]
+        {
             assert!(bindings(bad).is_err(), "{bad}");
         }
         let unknown = bindings("none\tcall.a\twhy\n").unwrap();

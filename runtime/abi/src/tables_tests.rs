@@ -269,9 +269,13 @@ fn constants_known_by_heart() {
         ("MAP_ANONYMOUS", "xtensa mips", 0x800),
         ("MAP_ANONYMOUS", "csky sh s390 ppc", 0x20),
         ("F_WRLCK", "sparc parisc alpha", 2),
-        ("TIOCSTI", "alpha ppc", 0x8001_7472),
+        ("TIOCSTI", "sparc sparc64", 0x8001_7472),
+        ("TIOCSTI", "mips", 0x5472),
+        ("TIOCSTI", "alpha ppc", 0x5412),
         // 64-bit members lie at multiples of 2, 4 or 8.
-        ("KCOV_REMOTE_ENABLE", "x86_64", 0x4018_6366),
+        ("SNDRV_CTL_IOCTL_ELEM_READ", "m68k", 3_267_515_666),
+        ("SNDRV_CTL_IOCTL_ELEM_READ", "i386 csky sh sheb", 3_267_646_738),
+        ("SNDRV_CTL_IOCTL_ELEM_READ", "arm riscv32 xtensa", 3_267_908_882),
     ] {
         for name_of_abi in abis.split(' ') {
             let found = abi(name_of_abi).unwrap().constant(name);

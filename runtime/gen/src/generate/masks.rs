@@ -11,9 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use filterc_abi::Abi;
 use source::{Function, Source, is_word};
 
 use crate::error::Error;
+use crate::generate::sets::bindings::bindings;
+use crate::generate::sets::lines;
 
 /// Folders of the source whose code is searched; macros also from `include`.
 const FOLDERS: [&str; 11] = [
@@ -34,15 +37,53 @@ const FOLDERS: [&str; 11] = [
 const DEPTH: u8 = 3;
 
 /// The masks of one argument: `(call, argument)`, and for each mask the names in it.
-pub(crate) type Masks = BTreeMap<(String, String), BTreeSet<Vec<String>>>;
+type Masks = BTreeMap<(String, String), BTreeSet<Vec<String>>>;
 
 /// Finds the masks in the kernel's source. `is_constant` tells the names that are constants.
-pub(crate) fn mine(linux: &Path, is_constant: &dyn Fn(&str) -> bool) -> Result<Masks, Error> {
+fn mine(linux: &Path, is_constant: &dyn Fn(&str) -> bool) -> Result<Masks, Error> {
     let mut source = Source::default();
     for folder in FOLDERS {
         source.read(&linux.join(folder))?;
     }
     Ok(masks(&source, is_constant))
+}
+
+/// Compares the sets of the tables with the masks of a source, by the values of x86_64.
+pub(crate) fn check(linux: &Path, abi_dir: &Path) -> Result<String, Error> {
+    let curated = |name: &str| {
+        let path = abi_dir.join("curated").join(name);
+        std::fs::read_to_string(&path).map_err(|error| Error::io(&path, &error))
+    };
+    let bindings = bindings(&curated("bindings.tsv")?).map_err(Error::Failed)?;
+    let members = |place: &str| {
+        let set = filterc_abi::set(bindings.get(place)?)?;
+        Some(set.members().chain(set.mask).map(str::to_owned).collect())
+    };
+    let value = |name: &str| filterc_abi::x86_64().constant(name);
+    check_with(linux, &curated("masks.tsv")?, &members, &value)
+}
+
+/// Compares sets with the masks of a source; `listed` is the text of `curated/masks.tsv`.
+pub(crate) fn check_with(
+    linux: &Path,
+    listed: &str,
+    members: &dyn Fn(&str) -> Option<BTreeSet<String>>,
+    value: &dyn Fn(&str) -> Option<i128>,
+) -> Result<String, Error> {
+    let mut allowed = BTreeMap::new();
+    for (number, columns) in lines(listed) {
+        let &[place, reason] = &columns[..] else {
+            return Err(Error::Failed(format!("masks.tsv:{number}: not two columns")));
+        };
+        allowed.insert(place.to_owned(), reason.to_owned());
+    }
+    let mut masks = mine(linux, &|name| value(name).is_some())?;
+    // An entry point that is not called so by any table is reached under another name.
+    masks.retain(|(call, arg), _| {
+        let has = |abi: &'static Abi| abi.syscall(call).is_some_and(|call| call.arg(arg).is_some());
+        filterc_abi::abis().iter().any(has)
+    });
+    compare(&masks, members, value, &allowed).map_err(Error::Differs)
 }
 
 fn masks(source: &Source, is_constant: &dyn Fn(&str) -> bool) -> Masks {
@@ -162,7 +203,7 @@ fn resolve(
 /// Where a mask and the set of an argument disagree, a line each.
 ///
 /// `members` are the names of the set of an argument; `value` is of a constant.
-pub(crate) fn compare(
+fn compare(
     masks: &Masks,
     members: &dyn Fn(&str) -> Option<BTreeSet<String>>,
     value: &dyn Fn(&str) -> Option<i128>,
@@ -200,7 +241,14 @@ pub(crate) fn compare(
     for place in unused {
         let _ = writeln!(faults, "masks.tsv: {place}: set and mask agree, or there is no mask");
     }
-    if faults.is_empty() { Ok(format!("{agree} masks agree")) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(format!(
+            "{agree} of {} masks are those of the sets, the others are listed\n",
+            masks.len()
+        ))
+    } else {
+        Err(faults)
+    }
 }
 
 #[cfg(test)]

@@ -70,8 +70,7 @@ struct Curated {
     unread: BTreeMap<String, String>,
     /// Pattern → reason: names that are not on all ABIs.
     partial: BTreeMap<String, String>,
-    /// `call.argument` → reason: masks that differ from the set.
-    masks: BTreeMap<String, String>,
+    masks: String,
 }
 
 impl Curated {
@@ -85,7 +84,7 @@ impl Curated {
             preferred: pairs("preferred.tsv", &text("preferred.tsv")?)?,
             unread: pairs("unread.tsv", &text("unread.tsv")?)?,
             partial: pairs("partial.tsv", &text("partial.tsv")?)?,
-            masks: pairs("masks.tsv", &text("masks.tsv")?)?,
+            masks: text("masks.tsv")?,
         })
     }
 }
@@ -150,19 +149,11 @@ fn compare_masks(
 ) -> Result<(), Error> {
     let x86_64 = filterc_abi::abis().iter().position(|abi| abi.name == "x86_64").unwrap_or(0);
     let value = |name: &str| facts.value(name, x86_64).map(|found| found.value);
-    let masks = masks::mine(linux, &|name| value(name).is_some())?;
     let of_argument = |place: &str| {
         let set = members.get(curated.bindings.get(place)?)?;
         Some(names_of(set).collect())
     };
-    // An entry point that is not called so by any table is reached under another name.
-    let masks = masks.into_iter().filter(|((call, arg), _)| {
-        let known =
-            |abi: &'static Abi| abi.syscall(call).is_some_and(|call| call.arg(arg).is_some());
-        filterc_abi::abis().iter().any(known)
-    });
-    let compared = masks::compare(&masks.collect(), &of_argument, &value, &curated.masks);
-    compared.map(|_| ()).map_err(Error::Differs)
+    masks::check_with(linux, &curated.masks, &of_argument, &value).map(|_| ())
 }
 
 fn names_of(members: &Members) -> impl Iterator<Item = String> + '_ {

@@ -58,8 +58,10 @@ impl Source {
         let mut rest = text.as_str();
         while let Some((head, after)) = rest.split_once("\n{\n") {
             let Some((body, next)) = after.split_once("\n}") else { break };
-            let start = head.rfind(['}', ';', '#']).map_or(0, |at| at + 1);
-            self.function(head.get(start..).unwrap_or(""), body);
+            let start = head.rfind(['}', ';']).map_or(0, |at| at + 1);
+            let head = head.get(start..).unwrap_or("");
+            let lines: Vec<&str> = head.lines().filter(|line| !line.starts_with('#')).collect();
+            self.function(&lines.join(" "), body);
             rest = next;
         }
     }

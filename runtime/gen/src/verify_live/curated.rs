@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use filterc_abi::{Abi, Arg, ArgKind, abis};
+use filterc_abi::{Abi, Arg, ArgKind, Regs, abis};
 
 use crate::error::Error;
 
@@ -67,7 +67,8 @@ fn judge(narrower: &str, full: &str) -> Result<Curated, Error> {
     let mut met = BTreeSet::new();
     for abi in abis() {
         for call in abi.syscalls() {
-            for arg in call.args {
+            // What is out of sight has no width to cut.
+            for arg in call.args.iter().filter(|arg| arg.regs != Regs::Invisible) {
                 let name = format!("{}.{}", call.name, arg.name);
                 met.insert(name.clone());
                 let row = narrower.iter().find(|row| row.name == name && row.is_for(abi));

@@ -202,7 +202,7 @@ fn calls_that_are_newer_than_the_kernel() {
     silent("allow openat2, faccessat2");
     silent("kernel 5.4 allow any if nr == 3");
     // Where one of the ABIs has it, the name is not too new.
-    silent("kernel 5.7 arch x86_64, sparc64 allow clone3");
+    silent("kernel 5.7 arch x86_64, riscv32 allow clone3");
     assert_eq!(codes("kernel 5.2 arch x86_64, aarch64 allow clone3"), ["F0312"]);
 }
 

@@ -30,16 +30,26 @@ fn names(abi: &'static Abi, is_member: impl Fn(&&'static Syscall) -> bool) -> Ve
     abi.syscalls().iter().filter(is_member).map(|call| call.name).collect()
 }
 
+/// The ABIs that a policy can be for.
+fn with_filters() -> impl Iterator<Item = &'static Abi> {
+    abis().iter().filter(|abi| abi.filters_since.is_some())
+}
+
+/// Codes, without the warning that a kernel is older than filters are on an ABI.
+fn errors(text: &str) -> Vec<&'static str> {
+    codes(text).into_iter().filter(|code| *code != "F0330").collect()
+}
+
 #[test]
 fn a_group_of_the_tables_is_its_calls_that_the_kernel_has() {
     for group in filterc_abi::groups() {
-        for abi in abis() {
+        for abi in with_filters() {
             for kernel in [KernelVersion::TABLE, version("5.4"), version("4.19")] {
                 let expected =
                     names(abi, |call| group.calls.contains(&call.name) && call.exists_in(kernel));
                 let text = format!("arch {} kernel {kernel} allow @{}", abi.name, group.name);
                 if expected.is_empty() {
-                    assert_eq!(codes(&text), ["F0219"], "{text}");
+                    assert_eq!(errors(&text), ["F0219"], "{text}");
                 } else {
                     assert_eq!(allowed(&text, abi), expected, "{text}");
                 }
@@ -69,7 +79,7 @@ fn a_group_covers_the_parts_of_a_multiplexer() {
 
 #[test]
 fn known_is_what_the_kernel_implements() {
-    for abi in abis() {
+    for abi in with_filters() {
         for kernel in [KernelVersion::TABLE, version("5.10")] {
             let text = format!("arch {} kernel {kernel} allow @known", abi.name);
             let is_known = |call: &&'static Syscall| {
@@ -78,7 +88,7 @@ fn known_is_what_the_kernel_implements() {
             let expected = names(abi, is_known);
             if expected.is_empty() {
                 // The ABI is younger than the kernel.
-                assert_eq!(codes(&text), ["F0219"], "{text}");
+                assert_eq!(errors(&text), ["F0219"], "{text}");
             } else {
                 assert_eq!(allowed(&text, abi), expected, "{text}");
             }
@@ -88,7 +98,7 @@ fn known_is_what_the_kernel_implements() {
 
 #[test]
 fn since_is_that_version_and_later_ones() {
-    for abi in abis() {
+    for abi in with_filters() {
         let since = version("5.1");
         let text = format!("arch {} allow @since(5.1)", abi.name);
         let came = names(abi, |call| call.since.is_some_and(|version| version >= since));

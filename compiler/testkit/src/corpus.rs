@@ -39,6 +39,11 @@ pub fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The ABIs on which the kernel has filters, and a filter sees arguments: all but m68k.
+pub fn filtered_abis() -> impl Iterator<Item = &'static abi::Abi> + Clone {
+    abi::abis().iter().filter(|abi| abi.filters_since.is_some() && abi.name != "m68k")
+}
+
 /// Options for tests: a policy without `arch` is for x86_64 on every machine.
 #[must_use]
 pub fn options() -> Options {

@@ -30,7 +30,7 @@ fn on(name: &str) -> &'static Abi {
 }
 
 fn with_filters() -> impl Iterator<Item = &'static Abi> {
-    filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some())
+    corpus::filtered_abis()
 }
 
 fn holds(compiled: &Compiled) -> usize {

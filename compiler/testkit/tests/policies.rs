@@ -102,7 +102,7 @@ fn boundary_calls_decide_every_rule_of_the_corpus() {
 fn engines_agree_on_every_abi_alone() {
     let path = corpus::folder("policies").join("everywhere.flt");
     let source = Source::read(&path).unwrap();
-    let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some());
+    let filtered = corpus::filtered_abis();
     let mut lengths = Vec::new();
     for abi in filtered.clone() {
         let options = Options { abis: Some(vec![abi]), ..corpus::options() };
@@ -125,7 +125,7 @@ fn engines_agree_on_every_abi_alone() {
 #[test]
 fn engines_agree_on_lengths_in_two_registers() {
     let mut pairs = BTreeSet::new();
-    for abi in filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some()) {
+    for abi in corpus::filtered_abis() {
         let Some(call) = abi.syscall("ftruncate64") else { continue };
         let Arg { name, regs: Regs::Pair { lo, hi }, .. } = call.args[1] else { continue };
         let text = format!(

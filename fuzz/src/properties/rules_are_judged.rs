@@ -25,7 +25,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     let Ok(compiled) = compile(&source, &corpus::options()) else { return Ok(()) };
     let policy = compiled.policy();
     let facts = facts(policy);
-    let calls = boundary::calls(policy, 64);
+    let calls = boundary::calls(policy, 16);
     let decided: BTreeSet<RuleId> =
         calls.iter().filter_map(|call| decided_by(policy, call)).collect();
     for (rule, of) in (0..).map(RuleId).zip(&facts.rules) {
@@ -92,8 +92,8 @@ fn matches(policy: &Policy, rule: RuleId, call: &SeccompData) -> bool {
 
 /// Whether no later rule is gone when this one is judged.
 fn is_last_gone(facts: &Facts, rule: RuleId) -> bool {
-    let later = facts.rules.iter().skip(rule.0 as usize + 1);
-    later.into_iter().all(|of| of.matters != Answer::No)
+    let mut later = facts.rules.iter().skip(rule.0 as usize + 1);
+    later.all(|of| of.matters != Answer::No)
 }
 
 fn removal_changes_nothing(policy: &Policy, facts: &Facts, calls: &[SeccompData], text: &str) {

@@ -245,6 +245,70 @@ fn arguments_travel_as_each_kernel_has_it() {
 }
 
 #[test]
+fn constants_known_by_heart() {
+    // Each the trap of somebody who took one architecture's headers for another's.
+    for (name, abis, value) in [
+        ("O_TMPFILE", "x86_64 i386 riscv64 s390x sh csky xtensa", 0x41_0000),
+        ("O_TMPFILE", "aarch64 arm m68k ppc ppc64 ppc64le", 0x40_4000),
+        ("O_TMPFILE", "parisc parisc64", 0x80_1000),
+        ("O_TMPFILE", "sparc sparc64", 0x201_0000),
+        ("O_TMPFILE", "alpha", 0x100_8000),
+        ("SOCK_STREAM", "mips mipsel mips64 mips64n32 mipsel64 mipsel64n32", 2),
+        ("SOCK_DGRAM", "mips mipsel mips64 mips64n32 mipsel64 mipsel64n32", 1),
+        ("SOCK_STREAM", "x86_64 parisc alpha sparc xtensa csky", 1),
+        ("SOCK_NONBLOCK", "mips mipsel64n32", 0x80),
+        ("SOCK_NONBLOCK", "sparc sparc64", 0x4000),
+        ("SOCK_NONBLOCK", "parisc parisc64 alpha", 0x4000_0000),
+        ("SOL_SOCKET", "mips mipsel64 sparc parisc alpha", 0xffff),
+        ("POSIX_FADV_DONTNEED", "s390x", 6),
+        ("POSIX_FADV_DONTNEED", "s390 x86_64", 4),
+        ("EDEADLOCK", "ppc ppc64 ppc64le", 58),
+        ("ENOSYS", "parisc parisc64", 251),
+        ("EAGAIN", "alpha", 35),
+        ("SIG_BLOCK", "mips sparc alpha", 1),
+        ("MAP_ANONYMOUS", "xtensa mips", 0x800),
+        ("MAP_ANONYMOUS", "csky sh s390 ppc", 0x20),
+        ("F_WRLCK", "sparc parisc alpha", 2),
+        ("TIOCSTI", "sparc sparc64", 0x8001_7472),
+        ("TIOCSTI", "mips", 0x5472),
+        ("TIOCSTI", "alpha ppc", 0x5412),
+        // 64-bit members lie at multiples of 2, 4 or 8.
+        ("SNDRV_CTL_IOCTL_ELEM_READ", "m68k", 3_267_515_666),
+        ("SNDRV_CTL_IOCTL_ELEM_READ", "i386 csky sh sheb", 3_267_646_738),
+        ("SNDRV_CTL_IOCTL_ELEM_READ", "arm riscv32 xtensa", 3_267_908_882),
+    ] {
+        for name_of_abi in abis.split(' ') {
+            let found = abi(name_of_abi).unwrap().constant(name);
+            assert_eq!(found, Some(value), "{name} on {name_of_abi}");
+        }
+    }
+}
+
+#[test]
+fn every_member_of_a_set_is_a_constant_somewhere() {
+    for set in crate::sets() {
+        for name in set.members().chain(set.mask) {
+            assert!(abis().iter().any(|abi| abi.constant(name).is_some()), "{}: {name}", set.name);
+        }
+    }
+}
+
+#[test]
+fn every_dependent_set_is_of_an_argument() {
+    for row in crate::all_dependents() {
+        assert!(set(row.set).is_some(), "{} {}", row.call, row.set);
+        let has = |abi: &'static Abi| {
+            let call = abi.syscall(row.call);
+            call.is_some_and(|call| call.arg(row.arg).is_some() && call.arg(row.on).is_some())
+        };
+        assert!(abis().iter().any(has), "{} {} {}", row.call, row.arg, row.on);
+        for name in &row.values {
+            assert!(abis().iter().any(|abi| abi.constant(name).is_some()), "{name}");
+        }
+    }
+}
+
+#[test]
 fn abis_are_sorted_and_found() {
     assert!(abis().is_sorted_by(|a, b| a.name < b.name));
     assert!(WITHOUT_TABLES.is_sorted_by(|a, b| a.0 < b.0));

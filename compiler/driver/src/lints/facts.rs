@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use filterc_abi::{Abi, Action, SeccompData};
+use filterc_abi::{Abi, SeccompData};
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
@@ -216,7 +216,13 @@ impl<'p> Run<'p> {
         for same in group.entries.chunk_by(|a, b| a.rule == b.rule) {
             let rule = same.first().map(|entry| entry.rule);
             let found = rule.and_then(|rule| Some((rule, self.found.get_mut(rule.0 as usize)?)));
-            if let Some((rule, found)) = found.filter(|(_, found)| !found.is_settled()) {
+            let Some((rule, found)) = found.filter(|(_, found)| !found.is_settled()) else {
+                continue;
+            };
+            if same.iter().all(|entry| *entry.predicate == Predicate::False) {
+                // Here it fails, and there is no more to find.
+                found.fails = found.fails.or(Some(group.call));
+            } else {
                 found.search(rule, group, &mut self.searches);
                 is_found &= found.is_settled();
             }
@@ -303,7 +309,7 @@ impl<'p> Run<'p> {
             });
             let Some(asks) = asks.map(|entry| entry.rule) else { continue };
             let (abi, default) = (group.part.abi(), group.part.default_action());
-            if default != Action::Allow && group.find_default(&mut self.searches).is_some() {
+            if group.find_refused(&mut self.searches).is_some() {
                 continue;
             }
             if self.ask(index, |solved, _| solved.is_allowed(default)) == Ok(true) {

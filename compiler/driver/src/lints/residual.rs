@@ -81,9 +81,14 @@ impl Group<'_> {
         find_with(self.entries.get(begin..end)?, None, &self.call, searches)
     }
 
-    /// A call for which the predicate of every rule fails, if a quick search finds one.
-    pub(crate) fn find_default(&self, searches: &mut Searches) -> Option<SeccompData> {
-        find_with(&self.entries, None, &self.call, searches)
+    /// A call that is not allowed, if a quick search finds one.
+    pub(crate) fn find_refused(&self, searches: &mut Searches) -> Option<SeccompData> {
+        let default = || find_with(&self.entries, None, &self.call, searches);
+        let by_default = (self.part.default_action() != Action::Allow).then(default).flatten();
+        by_default.or_else(|| {
+            let mut refusing = self.entries.iter().filter(|entry| entry.action != Action::Allow);
+            refusing.find_map(|entry| self.find_decided(entry.rule, searches))
+        })
     }
 }
 
@@ -168,14 +173,15 @@ impl<'p> Finder<'p> {
         let own = std::mem::take(&mut self.own);
         for same in own.chunk_by(|a, b| a.0 == b.0) {
             let Some(&(nr, _)) = same.first() else { continue };
-            self.number(nr, same, groups, left)?;
+            self.number(nr, self.part.has(nr), same, groups, left)?;
         }
         if self.any.is_empty() {
             return Some(());
         }
         for call in self.part.abi().syscalls() {
-            if self.part.has(call.nr) && !self.part.named().contains(&call.nr) {
-                self.number(call.nr, &[], groups, left)?;
+            let is_named = || own.binary_search_by_key(&call.nr, |(nr, _)| *nr).is_ok();
+            if call.exists_in(self.part.kernel()) && !is_named() {
+                self.number(call.nr, true, &[], groups, left)?;
             }
         }
         Some(())
@@ -185,6 +191,7 @@ impl<'p> Finder<'p> {
     fn number(
         &mut self,
         nr: u32,
+        is_known: bool,
         own: &[(u32, usize)],
         groups: &mut Vec<Group<'p>>,
         left: &mut usize,
@@ -192,7 +199,6 @@ impl<'p> Finder<'p> {
         if !self.part.abi().admits(nr) {
             return Some(());
         }
-        let is_known = self.part.has(nr);
         let any = if is_known { self.any.as_slice() } else { &[] };
         *left = left.checked_sub(own.len() + any.len())?;
         let arch = self.part.abi().audit_arch;

@@ -65,7 +65,7 @@ impl<'a> Seen<'a> {
 fn gap(call: &Call, seen: &Seen<'_>, file: &str, found: &mut Findings) {
     // On m68k no argument is in sight.
     let Some(last) = seen.regs.last() else { return };
-    let left = REGISTERS - 1 - last;
+    let left = (REGISTERS - 1).saturating_sub(*last);
     let full = left == 0 || (left == 1 && seen.invisible_pair);
     let what = format_args!("{}: an argument beyond the sixth register, which is free", call.name);
     found.expect(!seen.invisible || full, file, what);
@@ -106,7 +106,8 @@ fn one(tables: &Tables, abi: &Abi, call: &Call, arg: &Arg) -> Vec<String> {
         Some((name, Some(set))) => {
             let kind = match arg.kind.as_str() {
                 "flags" => set.kind != "enum",
-                "enum" => set.kind == "enum",
+                // Commands that come with a flag (IPC_64) are a mixed set.
+                "enum" => set.kind != "flags",
                 _ => true,
             };
             expect(kind, format!("{} with the set {name}, which is {}", arg.kind, set.kind));

@@ -74,8 +74,10 @@ fn width(tables: &Tables, file: &str, row: &Row, found: &mut Findings) {
         if row.column(1) != "*" && !row.words(1).any(|other| other == abi) {
             continue;
         }
+        // What is out of sight has no width to cut.
         let args = tables.args(call).iter().filter(|other| other.name == arg);
-        for arg in args.filter(|arg| bits.is_some_and(|bits| arg.width > bits)) {
+        let seen = args.filter(|arg| !arg.regs.is_empty());
+        for arg in seen.filter(|arg| bits.is_some_and(|bits| arg.width > bits)) {
             wider.entry(arg.width).or_default().push(abi);
         }
     }

@@ -14,23 +14,31 @@ mod order;
 mod read;
 mod versions;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
 use crate::error::Error;
+use crate::generate::masks;
 use findings::Findings;
 use read::Tables;
 
 /// Options of this subcommand.
 #[derive(Args, Debug)]
-pub(crate) struct CheckArgs {}
+pub(crate) struct CheckArgs {
+    /// Also compare the sets of flags with the masks that this unpacked source of the kernel
+    /// checks arguments with
+    #[arg(long, value_name = "DIR")]
+    linux: Option<PathBuf>,
+}
 
 /// Runs it; what it returns is printed.
-pub(crate) fn run(_args: &CheckArgs, abi: &Path) -> Result<String, Error> {
+pub(crate) fn run(args: &CheckArgs, abi: &Path) -> Result<String, Error> {
     let found = findings(abi)?;
     if found.is_empty() {
-        return Ok("the tables hold all invariants\n".to_owned());
+        let masks = args.linux.as_deref().map(|linux| masks::check(linux, abi)).transpose()?;
+        let masks = masks.unwrap_or_default();
+        return Ok(format!("the tables hold all invariants\n{masks}"));
     }
     Err(Error::Differs(format!("{} findings\n{}", found.len(), found.join("\n"))))
 }

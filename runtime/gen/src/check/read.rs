@@ -297,7 +297,11 @@ fn constant(row: &Row) -> Option<(String, Constant)> {
     }
     let constant = Constant {
         signed: row.column(1).starts_with('s'),
-        width: row.column(1).strip_prefix(['s', 'u'])?.parse().ok()?,
+        // A word is as wide as the ABI's `long`: 64 bits at most.
+        width: match row.column(1).strip_prefix(['s', 'u'])? {
+            "w" => 64,
+            width => width.parse().ok()?,
+        },
         default: number(row.column(2))?,
         exceptions,
     };

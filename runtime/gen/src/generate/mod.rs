@@ -5,6 +5,7 @@ mod agree;
 mod calls;
 mod code;
 mod condition;
+pub(crate) mod constants;
 mod curated;
 mod debian;
 mod define;
@@ -12,11 +13,13 @@ mod forms;
 mod kconfig;
 mod kinds;
 pub(crate) mod lists;
+pub(crate) mod masks;
 mod names;
 mod output;
 mod overlay;
 mod registers;
 mod resolve;
+pub(crate) mod sets;
 pub(crate) mod since;
 mod syscalls;
 mod table;
@@ -87,13 +90,14 @@ enum Part {
     /// Groups, families, aliases, arguments in memory, multiplexed calls, versions: they need
     /// no kernel sources
     Curated,
+    /// All but the constants and their sets, whose making takes ten minutes
+    Calls,
 }
 
 /// Unpacked sources.
 struct Sources {
     linux: PathBuf,
     /// The folder that has `usr` in it.
-    #[expect(dead_code, reason = "constants are read from it")]
     libc_dev: PathBuf,
     old: PathBuf,
     packages: Vec<Package>,
@@ -120,6 +124,10 @@ pub(crate) fn run(args: &GenerateArgs, crate_dir: &Path) -> Result<String, Error
         };
         stage.put(syscalls::generate(crate_dir, new, old)?)?;
         lists::write(&stage.folder)?;
+        if args.only.is_none() {
+            let (linux, libc_dev) = (&sources.linux, &sources.libc_dev);
+            constants::write(linux, libc_dev, &stage.folder, scratch.path())?;
+        }
         let mut manifest = Files::new();
         output::add_manifest(&mut manifest, &stage.tables(), &origin)?;
         stage.put(manifest)?;

@@ -59,6 +59,6 @@ fn kinds_and_sets() {
     let openat = |from, to, finding| of("x86_64", "openat", from, to, finding);
     openat(":fd:0", ":file:0", "dfd: no kind file");
     openat(":open_flags", ":no_set", "flags: no set no_set");
-    openat(":flags:2", ":enum:2", "flags: enum with the set open_flags");
+    of("x86_64", "unlinkat", ":flags:2", ":enum:2", "flag: enum with the set unlinkat_flags");
     of("x86_64", "fcntl", ":enum:1", ":flags:1", "cmd: flags with the set fcntl_cmd");
 }

@@ -1,3 +1,5 @@
+//! The lists, made of the committed curated files and of broken copies.
+
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::fs;

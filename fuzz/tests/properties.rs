@@ -30,6 +30,7 @@ tests! {
     dag_passes
     decode_encode
     ignored_bits
+    imported_compiles
     passes_preserve
     print_parse
     rules_are_judged

@@ -356,3 +356,40 @@ fn evaluates_numbers_and_strings() {
     }
     assert_eq!(status(&eval("openat(\"cwd\", 0, 0)")), 1);
 }
+
+#[test]
+fn imports_profiles() {
+    let scratch = scratch("import");
+    let profile = |name: &str| format!("{}/{name}.json", folder("import/oci").display());
+    let policy = scratch.join("web.flt");
+    let web = profile("web");
+    let output =
+        filterc(&["import", "oci", &web, "--arch", "SCMP_ARCH_X86_64", "-o", path(&policy)]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let note =
+        "note: syscalls: 1 name skipped, which is no call on x86_64, i386, x32: no_such_call";
+    assert_eq!(stderr(&output).trim(), note);
+    let text = fs::read_to_string(&policy).unwrap();
+    assert_eq!(
+        text,
+        fs::read_to_string(profile("expected/web.x86_64").replace(".json", ".flt")).unwrap()
+    );
+    assert_eq!(status(&filterc(&["-o", path(&scratch.join("web.bpf")), path(&policy)])), 0);
+    let import = |more: &[&str]| {
+        let arguments = ["import", "oci", &web, "--arch", "x86_64", "--message-format", "json"];
+        filterc(&[&arguments, more].concat())
+    };
+    assert!(stdout(&import(&[])).contains("errno(ENOSYS) clone3"));
+    assert!(stdout(&import(&["--cap", "docker,CAP_SYS_ADMIN"])).contains("pivot_root"));
+    assert!(!stdout(&import(&["--kernel", "4.7"])).contains("ptrace"));
+    assert!(stdout(&import(&["--raw"])).contains("args[0]"));
+    assert!(stderr(&import(&[])).starts_with("{\"message\":\"syscalls"));
+    for usage in [&["--cap", "SYS_ADMIN"], &["--kernel", "six"], &["--kernel", "99.1"]] {
+        assert_eq!(status(&import(usage)), 2, "{usage:?}");
+    }
+    assert_eq!(status(&filterc(&["import", "oci", &web, "--arch", "SCMP_ARCH_PDP11"])), 2);
+    assert_eq!(status(&filterc(&["import", "oci", path(&scratch.join("none.json"))])), 2);
+    let wrong = with_input(&["import", "oci", "-"], b"{ \"defaultAction\": 1 }");
+    assert_eq!(status(&wrong), 1);
+    assert!(stderr(&wrong).contains("F0702"), "{}", stderr(&wrong));
+}

@@ -105,7 +105,7 @@ fn what_has_no_effect_is_told() {
         arguments[0],
         "architectures: a machine of x86_64 never meets aarch64, s390x: left out"
     );
-    let dup = "syscalls[7].args[0]: compares a register on x86_64: no argument fits this";
+    let dup = "syscalls[7].args[0]: compares a register on i386, x86_64: no argument fits this";
     assert!(arguments.iter().any(|note| note == dup), "{arguments:#?}");
     let never = "syscalls[9]: never holds for sync on x86_64, i386";
     assert!(arguments.iter().any(|note| note == never), "{arguments:#?}");

@@ -6,6 +6,7 @@ pub mod compiled_is_reference;
 pub mod dag_passes;
 pub mod decode_encode;
 pub mod ignored_bits;
+pub mod imported_compiles;
 pub mod passes_preserve;
 pub mod print_parse;
 pub mod rules_are_judged;
@@ -22,6 +23,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dag_passes", dag_passes::property),
     ("decode_encode", decode_encode::property),
     ("ignored_bits", ignored_bits::property),
+    ("imported_compiles", imported_compiles::property),
     ("passes_preserve", passes_preserve::property),
     ("print_parse", print_parse::property),
     ("rules_are_judged", rules_are_judged::property),

@@ -82,7 +82,8 @@ pub(crate) fn test(
         Some((arg, Some(values))) => (Test { field: named(arg), values }, false),
         // All of the register is the argument.
         Some((arg, None)) if arg.width == word => {
-            (Test { field: named(arg), values: of_register(condition, word) }, false)
+            let cut = condition.value > largest(word);
+            (Test { field: named(arg), values: of_register(condition, word) }, cut)
         }
         Some((_, None)) | None => {
             let values = of_register(condition, word);

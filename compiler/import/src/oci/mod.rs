@@ -71,6 +71,10 @@ pub const DOCKER_CAPS: &[&str] = &[
 /// The first kernel with seccomp filters: what a policy is for is not older.
 const FIRST_FILTERS: KernelVersion = KernelVersion { major: 3, minor: 5 };
 
+/// Above the rules that [`multiplexer::last`] adds.
+const THROUGH_MULTIPLEXERS: &str = "Through a multiplexer the arguments are out of sight: there a \
+    call gets the strictest of what it can get.";
+
 /// What a profile leaves to the container and its host.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -239,7 +243,10 @@ fn pieces<'p>(
         }));
     }
     let last = multiplexer::last(live, default.action, abis, notes);
-    pieces.extend(last.into_iter().map(|it| extra(tree(it.action), it.multiplexer, it.predicate)));
+    pieces.extend(last.into_iter().map(|it| Piece {
+        comments: vec![THROUGH_MULTIPLEXERS.to_owned()],
+        ..extra(tree(it.action), it.multiplexer, it.predicate)
+    }));
     pieces
 }
 
@@ -266,7 +273,7 @@ fn known_all_the_same<'p>(
         written: default.clone(),
         names,
         predicate: None,
-        comments: Vec::new(),
+        comments: vec![format!("Newer than Linux {kernel}, but named by the profile:")],
         group: None,
         fixed: true,
     })

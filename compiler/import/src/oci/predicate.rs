@@ -144,8 +144,7 @@ pub(crate) fn not(inner: Predicate) -> Predicate {
 /// `!(field & mask)`, `field & bit`, `(field & mask) == value`.
 fn masked(field: &Field, mask: u64, value: u64, abi: &'static Abi) -> Predicate {
     let of = |bits, parenthesised| {
-        let constant = names::of_mask(bits, field, abi);
-        let constant = if parenthesised { constant } else { names::enclosed(constant) };
+        let constant = names::enclosed(names::of_mask(bits, field, abi));
         Some(Mask { constant, parenthesised })
     };
     if value == 0 {

@@ -2,12 +2,11 @@
 //!
 //! [`format()`] keeps everything that was written, comments included, and moves white
 //! space only. The other functions print a tree that may come from anywhere:
-//! parentheses are added where a tree needs them, numbers are printed as their value,
+//! parentheses are added where a tree needs them, numbers are printed as their value (in
+//! hexadecimal beyond 16 bits and in masks),
 //! and parsing the text gives a tree that prints the same again. The parts that a tree
 //! keeps as spans only (`require` whole, what `test` and `sequence` hold) are not
 //! printed, since the tree alone does not have them.
-
-use std::fmt::Write as _;
 
 use crate::ast::{
     Action, ActionKind, BinOp, Call, Constant, ConstantKind, Field, File, Item, Predicate,
@@ -45,6 +44,9 @@ pub fn constant(constant: &Constant) -> String {
 const OR: u8 = 0;
 const AND: u8 = 1;
 const UNARY: u8 = 2;
+
+/// Larger numbers are printed in hexadecimal.
+const LARGEST_DECIMAL: u64 = 0xffff;
 
 #[derive(Default)]
 struct Printer {
@@ -244,7 +246,12 @@ impl Printer {
         self.field(&test.field);
         if let Some(mask) = &test.mask {
             self.push(" & ");
-            self.constant(&mask.constant, 0);
+            // Bits are easier seen so.
+            if let ConstantKind::Integer(bits @ 10..) = &mask.constant.kind {
+                self.push(&format!("{bits:#x}"));
+            } else {
+                self.constant(&mask.constant, 0);
+            }
         }
         if parenthesised {
             self.push(")");
@@ -319,10 +326,10 @@ impl Printer {
     /// parentheses.
     fn constant(&mut self, constant: &Constant, level: u8) {
         match &constant.kind {
-            ConstantKind::Integer(value) => {
-                // Writing to a string cannot fail.
-                let _ = write!(self.out, "{value}");
+            ConstantKind::Integer(value) if *value > LARGEST_DECIMAL => {
+                self.push(&format!("{value:#x}"));
             }
+            ConstantKind::Integer(value) => self.push(&value.to_string()),
             ConstantKind::Name(name) => self.push(name),
             ConstantKind::Complement(inner) => {
                 self.push("~");

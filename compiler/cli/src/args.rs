@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, list, man, run,
-    verify,
+    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
+    run, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -56,6 +56,8 @@ pub(crate) enum Command {
     Equiv(equiv::EquivArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
+    /// Make a policy of a foreign one
+    Import(import::ImportArgs),
     /// Run a command under a policy
     Run(run::RunArgs),
     /// Show what is known of a system call, constant, group or ABI

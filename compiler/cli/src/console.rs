@@ -75,6 +75,17 @@ impl Console {
         stderr(&text);
     }
 
+    /// Something worth knowing about a result that was given nevertheless.
+    pub(crate) fn note(&self, text: &str) {
+        match self.format {
+            MessageFormat::Human => stderr(&format!("note: {text}\n")),
+            MessageFormat::Json => {
+                let object = json!({ "severity": "note", "message": text });
+                stderr(&format!("{object}\n"));
+            }
+        }
+    }
+
     /// Why a command failed.
     pub(crate) fn report(&self, failure: &Failure) {
         match failure {

@@ -14,8 +14,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, list, man, run,
-    verify,
+    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
+    run, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Some(Command::Verify(args)) => verify::run(args, &console),
         Some(Command::Equiv(args)) => equiv::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),
         Some(Command::Doc(args)) => doc::run(args, &console),
         Some(Command::List(args)) => list::run(args, &console),

@@ -15,6 +15,8 @@
 use std::path::Path;
 
 use filterc::{Source, compile, render};
+use filterc_grammar::source::{SourceFile, SourceMap};
+use filterc_import::oci;
 use filterc_testkit::corpus;
 
 /// The diagnostics of one file, with paths as seen from the corpus folder.
@@ -37,6 +39,32 @@ fn policies_with_errors() {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         let (text, codes) = rendered(path);
         assert!(codes.contains(&&name[..5]), "{name} does not show its code, but {codes:?}");
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
+            snapshot_path => "../../../corpus/errors/expected" }, {
+            insta::assert_snapshot!(text);
+        });
+    });
+}
+
+#[test]
+fn profiles_with_errors() {
+    insta::glob!("../../../corpus/errors", "*.json", |path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut sources = SourceMap::default();
+        let text = corpus::text(path);
+        let file = SourceFile {
+            name: format!("corpus/errors/{name}"),
+            text: text.clone(),
+            included_from: None,
+        };
+        let id = sources.add(file);
+        let options = oci::Options::new(filterc_abi::x86_64());
+        let Err(list) = oci::import(id, &text, &options) else {
+            panic!("{name} is a good profile");
+        };
+        let codes: Vec<&str> = list.iter().map(|diagnostic| diagnostic.code.0).collect();
+        assert!(codes.contains(&&name[..5]), "{name} does not show its code, but {codes:?}");
+        let text = render::text(&sources, &list, render::Style::Plain);
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
             snapshot_path => "../../../corpus/errors/expected" }, {
             insta::assert_snapshot!(text);

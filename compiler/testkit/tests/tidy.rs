@@ -25,6 +25,7 @@ const TIERS: &[(&str, u32)] = &[
     ("filterc-certify", 0),
     ("filterc-cbpf", 1),
     ("filterc-hir", 1),
+    ("filterc-import", 2),
     ("filterc-ir", 2),
     ("filterc-loader", 2),
     ("filterc-gen", 3),
@@ -130,6 +131,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc::prove::CODES,
         filterc::lints::CODES,
         filterc_hir::error::CODES,
+        filterc_import::error::CODES,
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,
         filterc_cbpf::error::CODES,
@@ -165,6 +167,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
             let tests = tracked_files();
             let crates = [
                 "compiler/driver",
+                "compiler/import",
                 "runtime/loader",
                 "compiler/codegen",
                 "compiler/ir",

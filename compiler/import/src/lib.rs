@@ -1,0 +1,41 @@
+//! Foreign policies, read into the syntax tree of `.flt` and printed as a text that a person
+//! would keep.
+//!
+//! Guarantees: the same text gives the same policy; what cannot be said in `.flt` is an error
+//! with its place, and nothing that would change a decision is left out without being told.
+//! What an import decides is documented where the format is read ([`oci`]). Nothing here
+//! reads a file or asks the machine: what a profile leaves to its host is in the options.
+
+mod document;
+pub mod error;
+pub mod oci;
+
+pub use document::{Document, Part};
+
+/// Something that a user should know about an import, which changes no decision of the
+/// profile's author.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Where in the foreign policy, as a path (`syscalls[3].names`).
+    pub path: String,
+    /// What.
+    pub text: String,
+}
+
+impl std::fmt::Display for Note {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.path.is_empty() {
+            return f.write_str(&self.text);
+        }
+        write!(f, "{}: {}", self.path, self.text)
+    }
+}
+
+/// A foreign policy in our terms.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    /// The policy, with comments.
+    pub document: Document,
+    /// What should be known about it.
+    pub notes: Vec<Note>,
+}

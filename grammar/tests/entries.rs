@@ -165,7 +165,7 @@ fn parentheses_are_added_where_needed() {
 fn what_is_written_is_what_is_printed() {
     for text in [
         "fd == 3 && !(flags & A | B) || (mode & 7) != 4",
-        "a in { 1, 2..3, X } && b & 15 in { -1 } && args[2] < args[0 + 1]",
+        "a in { 1, 2..3, X, 65535, 0x10000 } && b & 0xf in { -1 } && args[2] < args[0 + 1]",
         "a.ustring == \"x\" || b.function == do_it || c & CPUS{0-1} || d == CPUS{,}",
         "!!a && ((true)) && e.f ~ \"*\" && not_a_word",
     ] {

@@ -36,13 +36,9 @@ struct Numbers {
 
 impl Spec {
     pub(crate) fn new(policy: &Policy, endian: Endian) -> Self {
-        let of_order = |part: &&_| -> bool {
-            let part: &filterc_hir::policy::AbiPolicy = part;
-            part.abi().endian == endian
-        };
-        let parts: Vec<_> = policy.abis().iter().filter(of_order).cloned().collect();
+        let policy = policy.of_order(endian);
         let mut numbers: BTreeMap<u32, Numbers> = BTreeMap::new();
-        for part in &parts {
+        for part in policy.abis() {
             let entry = numbers.entry(part.abi().audit_arch).or_default();
             entry.own.extend(part.abi().syscalls().iter().map(|call| call.nr));
             entry.own.extend(part.named());
@@ -54,7 +50,6 @@ impl Spec {
             entry.own.sort_unstable();
             entry.own.dedup();
         }
-        let policy = Policy::new(parts, policy.foreign_action(), policy.rules().to_vec());
         Self { policy, endian, numbers }
     }
 

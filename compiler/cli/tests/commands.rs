@@ -393,3 +393,40 @@ fn imports_profiles() {
     assert_eq!(status(&wrong), 1);
     assert!(stderr(&wrong).contains("F0702"), "{}", stderr(&wrong));
 }
+
+#[test]
+fn programs_come_with_certificates() {
+    let folder = tempfile::tempdir().unwrap();
+    let (bpf, fcert) = (folder.path().join("a.bpf"), folder.path().join("a.fcert"));
+    let small = policy("small.flt");
+    let args = [small.as_str(), "-o", path(&bpf), "--certificate", path(&fcert)];
+    assert_eq!(status(&filterc(&args)), 0);
+    let (program, certificate) = (fs::read(&bpf).unwrap(), fs::read(&fcert).unwrap());
+    let accepted = filterc_certify::check(&certificate, &program).unwrap();
+    assert!(accepted.leaves > 20);
+    // Where there is none, nothing is written, and it is said.
+    let (bpf, fcert) = (folder.path().join("b.bpf"), folder.path().join("b.fcert"));
+    let web = policy("web-worker.flt");
+    let output = filterc(&[&web, "-o", path(&bpf), "--certificate", path(&fcert)]);
+    assert_eq!(status(&output), 1);
+    assert!(stderr(&output).contains("the proof stands without one"));
+    assert!(!bpf.exists() && !fcert.exists());
+}
+
+#[test]
+fn equiv_answers_by_meaning() {
+    let folder = tempfile::tempdir().unwrap();
+    let bpf = folder.path().join("small.bpf");
+    let (small, docker) = (policy("small.flt"), policy("docker-default.flt"));
+    assert_eq!(status(&filterc(&[&small, "-o", path(&bpf), "--no-prove"])), 0);
+    let same = filterc(&["equiv", &small, path(&bpf)]);
+    assert_eq!(status(&same), 0);
+    assert!(stdout(&same).starts_with("equal: "));
+    let differ = filterc(&["equiv", path(&bpf), &docker, "--json"]);
+    assert_eq!(status(&differ), 1);
+    let json: serde_json::Value = serde_json::from_slice(&differ.stdout).unwrap();
+    assert_eq!(json["equal"], false);
+    assert!(json["call"].as_str().unwrap().ends_with("on x86_64"));
+    assert_eq!(status(&filterc(&["equiv", &small, "/nowhere.bpf"])), 2);
+    assert_eq!(status(&filterc(&["equiv", "-", "-"])), 2);
+}

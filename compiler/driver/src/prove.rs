@@ -67,7 +67,7 @@ fn refuted(
     endian: Endian,
     found: &Counterexample,
 ) -> Diagnostic {
-    let decision = decide(policy, &found.call);
+    let decision = decide(&policy.of_order(endian), &found.call);
     let rule = match decision.reason {
         Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
         Reason::Default | Reason::Unknown | Reason::Foreign => None,
@@ -127,5 +127,55 @@ fn undecided(unknown: &Unknown) -> Diagnostic {
         primary: None,
         secondary: Vec::new(),
         help,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use filterc_cbpf::verify;
+
+    use super::*;
+    use crate::{Options, Source, compile};
+
+    fn compiled(text: &str) -> Compiled {
+        let source = Source::text("test.flt", text);
+        compile(&source, &Options::default()).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    #[test]
+    fn f0601_shows_a_call() {
+        let compiled = compiled("arch x86_64\nallow openat if dfd == AT_FDCWD\n");
+        let program = compiled.program();
+        assert!(prove(compiled.policy(), program.verified(), program.endian()).is_ok());
+        // What if the compiler had left out the test of the argument?
+        let mut insns = program.insns().to_vec();
+        let at = insns.iter().position(|insn| insn.k == 0xffff_ff9c).unwrap();
+        insns[at].jf = insns[at].jt;
+        let mutant = verify(&insns).unwrap();
+        let error = prove(compiled.policy(), &mutant, program.endian()).unwrap_err();
+        assert_eq!(error.code.0, "F0601");
+        let help = error.help.join("\n");
+        for part in ["openat(dfd = 0", "on x86_64", "kill_process, by the default", "allow", "0-"] {
+            assert!(help.contains(part), "{part}: {help}");
+        }
+    }
+
+    #[test]
+    fn f0602_says_what_was_spent() {
+        let budget = Budget { nodes: 2, gates: 2, ..Budget::default() };
+        let error = undecided(&Unknown { budget, at: Some((0xc000_003e, 1)), spurious: false });
+        assert_eq!(error.code.0, "F0602");
+        let help = error.help.join("\n");
+        assert!(help.contains("number 1 under the architecture 0xc000003e"), "{help}");
+        assert!(help.contains("2 nodes") && help.contains("--no-prove"), "{help}");
+    }
+
+    #[test]
+    fn certificates_name_their_source() {
+        let text = "arch x86_64\nallow read\n";
+        let compiled = compiled(text);
+        let made = certificate(&compiled, compiled.program()).unwrap();
+        let read = filterc_certify::Certificate::read(&made).unwrap();
+        assert_eq!(read.source, sha256::of(text.as_bytes()));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use filterc_abi::{Abi, Action, KernelVersion};
+use filterc_abi::{Abi, Action, Endian, KernelVersion};
 use filterc_grammar::source::Span;
 
 use crate::expr::Predicate;
@@ -140,6 +140,15 @@ impl Policy {
     #[must_use]
     pub fn abi(&self, abi: &Abi) -> Option<&AbiPolicy> {
         self.abis.iter().find(|part| part.abi.name == abi.name)
+    }
+
+    /// The policy on machines of one byte order: its ABIs of the other do not occur there, and
+    /// are as foreign as any.
+    #[must_use]
+    pub fn of_order(&self, endian: Endian) -> Self {
+        let mut abis = self.abis.clone();
+        abis.retain(|part| part.abi.endian == endian);
+        Self { abis, foreign: self.foreign, rules: self.rules.clone() }
     }
 
     /// The decision for calls of any other ABI.

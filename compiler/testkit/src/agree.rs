@@ -11,14 +11,6 @@ use filterc_codegen as codegen;
 use filterc_hir::{self as hir, policy::Policy};
 use filterc_ir as ir;
 
-/// The part of a policy that the program of a byte order decides: calls of its other ABIs
-/// are foreign to that program, which no machine of theirs could run.
-#[must_use]
-pub fn of_order(policy: &Policy, endian: Endian) -> Policy {
-    let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
-    Policy::new(parts.cloned().collect(), policy.foreign_action(), policy.rules().to_vec())
-}
-
 /// What the reference says to each call, as the filter's return value.
 #[must_use]
 pub fn expected(policy: &Policy, calls: &[SeccompData]) -> Vec<u32> {
@@ -31,7 +23,7 @@ const MAX_STAGED: usize = 50_000;
 /// Asserts that every engine agrees with the reference on every call, at all levels.
 pub fn assert_agreement(compiled: &Compiled, calls: &[SeccompData]) {
     for program in compiled.programs() {
-        let policy = of_order(compiled.policy(), program.endian());
+        let policy = compiled.policy().of_order(program.endian());
         program_agrees(compiled.name(), program, calls, &expected(&policy, calls));
         // After each pass at each level: that is twenty times the work.
         let stride = calls.len().div_ceil(MAX_STAGED).max(1);

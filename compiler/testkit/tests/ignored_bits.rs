@@ -36,7 +36,7 @@ fn with_filters() -> impl Iterator<Item = &'static Abi> {
 fn holds(compiled: &Compiled) -> usize {
     let mut changed = 0;
     for program in compiled.programs() {
-        let policy = agree::of_order(compiled.policy(), program.endian());
+        let policy = compiled.policy().of_order(program.endian());
         let mut calls = boundary::calls(&policy, COMBINATIONS);
         calls.extend(random_calls(&policy, 2));
         let reference = |call: &SeccompData| eval(&policy, call).to_ret();

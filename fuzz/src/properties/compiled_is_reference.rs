@@ -20,7 +20,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     };
     let calls = boundary::calls(compiled.policy(), 64);
     for program in compiled.programs() {
-        let policy = agree::of_order(compiled.policy(), program.endian());
+        let policy = compiled.policy().of_order(program.endian());
         for call in &calls {
             let expected = filterc_hir::eval::eval(&policy, call).to_ret();
             let actual = interpret(program.verified(), call, program.endian());

@@ -21,7 +21,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
         return Ok(());
     };
     for program in compiled.programs() {
-        let policy = agree::of_order(compiled.policy(), program.endian());
+        let policy = compiled.policy().of_order(program.endian());
         let calls = boundary::calls(&policy, 4);
         let some: Vec<_> =
             calls.into_iter().step_by(1 + usize::from(u.arbitrary::<u8>()?)).collect();

@@ -383,6 +383,7 @@ fn imports_profiles() {
     assert!(stdout(&import(&["--cap", "docker,CAP_SYS_ADMIN"])).contains("pivot_root"));
     assert!(!stdout(&import(&["--kernel", "4.7"])).contains("ptrace"));
     assert!(stdout(&import(&["--raw"])).contains("args[0]"));
+    assert!(stdout(&import(&["--host-only"])).contains("\narch x86_64\n"));
     assert!(stderr(&import(&[])).starts_with("{\"message\":\"syscalls"));
     for usage in [&["--cap", "SYS_ADMIN"], &["--kernel", "six"], &["--kernel", "99.1"]] {
         assert_eq!(status(&import(usage)), 2, "{usage:?}");

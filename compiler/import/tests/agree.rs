@@ -24,7 +24,7 @@ use filterc::{Options as CompileOptions, Source, compile};
 use filterc_abi::{self as abi, Abi, KernelVersion};
 use filterc_grammar::source::FileId;
 use filterc_hir::eval::eval;
-use filterc_import::oci::{self, DOCKER_CAPS, Options, Width};
+use filterc_import::oci::{self, Covering, DOCKER_CAPS, Options, Width};
 use filterc_testkit::{boundary, corpus};
 use serde_json::Value;
 
@@ -47,6 +47,7 @@ fn variants(host: &'static Abi) -> Vec<Options> {
         Options {
             caps: docker,
             kernel: Some(KernelVersion { major: 4, minor: 7 }),
+            covering: Covering::Host,
             ..plain.clone()
         },
         plain,
@@ -67,6 +68,7 @@ fn check(name: &str, text: &str, options: &Options, per_number: usize) -> usize 
     let mut evaluator = Evaluator::new(&json, options.host);
     evaluator.caps.clone_from(&options.caps);
     evaluator.kernel = options.kernel;
+    evaluator.host_only = options.covering == Covering::Host;
     evaluator.raw = options.width == Width::Registers;
     let calls = boundary::calls(compiled.policy(), per_number);
     for call in &calls {

@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use filterc::Diagnostics;
 use filterc_abi::{self as abi, Abi, KernelVersion};
 use filterc_grammar::source::{SourceFile, SourceMap};
-use filterc_import::oci::{self, DOCKER_CAPS, Width};
+use filterc_import::oci::{self, Covering, DOCKER_CAPS, Width};
 
 use crate::console::{Console, Failure, write_output};
 use crate::input;
@@ -41,6 +41,10 @@ struct OciArgs {
     /// profile says which others it covers there
     #[arg(long, value_name = "ABI")]
     arch: Option<String>,
+
+    /// Cover that ABI alone: calls of the others that the profile covers are foreign
+    #[arg(long)]
+    host_only: bool,
 
     /// Capabilities of the container; `docker` stands for those that Docker gives by default
     #[arg(long, value_delimiter = ',', value_name = "CAP_…")]
@@ -88,6 +92,7 @@ fn from_oci(args: &OciArgs, console: &Console) -> Result<(), Failure> {
 
 fn options(args: &OciArgs) -> Result<oci::Options, Failure> {
     let mut options = oci::Options::new(host(args.arch.as_deref())?);
+    options.covering = if args.host_only { Covering::Host } else { Covering::All };
     options.caps = caps(&args.cap)?;
     options.kernel = args.kernel;
     options.width = if args.raw { Width::Registers } else { Width::Effective };

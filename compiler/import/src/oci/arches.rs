@@ -40,6 +40,16 @@ pub fn of_token(token: &str) -> Option<&'static Abi> {
     }
 }
 
+/// Which ABIs a policy covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Covering {
+    /// The machine's own, and the others that the profile covers there.
+    #[default]
+    All,
+    /// The machine's own: all others are foreign.
+    Host,
+}
+
 /// Whether a machine of the one ABI runs programs of the other.
 fn runs(host: &Abi, other: &Abi) -> bool {
     let kernels = (host.kernel_arch, other.kernel_arch);
@@ -51,7 +61,7 @@ fn runs(host: &Abi, other: &Abi) -> bool {
 /// meets are left out and told.
 pub(crate) fn covered(
     profile: &Profile,
-    host: &'static Abi,
+    (host, covering): (&'static Abi, Covering),
     reader: &mut Reader,
     notes: &mut Vec<Note>,
 ) -> Vec<&'static Abi> {
@@ -68,7 +78,11 @@ pub(crate) fn covered(
     for (token, span) in tokens {
         match of_token(token) {
             Some(abi) if abis.iter().any(|known| known.name == abi.name) => (),
-            Some(abi) if runs(host, abi) => abis.push(abi),
+            Some(abi) if runs(host, abi) => {
+                if covering == Covering::All {
+                    abis.push(abi);
+                }
+            }
             Some(abi) => never.push(abi.name),
             None => reader.error(path, *span, &Kind::UnknownArchitecture(token.clone())),
         }

@@ -38,7 +38,7 @@ use filterc_grammar::ast::ActionKind;
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::FileId;
 
-pub use crate::oci::arches::of_token;
+pub use crate::oci::arches::{Covering, of_token};
 pub use crate::oci::conditions::Width;
 
 use crate::error::Kind;
@@ -80,6 +80,8 @@ const THROUGH_MULTIPLEXERS: &str = "Through a multiplexer the arguments are out 
 pub struct Options {
     /// The host's own ABI.
     pub host: &'static Abi,
+    /// Which of the ABIs are covered that the profile covers there.
+    pub covering: Covering,
     /// The container's capabilities (`CAP_SYS_ADMIN`).
     pub caps: BTreeSet<String>,
     /// The host's kernel; without it every `minKernel` is met, and the policy's kernel is
@@ -97,6 +99,7 @@ impl Options {
     pub fn new(host: &'static Abi) -> Self {
         Self {
             host,
+            covering: Covering::default(),
             caps: BTreeSet::new(),
             kernel: None,
             width: Width::default(),
@@ -131,7 +134,7 @@ fn policy(profile: &Profile, options: &Options, reader: &mut Reader) -> Option<I
             format!("left to whoever loads the filter: {}", profile.for_the_loader.join(", "));
         notes.push(Note { path: String::new(), text });
     }
-    let abis = arches::covered(profile, options.host, reader, &mut notes);
+    let abis = arches::covered(profile, (options.host, options.covering), reader, &mut notes);
     let default = actions::written(&profile.default, &abis, &mut notes);
     if default.action == Action::Notify {
         let kind = Kind::AskedTooEarly("every call".to_owned());

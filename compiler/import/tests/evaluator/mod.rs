@@ -12,6 +12,8 @@ pub(crate) struct Evaluator<'j> {
     pub(crate) host: &'static Abi,
     pub(crate) caps: BTreeSet<String>,
     pub(crate) kernel: Option<KernelVersion>,
+    /// Whether all other ABIs are foreign.
+    pub(crate) host_only: bool,
     /// Whether whole registers are compared.
     pub(crate) raw: bool,
 }
@@ -23,7 +25,7 @@ impl<'j> Evaluator<'j> {
     pub(crate) fn new(profile: &'j Value, host: &'static Abi) -> Self {
         let nested = &profile["linux"]["seccomp"];
         let profile = if nested.is_object() { nested } else { profile };
-        Self { profile, host, caps: BTreeSet::new(), kernel: None, raw: false }
+        Self { profile, host, caps: BTreeSet::new(), kernel: None, host_only: false, raw: false }
     }
 
     /// The filter's answer to a call.
@@ -233,7 +235,7 @@ impl<'j> Evaluator<'j> {
             abi.endian == self.host.endian && (both.0 == both.1 || both == ("arm64", "arm"))
         };
         let mut abis = vec![self.host];
-        abis.extend(all.filter(family));
+        abis.extend(all.filter(family).filter(|_| !self.host_only));
         abis
     }
 

@@ -12,6 +12,7 @@
 pub mod agree;
 pub mod boundary;
 pub mod corpus;
+pub mod libseccomp;
 pub mod mutants;
 pub mod neutral;
 pub mod rng;

@@ -1,7 +1,8 @@
 //! The neutral workloads: policies as plain JSON with a semantics of their own, and recorded
 //! streams of calls. They say nothing of filterc, so they can contradict it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use filterc_abi::SeccompData;
 use serde::Deserialize;
@@ -23,6 +24,7 @@ pub struct Workload {
 
 #[derive(Debug, Deserialize)]
 struct Entry {
+    name: String,
     nr: u32,
     action: Verdict,
     any_of: Vec<Vec<Condition>>,
@@ -69,17 +71,73 @@ impl Workload {
     pub fn load(name: &str) -> Self {
         let path = corpus::folder("workloads").join(format!("{name}.json"));
         let text = corpus::text(&path);
-        let mut workload: Self =
+        let workload: Self =
             serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let numbers = workload.syscalls.iter().map(|entry| entry.nr);
-        workload.by_number = numbers.zip(0..).collect();
-        workload
+        workload.indexed()
     }
 
     /// The numbers that have entries.
     #[must_use]
     pub fn numbers(&self) -> Vec<u32> {
         self.by_number.keys().copied().collect()
+    }
+
+    /// The workload as the `libseccomp` helper reads it, for these ABIs (libseccomp's numbers
+    /// of them), and with that value for all others.
+    #[must_use]
+    pub fn lines(&self, abis: &[u32], foreign: u32) -> String {
+        let mut text = format!("default {:x}\nforeign {foreign:x}\n", self.default.to_ret());
+        for abi in abis {
+            let _ = writeln!(text, "arch {abi:x}");
+        }
+        for entry in &self.syscalls {
+            let always = [Vec::new()];
+            let any_of = if entry.any_of.is_empty() { &always[..] } else { &entry.any_of };
+            for all_of in any_of {
+                let _ = write!(text, "rule {:x} {:x}", entry.action.to_ret(), entry.nr);
+                for c in all_of {
+                    let op = c.op.name();
+                    let _ = write!(text, " {:x} {op} {:x} {:x}", c.arg, c.value, c.mask);
+                }
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    /// The workload word for word as a policy for these ABIs: names, whole registers, and no
+    /// number that is treated apart. ABIs and the action for all others as in the language.
+    #[must_use]
+    pub fn policy(&self, abis: &str, foreign: &str) -> String {
+        let default = self.default.name();
+        let mut text = format!(
+            "arch {abis}\nkernel 6.18\ndefault {default}\nunknown default\nforeign {foreign}\n"
+        );
+        for entry in &self.syscalls {
+            let _ = write!(text, "{} {}", entry.action.name(), entry.name);
+            let all = |all_of: &Vec<Condition>| {
+                let tests: Vec<String> = all_of.iter().map(Condition::test).collect();
+                format!("({})", tests.join(" && "))
+            };
+            let any: Vec<String> = entry.any_of.iter().map(all).collect();
+            if !any.is_empty() {
+                let _ = write!(text, " if {}", any.join(" || "));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The workload with the entries of these numbers alone.
+    #[must_use]
+    pub fn only(mut self, numbers: &BTreeSet<u32>) -> Self {
+        self.syscalls.retain(|entry| numbers.contains(&entry.nr));
+        self.indexed()
+    }
+
+    fn indexed(mut self) -> Self {
+        self.by_number = self.syscalls.iter().map(|entry| entry.nr).zip(0..).collect();
+        self
     }
 
     /// The return value that the workload's own semantics gives for a call of its ABI.
@@ -90,14 +148,58 @@ impl Workload {
             let all = |conditions: &Vec<Condition>| conditions.iter().all(|c| c.holds(call));
             entry.any_of.is_empty() || entry.any_of.iter().any(all)
         });
-        match entry.map_or(self.default, |entry| entry.action) {
-            Verdict::Allow => 0x7fff_0000,
-            Verdict::Errno { errno } => 0x0005_0000 | u32::from(errno),
+        entry.map_or(self.default, |entry| entry.action).to_ret()
+    }
+}
+
+impl Verdict {
+    fn to_ret(self) -> u32 {
+        match self {
+            Self::Allow => 0x7fff_0000,
+            Self::Errno { errno } => 0x0005_0000 | u32::from(errno),
+        }
+    }
+
+    /// As the language writes it.
+    fn name(self) -> String {
+        match self {
+            Self::Allow => "allow".to_owned(),
+            Self::Errno { errno } => format!("errno({errno})"),
+        }
+    }
+}
+
+impl Op {
+    /// As the workloads write it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Eq => "eq",
+            Self::Ne => "ne",
+            Self::Lt => "lt",
+            Self::Le => "le",
+            Self::Gt => "gt",
+            Self::Ge => "ge",
+            Self::MaskedEq => "masked_eq",
         }
     }
 }
 
 impl Condition {
+    /// As the language writes it.
+    fn test(&self) -> String {
+        let (arg, value) = (self.arg, self.value);
+        let op = match self.op {
+            Op::Eq => "==",
+            Op::Ne => "!=",
+            Op::Lt => "<",
+            Op::Le => "<=",
+            Op::Gt => ">",
+            Op::Ge => ">=",
+            Op::MaskedEq => return format!("(args[{arg}] & {:#x}) == {value:#x}", self.mask),
+        };
+        format!("args[{arg}] {op} {value:#x}")
+    }
+
     fn holds(&self, call: &SeccompData) -> bool {
         let arg = call.args.get(self.arg).copied().unwrap_or_default();
         match self.op {

@@ -11,6 +11,7 @@ use batsat::{Callbacks, Lit, Solver, SolverInterface as _, SolverOpts, lbool};
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
 use crate::layout::WordIndex;
+use crate::meter::Meter;
 
 /// What a gate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -29,6 +30,7 @@ pub(crate) struct Circuit {
     gates: Vec<Gate>,
     ids: Map<Gate, Node>,
     limit: usize,
+    meter: Meter,
 }
 
 /// What a solver found.
@@ -46,14 +48,15 @@ const fn inverse(node: Node) -> Node {
 
 impl Circuit {
     /// A circuit that grows to at most `limit` gates.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { gates: vec![Gate::False], ids: Map::default(), limit }
+    pub(crate) fn new(limit: usize, meter: Meter) -> Self {
+        Self { gates: vec![Gate::False], ids: Map::default(), limit, meter }
     }
 
     fn make(&mut self, gate: Gate) -> Result<Node> {
         if let Some(&node) = self.ids.get(&gate) {
             return Ok(node);
         }
+        self.meter.spend(1)?;
         let number = u32::try_from(self.gates.len()).ok().filter(|n| *n < u32::MAX / 2);
         let number = number.filter(|_| self.gates.len() < self.limit).ok_or(OverBudget)?;
         let node = Node(2 * number);
@@ -194,7 +197,7 @@ mod tests {
 
     #[test]
     fn answers_are_right_and_budgets_end() {
-        let mut circuit = Circuit::new(100_000);
+        let mut circuit = Circuit::new(100_000, Meter::free());
         let word = |circuit: &mut Circuit, index| -> Vec<Node> {
             (0..16).map(|bit| circuit.input(index, bit).unwrap()).collect()
         };

@@ -42,6 +42,7 @@ mod formula;
 mod gates;
 mod hash;
 mod layout;
+mod meter;
 mod mtbdd;
 mod order;
 mod predicates;
@@ -53,6 +54,8 @@ mod run;
 mod sample;
 mod side;
 mod spec;
+mod straight;
+mod tables;
 mod term;
 
 use filterc_abi::{Endian, SeccompData};
@@ -90,6 +93,9 @@ pub struct Budget {
     pub gates: usize,
     /// Conflicts of the solver, for each question that diagrams did not answer.
     pub conflicts: u64,
+    /// Steps of all questions together: instructions run on terms, operations on diagrams and
+    /// gates, tens of millions a second.
+    pub steps: u64,
 }
 
 impl Default for Budget {
@@ -102,6 +108,7 @@ impl Default for Budget {
             rectangles: 100_000,
             gates: 2_000_000,
             conflicts: 300_000,
+            steps: 400_000_000,
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::circuit::{Answer, Circuit};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Form, Gates as _, OverBudget};
 use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of};
+use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::region::Region;
 use crate::sample::Candidates;
@@ -14,7 +15,7 @@ use crate::term::Head;
 use crate::{Budget, Counterexample, Proof, Side, Unknown, Verdict};
 
 /// A first try with diagrams: what does not fit is either different, as a rule, or hard.
-const FEW_NODES: usize = 50_000;
+const FEW_NODES: usize = 200_000;
 
 /// Calls that are tried where the first diagrams were too large.
 const SAMPLES: usize = 20_000;
@@ -25,6 +26,7 @@ pub(crate) struct Prover<'a> {
     right: Subject<'a>,
     endian: Endian,
     budget: Budget,
+    meter: Meter,
     mtbdd: Mtbdd,
     proof: Proof,
 }
@@ -42,12 +44,14 @@ type Difference = Option<[u32; WORDS]>;
 
 impl<'a> Prover<'a> {
     pub(crate) fn new(left: Side<'a>, right: Side<'a>, endian: Endian, budget: &Budget) -> Self {
+        let meter = Meter::new(budget.steps);
         Self {
             left: Subject::new(left, endian),
             right: Subject::new(right, endian),
             endian,
             budget: *budget,
-            mtbdd: Mtbdd::new(budget.nodes),
+            mtbdd: Mtbdd::new(budget.nodes, meter.clone()),
+            meter,
             proof: Proof::default(),
         }
     }
@@ -93,9 +97,9 @@ impl<'a> Prover<'a> {
         let over = |OverBudget| Stop::Unknown(head);
         let mut region = Region::ALL;
         // The sides are borrowed apart from the rest.
-        let Self { left, right, endian, budget, mtbdd, proof } = self;
-        let left_does = left.at(head, &mut region, budget.states).map_err(over)?;
-        let right_does = right.at(head, &mut region, budget.states).map_err(over)?;
+        let Self { left, right, endian, budget, meter, mtbdd, proof } = self;
+        let left_does = left.at(head, &mut region, budget.states, meter).map_err(over)?;
+        let right_does = right.at(head, &mut region, budget.states, meter).map_err(over)?;
         if let Some((a, b)) = left_does.only().zip(right_does.only()) {
             return if a == b { Ok(region) } else { Err(Stop::Differ(words(head, &[]))) };
         }
@@ -107,7 +111,7 @@ impl<'a> Prover<'a> {
                 Some(words) => Some(words),
                 None => pair
                     .diagrams(budget.nodes)
-                    .or_else(|OverBudget| pair.circuit(budget))
+                    .or_else(|OverBudget| pair.circuit(budget, meter))
                     .map_err(over)?,
             },
         };
@@ -185,8 +189,8 @@ impl Pair<'_> {
     }
 
     /// Asks a solver for a call on which the sides differ.
-    fn circuit(&mut self, budget: &Budget) -> Result<Difference, OverBudget> {
-        let circuit = Circuit::new(budget.gates);
+    fn circuit(&mut self, budget: &Budget, meter: &Meter) -> Result<Difference, OverBudget> {
+        let circuit = Circuit::new(budget.gates, meter.clone());
         let mut formula = Formula::new(circuit, self.endian, self.head);
         let left = self.left.functions(&mut formula, Form::Bits)?;
         let right = self.right.functions(&mut formula, Form::Bits)?;

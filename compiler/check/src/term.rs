@@ -7,6 +7,7 @@ use filterc_cbpf::machine::{Alu, Words};
 
 use crate::hash::Map;
 use crate::layout::{ARCH, NR, WordIndex, WordSet};
+use crate::region::{Fixed, Origin};
 
 /// A term, by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -75,6 +76,23 @@ impl Terms {
         self.facts(id).value
     }
 
+    /// Where a term is a number, what that depends on.
+    pub(crate) fn fixed(&self, id: TermId) -> Option<Fixed> {
+        let facts = self.facts(id);
+        let value = facts.value?;
+        let from = match facts.term {
+            Term::Constant(_) => Origin::Nothing,
+            Term::Data(word) => Origin::Word(word),
+            Term::Alu(Alu::And, a, b) => match (self.get(a), self.get(b)) {
+                (Term::Data(word), Term::Constant(mask))
+                | (Term::Constant(mask), Term::Data(word)) => Origin::Masked(word, mask),
+                _ => Origin::Words(facts.words),
+            },
+            Term::Alu(..) | Term::Neg(_) => Origin::Words(facts.words),
+        };
+        Some(Fixed { value, from })
+    }
+
     fn is_constant(&self, id: TermId) -> Option<u32> {
         self.facts(id).value.filter(|_| self.words(id) == WordSet::default())
     }
@@ -90,7 +108,7 @@ impl Terms {
         }
         let (words, value) = match term {
             Term::Constant(value) => (WordSet::default(), Some(value)),
-            Term::Data(word) => (WordSet::one(word), self.fixed(word)),
+            Term::Data(word) => (WordSet::one(word), self.given(word)),
             Term::Alu(alu, a, b) => {
                 let values = self.value(a).zip(self.value(b));
                 (self.words(a).union(self.words(b)), values.map(|(a, b)| alu.apply(a, b)))
@@ -103,7 +121,7 @@ impl Terms {
         id
     }
 
-    fn fixed(&self, word: WordIndex) -> Option<u32> {
+    fn given(&self, word: WordIndex) -> Option<u32> {
         let head = self.head?;
         match word {
             NR => Some(head.nr),

@@ -152,7 +152,7 @@ fn judge(count: usize, budget: &Budget, seed: u64) {
         }
     }
     println!("{equal} equal, {different} different");
-    assert!(equal > count / 20 && different > count / 20);
+    assert!(equal > count / 25 && different > count / 25);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use filterc_abi::SeccompData;
 use serde::Deserialize;
 
 use crate::corpus;
+use crate::rng::Rng;
 
 /// A policy: one entry a call, raw 64-bit comparisons, one default.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Workload {
     /// `docker`, `small`, `argheavy`.
     pub name: String,
@@ -22,7 +23,7 @@ pub struct Workload {
     by_number: BTreeMap<u32, usize>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Entry {
     name: String,
     nr: u32,
@@ -37,7 +38,7 @@ enum Verdict {
     Errno { errno: u16 },
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 struct Condition {
     arg: usize,
     op: Op,
@@ -56,6 +57,9 @@ enum Op {
     Gt,
     Ge,
     MaskedEq,
+    /// In no file: what is not [`Op::MaskedEq`].
+    #[serde(skip)]
+    MaskedNe,
 }
 
 /// A recorded call.
@@ -74,6 +78,46 @@ impl Workload {
         let workload: Self =
             serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         workload.indexed()
+    }
+
+    /// A policy of nothing but arguments: so many calls, each allowed by any of some rules, each
+    /// of which holds if so many comparisons (6 at most) of different arguments with random
+    /// 64-bit numbers do.
+    #[must_use]
+    pub fn synthetic(calls: u32, rules: usize, comparisons: usize) -> Self {
+        let mut rng = Rng::new(u64::from(calls));
+        let mut all_of = || {
+            let mut args = [0, 1, 2, 3, 4, 5];
+            for i in (1..args.len()).rev() {
+                args.swap(i, rng.below(i + 1));
+            }
+            let args = args.into_iter().take(comparisons);
+            args.map(|arg| Condition::random(arg, &mut rng)).collect::<Vec<_>>()
+        };
+        let syscalls = (0..calls)
+            .map(|nr| Entry {
+                name: format!("syscall({nr})"),
+                nr,
+                action: Verdict::Allow,
+                any_of: (0..rules).map(|_| all_of()).collect(),
+            })
+            .collect();
+        let workload = Self {
+            name: format!("{calls}x{rules}x{comparisons}"),
+            audit_arch: filterc_abi::x86_64().audit_arch,
+            default: Verdict::Errno { errno: 1 },
+            syscalls,
+            by_number: BTreeMap::new(),
+        };
+        workload.indexed()
+    }
+
+    /// The workload in parts of at most that many calls.
+    #[must_use]
+    pub fn parts(&self, calls: usize) -> Vec<Self> {
+        let numbers = self.numbers();
+        let parts = numbers.chunks(calls);
+        parts.map(|part| self.clone().only(&part.iter().copied().collect())).collect()
     }
 
     /// The numbers that have entries.
@@ -109,19 +153,42 @@ impl Workload {
     /// number that is treated apart. ABIs and the action for all others as in the language.
     #[must_use]
     pub fn policy(&self, abis: &str, foreign: &str) -> String {
+        self.written(abis, foreign, |any_of| {
+            let all = |all_of: &Vec<Condition>| {
+                let tests: Vec<String> = all_of.iter().map(Condition::test).collect();
+                format!("({})", tests.join(" && "))
+            };
+            any_of.iter().map(all).collect::<Vec<_>>().join(" || ")
+        })
+    }
+
+    /// The same policy in other words: by what does not hold, and in the other order.
+    #[must_use]
+    pub fn inverted_policy(&self, abis: &str, foreign: &str) -> String {
+        self.written(abis, foreign, |any_of| {
+            let some = |all_of: &Vec<Condition>| {
+                let tests = all_of.iter().rev().map(|c| c.opposite().test());
+                format!("({})", tests.collect::<Vec<_>>().join(" || "))
+            };
+            let none: Vec<String> = any_of.iter().rev().map(some).collect();
+            format!("!({})", none.join(" && "))
+        })
+    }
+
+    fn written(
+        &self,
+        abis: &str,
+        foreign: &str,
+        predicate: impl Fn(&[Vec<Condition>]) -> String,
+    ) -> String {
         let default = self.default.name();
         let mut text = format!(
             "arch {abis}\nkernel 6.18\ndefault {default}\nunknown default\nforeign {foreign}\n"
         );
         for entry in &self.syscalls {
             let _ = write!(text, "{} {}", entry.action.name(), entry.name);
-            let all = |all_of: &Vec<Condition>| {
-                let tests: Vec<String> = all_of.iter().map(Condition::test).collect();
-                format!("({})", tests.join(" && "))
-            };
-            let any: Vec<String> = entry.any_of.iter().map(all).collect();
-            if !any.is_empty() {
-                let _ = write!(text, " if {}", any.join(" || "));
+            if !entry.any_of.is_empty() {
+                let _ = write!(text, " if {}", predicate(&entry.any_of));
             }
             text.push('\n');
         }
@@ -180,11 +247,36 @@ impl Op {
             Self::Gt => "gt",
             Self::Ge => "ge",
             Self::MaskedEq => "masked_eq",
+            Self::MaskedNe => "masked_ne",
         }
     }
 }
 
 impl Condition {
+    fn random(arg: usize, rng: &mut Rng) -> Self {
+        let ops = [Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge, Op::MaskedEq];
+        let op = rng.pick(&ops).copied().unwrap_or(Op::Eq);
+        let (mask, value) = (rng.next(), rng.next());
+        match op {
+            Op::MaskedEq => Self { arg, op, value: value & mask, mask },
+            other => Self { arg, op: other, value, mask: 0 },
+        }
+    }
+
+    fn opposite(&self) -> Self {
+        let op = match self.op {
+            Op::Eq => Op::Ne,
+            Op::Ne => Op::Eq,
+            Op::Lt => Op::Ge,
+            Op::Le => Op::Gt,
+            Op::Gt => Op::Le,
+            Op::Ge => Op::Lt,
+            Op::MaskedEq => Op::MaskedNe,
+            Op::MaskedNe => Op::MaskedEq,
+        };
+        Self { op, ..*self }
+    }
+
     /// As the language writes it.
     fn test(&self) -> String {
         let (arg, value) = (self.arg, self.value);
@@ -196,6 +288,7 @@ impl Condition {
             Op::Gt => ">",
             Op::Ge => ">=",
             Op::MaskedEq => return format!("(args[{arg}] & {:#x}) == {value:#x}", self.mask),
+            Op::MaskedNe => return format!("(args[{arg}] & {:#x}) != {value:#x}", self.mask),
         };
         format!("args[{arg}] {op} {value:#x}")
     }
@@ -210,6 +303,7 @@ impl Condition {
             Op::Gt => arg > self.value,
             Op::Ge => arg >= self.value,
             Op::MaskedEq => arg & self.mask == self.value,
+            Op::MaskedNe => arg & self.mask != self.value,
         }
     }
 }

@@ -59,6 +59,9 @@ fn stages(criterion: &mut Criterion) {
     group.bench_function("analyse", |bencher| {
         bencher.iter(|| filterc::analyse(black_box(&source), &corpus::options()));
     });
+    group.bench_function("lints", |bencher| {
+        bencher.iter(|| filterc::lints::facts(black_box(compiled.policy())));
+    });
     let build = || filterc_ir::build(compiled.policy(), endian).unwrap();
     group.bench_function("build", |bencher| bencher.iter(build));
     group.bench_function("passes", |bencher| {

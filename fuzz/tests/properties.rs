@@ -29,8 +29,33 @@ tests! {
     compiled_is_reference
     dag_passes
     decode_encode
+    ignored_bits
     passes_preserve
     print_parse
+    rules_are_judged
     text_never_panics
     verified_is_accepted
+}
+
+/// The generator of policies is of use only if the checker accepts most of what it makes.
+#[test]
+fn most_generated_policies_compile_on_every_abi() {
+    use std::collections::BTreeSet;
+
+    let (mut made, mut compiled) = (0_u32, 0_u32);
+    let mut abis = BTreeSet::new();
+    for number in 0..2000 {
+        let bytes = filterc_fuzz::input(number);
+        let mut bytes = arbitrary::Unstructured::new(&bytes);
+        let Ok(text) = filterc_fuzz::generate::policy::policy(&mut bytes) else { continue };
+        made += 1;
+        let source = filterc::Source::text("fuzz.flt", text);
+        if let Ok(policy) = filterc::compile(&source, &filterc_testkit::corpus::options()) {
+            compiled += 1;
+            abis.extend(policy.policy().abis().iter().map(|part| part.abi().name));
+        }
+    }
+    let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some()).count();
+    assert_eq!(abis.len(), filtered, "{abis:?}");
+    assert!(compiled * 2 > made, "{compiled} of {made}");
 }

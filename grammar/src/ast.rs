@@ -146,6 +146,8 @@ pub enum Call {
     Name(Name),
     /// `@io`
     Group(Name),
+    /// `@since(6.6)`: a group that depends on a kernel version
+    Versioned(Name, Version, Span),
     /// `any`
     Any(Span),
     /// `syscall(N)`

@@ -271,6 +271,9 @@ const fn is_spaced(head: Token, before: Token, before_is_prefix: bool, token: To
     let tight_behind = matches!(before, Token::ParenOpen | Token::BracketOpen | Token::Range)
         || (matches!(before, Token::Colon) && matches!(head, Token::Event));
     let argument = matches!(token, Token::ParenOpen)
-        && matches!(before, Token::Errno | Token::Trace | Token::Trap | Token::Syscall);
+        && matches!(
+            before,
+            Token::Errno | Token::Trace | Token::Trap | Token::Syscall | Token::GroupName
+        );
     !(tight_before || tight_behind || before_is_prefix || argument)
 }

@@ -176,6 +176,9 @@ impl Printer {
                 self.push("@");
                 self.push(&name.text);
             }
+            Call::Versioned(name, version, _) => {
+                self.push(&format!("@{}({}.{})", name.text, version.major, version.minor));
+            }
             Call::Any(_) => self.push("any"),
             Call::Number(number, _) => {
                 self.push("syscall(");

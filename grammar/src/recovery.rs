@@ -327,15 +327,18 @@ fn describe_expected(names: &[&str]) -> String {
 /// What was probably meant.
 fn help(tokens: &[Spanned], at: usize, names: &[&str]) -> Option<&'static str> {
     let token = tokens.get(at)?.token;
-    let before = at.checked_sub(1).and_then(|at| tokens.get(at)).map(|token| token.token);
+    let earlier = |back| Some(tokens.get(at.checked_sub(back)?)?.token);
+    let before = earlier(1);
     let could_be = |name: &str| names.contains(&name);
+    // A group can have a version in parentheses, but no condition.
+    let behind_group = before == Some(Token::ParenOpen) && earlier(2) == Some(Token::GroupName);
     if token == Token::Assign && could_be("==") {
         Some("a comparison is written `==`")
     } else if token == Token::Assign && before.is_some_and(Token::is_comparison) {
         Some("comparisons are `==`, `!=`, `<`, `<=`, `>` and `>=`")
     } else if before == Some(Token::Errno) && could_be("(") {
         Some("write the error in parentheses: `errno(EPERM)`")
-    } else if token == Token::ParenOpen && could_be("if") {
+    } else if (token == Token::ParenOpen && could_be("if")) || behind_group {
         Some("conditions on arguments follow `if`: `allow openat if flags == O_RDONLY`")
     } else if token.is_comparison() {
         Some("a field stands on the left, and comparisons are joined with `&&` or `||`")

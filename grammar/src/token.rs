@@ -85,7 +85,8 @@ pub(crate) enum Token {
     /// `.ustring`, directly behind a name.
     #[regex(r"\.[A-Za-z_][A-Za-z0-9_]*")]
     Dotted,
-    #[regex("@[A-Za-z_][A-Za-z0-9_]*")]
+    /// `@io`, `@basic-io`: a hyphen only between two other characters.
+    #[regex("@[A-Za-z_][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")]
     GroupName,
     #[regex("[0-9][0-9A-Za-z_]*")]
     Integer,

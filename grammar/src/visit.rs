@@ -119,7 +119,9 @@ pub fn walk_action<V: Visitor + ?Sized>(visitor: &mut V, action: &Action) {
 /// Visits a call's name or number.
 pub fn walk_call<V: Visitor + ?Sized>(visitor: &mut V, call: &Call) {
     match call {
-        Call::Name(name) | Call::Group(name) => visitor.visit_name(name),
+        Call::Name(name) | Call::Group(name) | Call::Versioned(name, ..) => {
+            visitor.visit_name(name)
+        }
         Call::Number(constant, _) => visitor.visit_constant(constant),
         Call::Any(_) => (),
     }
@@ -218,7 +220,7 @@ mod tests {
     #[test]
     fn everything_is_visited_in_order() {
         let text = "arch a0, a1 default errno(a2) unknown trap(a3) foreign trace(a4) \
-                    include \"a5\" const a6 = a7 | ~a8 + -(a9) group @b0 = b1, @b2, syscall(b3), any \
+                    include \"a5\" const a6 = a7 | ~a8 + -(a9) group @b0 = b1, @b2, syscall(b3), any, @f0(6.6) \
                     let b4 = !(b5 & b6 == b7) || b8 in { b9, c0..c1 } && args[c2] == c3.x \
                     errno(c4) c5 if c6 ~ \"c7\" or c8 == \"c9\" and d0.function == d1 or d2 & CPUS{d3} \
                     label d4 = \"d5\", \"d6\" param d7: d8 test \"d9\" { } sequence e0 { } \

@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, disasm, equiv, eval, explain, fmt, man, run, verify,
+    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, list, man, run,
+    verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -57,6 +58,10 @@ pub(crate) enum Command {
     Eval(eval::EvalArgs),
     /// Run a command under a policy
     Run(run::RunArgs),
+    /// Show what is known of a system call, constant, group or ABI
+    Doc(doc::DocArgs),
+    /// List system calls, or the groups of them
+    List(list::ListArgs),
     /// Explain the code of a diagnostic
     Explain(explain::ExplainArgs),
     /// Print a shell's completion script

@@ -4,14 +4,15 @@ use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
-use filterc::output::write_atomically;
+use filterc::output::{write_all_atomically, write_atomically};
 use filterc::{Diagnostics, render};
-use filterc_abi::Action;
-use filterc_cbpf::errno::errno_name;
+use filterc_abi::{self as abi, Action, SeccompData};
+use filterc_cbpf::errno::{errno_name, errno_name_on};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use serde_json::json;
 
+use crate::naming::Output;
 use crate::options::{ColorChoice, MessageFormat};
 
 /// Why a command did not end with status 0.
@@ -42,6 +43,7 @@ impl From<Diagnostics> for Failure {
 #[derive(Debug)]
 pub(crate) struct Console {
     style: render::Style,
+    bold: bool,
     format: MessageFormat,
 }
 
@@ -49,13 +51,19 @@ impl Console {
     pub(crate) fn new(color: ColorChoice, format: MessageFormat) -> Self {
         let wanted = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = || env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let coloured = match color {
+        let coloured = |is_terminal: bool| match color {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
-            ColorChoice::Auto => !wanted("NO_COLOR") && !dumb() && io::stderr().is_terminal(),
+            ColorChoice::Auto => !wanted("NO_COLOR") && !dumb() && is_terminal,
         };
-        let style = if coloured { render::Style::Coloured } else { render::Style::Plain };
-        Self { style, format }
+        let on_stderr = coloured(io::stderr().is_terminal());
+        let style = if on_stderr { render::Style::Coloured } else { render::Style::Plain };
+        Self { style, bold: coloured(io::stdout().is_terminal()), format }
+    }
+
+    /// Whether results on standard output can have bold headings.
+    pub(crate) const fn is_bold(&self) -> bool {
+        self.bold
     }
 
     /// Diagnostics, in the chosen form.
@@ -110,6 +118,18 @@ pub(crate) fn write_output(path: Option<&Path>, contents: &[u8]) -> Result<(), F
     }
 }
 
+/// Writes several results: of those that are files, all or none.
+pub(crate) fn write_outputs(outputs: Vec<Output>) -> Result<(), Failure> {
+    let mut files = Vec::with_capacity(outputs.len());
+    for (path, contents) in outputs {
+        match path {
+            Some(path) => files.push((path, contents)),
+            None => stdout(&contents)?,
+        }
+    }
+    write_all_atomically(&files).map_err(|(path, error)| Failure::io(&path, &error))
+}
+
 /// Refuses to send bytes to a terminal, as they would garble it.
 pub(crate) fn refuse_terminal(path: Option<&Path>) -> Result<(), Failure> {
     let to_stdout = path.is_none_or(|path| path == Path::new("-"));
@@ -120,10 +140,10 @@ pub(crate) fn refuse_terminal(path: Option<&Path>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An action as a policy writes it, its errno by name where that has one.
-pub(crate) fn action(action: Action) -> String {
+/// An action as a policy writes it, its errno by the name that it has for the caller.
+pub(crate) fn action(action: Action, call: &SeccompData) -> String {
     match action {
-        Action::Errno(errno) => match errno_name(errno) {
+        Action::Errno(errno) => match errno_of(errno, call) {
             Some(name) => format!("errno({name})"),
             None => action.to_string(),
         },
@@ -134,5 +154,13 @@ pub(crate) fn action(action: Action) -> String {
         | Action::Trap(_)
         | Action::KillThread
         | Action::KillProcess => action.to_string(),
+    }
+}
+
+/// The name of an error number on the ABI of a call; where that is not known, the generic one.
+fn errno_of(errno: u16, call: &SeccompData) -> Option<&'static str> {
+    match abi::abi_of_call(call.arch, call.nr.cast_unsigned()) {
+        Some(abi) => errno_name_on(abi, errno),
+        None => errno_name(errno),
     }
 }

@@ -10,6 +10,7 @@ use filterc_cbpf::{self as cbpf, Program};
 use filterc_grammar::ast::{Constant, ConstantKind};
 use filterc_grammar::parser;
 use filterc_grammar::source::FileId;
+use filterc_hir::abi_name;
 
 use crate::console::Failure;
 use crate::options::PolicyArgs;
@@ -46,13 +47,15 @@ pub(crate) fn options(args: &PolicyArgs) -> Result<Options, Failure> {
 /// The ABI of that name, or why there is none.
 pub(crate) fn abi_named(name: &str) -> Result<&'static Abi, Failure> {
     abi::abi(name).ok_or_else(|| {
-        let known: Vec<_> = abi::abis().iter().map(|abi| abi.name).collect();
+        let filtered = abi::abis().iter().filter(|abi| abi.filters_since.is_some());
+        let known: Vec<_> = filtered.map(|abi| abi.name).collect();
         let reason = abi::abis_without_tables().iter().find(|(other, _)| *other == name);
-        let reason = reason.map_or("no such ABI", |(_, reason)| reason);
-        Failure::Environment(format!(
-            "--arch {name}: {reason}; the ABIs with tables are {}",
-            known.join(", ")
-        ))
+        let reason = match (reason, abi_name::meant(name)) {
+            (Some((_, reason)), _) => (*reason).to_owned(),
+            (None, Some(abi)) => format!("no such ABI, did you mean {}?", abi.name),
+            (None, None) => "no such ABI".to_owned(),
+        };
+        Failure::Environment(format!("--arch {name}: {reason}; the ABIs are {}", known.join(", ")))
     })
 }
 

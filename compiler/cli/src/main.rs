@@ -4,7 +4,9 @@ mod args;
 mod commands;
 mod console;
 mod input;
+mod naming;
 mod options;
+mod reference;
 
 use std::process::ExitCode;
 
@@ -12,7 +14,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, check, compile, completions, disasm, equiv, eval, explain, fmt, man, run, verify,
+    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, list, man, run,
+    verify,
 };
 use crate::console::{Console, Failure};
 
@@ -29,6 +32,8 @@ fn main() -> ExitCode {
         Some(Command::Equiv(args)) => equiv::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),
+        Some(Command::Doc(args)) => doc::run(args, &console),
+        Some(Command::List(args)) => list::run(args, &console),
         Some(Command::Explain(args)) => explain::run(args, &console),
         Some(Command::Completions(args)) => completions::run(args, Cli::command()),
         Some(Command::Man(args)) => man::run(args, Cli::command()),

@@ -103,6 +103,54 @@ fn every_form_is_written_and_text_forms_agree() {
 }
 
 #[test]
+fn each_byte_order_has_its_file() {
+    let folder = scratch("orders");
+    let file = folder.join("both.flt");
+    fs::write(&file, "arch i386, s390x, x86_64, ppc\ndefault errno(EPERM)\nallow read, write\n")
+        .unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    // One file cannot hold two programs, and standard output cannot either.
+    for output in [&["-o", &at("one.bpf")] as &[&str], &["-o", "-"], &[], &["--emit", "json"]] {
+        let output = filterc(&[&[path(&file)], output].concat());
+        assert_eq!((status(&output), output.stdout.len()), (2, 0));
+        let said = stderr(&output);
+        assert!(said.contains("%a") && said.contains("i386, x86_64; s390x, ppc"), "{said}");
+    }
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "nothing is written");
+    let output = filterc(&[path(&file), "-o", &at("both-%a.bpf")]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let (little, big) = (at("both-i386+x86_64.bpf"), at("both-s390x+ppc.bpf"));
+    for (program, endian) in [(&little, "little"), (&big, "big")] {
+        assert_eq!(status(&filterc(&["verify", program, "--endian", endian])), 0);
+    }
+    assert_eq!(status(&filterc(&["verify", &big, "--endian", "little"])), 1);
+    let shown = stdout(&filterc(&["disasm", &big, "--arch", "s390x"]));
+    assert!(shown.contains("AUDIT_ARCH_S390X") && shown.contains("AUDIT_ARCH_PPC"), "{shown}");
+    // Each is what the policy for these ABIs alone gives.
+    let alone = |abis: &str| filterc(&[path(&file), "--arch", abis]).stdout;
+    assert_eq!(fs::read(&little).unwrap(), alone("i386,x86_64"));
+    assert_eq!(fs::read(&big).unwrap(), alone("s390x,ppc"));
+    // Other forms name the constant after the file; the typed policy is one for both.
+    assert_eq!(status(&filterc(&[path(&file), "--emit", "c", "-o", &at("%a.h")])), 0);
+    assert!(fs::read_to_string(at("s390x+ppc.h")).unwrap().contains("S390X_PPC[] = {"));
+    let hir = stdout(&filterc(&[path(&file), "--emit", "hir"]));
+    assert!(hir.contains("abi s390x") && hir.contains("abi i386"), "{hir}");
+    // A policy for one byte order may use the pattern too.
+    assert_eq!(status(&filterc(&[&policy("small.flt"), "-o", &at("small-%a.bpf")])), 0);
+    assert!(folder.join("small-x86_64.bpf").exists());
+    assert_eq!(status(&filterc(&[&policy("small.flt"), "-o", &at("100%.bpf")])), 2);
+    assert_eq!(status(&filterc(&[&policy("small.flt"), "-o", &at("100%%.bpf")])), 0);
+    assert!(folder.join("100%.bpf").exists());
+    // A call is decided by the program of its ABI's byte order.
+    let eval = |abi: &str| filterc(&["eval", path(&file), "write(1)", "--arch", abi]);
+    for abi in ["s390x", "x86_64", "i386", "ppc"] {
+        let output = eval(abi);
+        assert_eq!(status(&output), 0, "{}", stderr(&output));
+        assert!(stdout(&output).contains(abi), "{}", stdout(&output));
+    }
+}
+
+#[test]
 fn a_c_header_compiles_to_the_same_program() {
     let folder = scratch("header");
     let header =
@@ -175,7 +223,10 @@ fn options_of_the_policy() {
     assert_eq!(eval(&["-D", "LIMIT=6"], "read(5)"), 0, "-D replaces a const");
     assert_eq!(eval(&["-O0"], "close(1)"), 0);
     assert_eq!(eval(&["-D", "LIMIT"], "read(5)"), 2);
-    assert_eq!(status(&filterc(&["check", path(&main), "--arch", "x32"])), 2);
+    let check =
+        |abi: &str| status(&filterc(&["check", path(&main), "-I", path(&lib), "--arch", abi]));
+    assert_eq!(check("x32"), 0);
+    assert_eq!(check("arc"), 2, "an ABI without tables");
     for level in ["-O0", "-O1", "-O2"] {
         assert_eq!(status(&filterc(&[&policy("docker-default.flt"), level])), 0);
     }

@@ -16,7 +16,7 @@
 use std::path::{Path, PathBuf};
 use std::{env, fmt, io, process};
 
-use filterc_abi as abi;
+use filterc_abi::{self as abi, Abi, Endian};
 
 use crate::Diagnostics;
 use crate::emit::{self, Format};
@@ -36,6 +36,9 @@ pub enum BuildError {
     NotABuildScript(&'static str),
     /// No tables for the target that cargo builds for.
     UnsupportedTarget(String),
+    /// The policy's `arch` has ABIs of the other byte order only: no program of it is one for
+    /// the target.
+    OtherByteOrder(String),
 }
 
 impl fmt::Display for BuildError {
@@ -49,6 +52,11 @@ impl fmt::Display for BuildError {
             Self::UnsupportedTarget(target) => {
                 write!(f, "filterc has no system-call tables for the target `{target}`")
             }
+            Self::OtherByteOrder(target) => write!(
+                f,
+                "the policy has no program for the target `{target}`: all its ABIs are of the \
+                 other byte order"
+            ),
         }
     }
 }
@@ -68,7 +76,8 @@ pub struct Embedded {
 
 /// Compiles a policy into `OUT_DIR/STEM.bpf` and `OUT_DIR/STEM.rs`, tells cargo every file
 /// that it read, passes warnings on, and ends the build script with the rendered
-/// diagnostics if the policy is at fault. Without `arch`, a policy is for cargo's target.
+/// diagnostics if the policy is at fault. Without `arch`, a policy is for cargo's target; where
+/// its ABIs have both byte orders, the program is the one for the target's.
 pub fn compile_policy(path: impl AsRef<Path>) -> Embedded {
     match embed(path.as_ref(), Options::default()) {
         Ok(embedded) => embedded,
@@ -93,9 +102,8 @@ fn eprint_error(error: &BuildError) {
 pub fn embed(path: &Path, mut options: Options) -> Result<Embedded, BuildError> {
     let variable = |name| env::var_os(name).ok_or(BuildError::NotABuildScript(name));
     let folder = PathBuf::from(variable("OUT_DIR")?);
-    let target = variable("CARGO_CFG_TARGET_ARCH")?.to_string_lossy().into_owned();
-    let name = if target == "x86" { "i386" } else { target.as_str() };
-    options.default_abi = abi::abi(name);
+    let target = Target::read()?;
+    options.default_abi = target.abi();
     tell_cargo(&format!("rerun-if-changed={}", path.display()));
     let source = Source::read(path).map_err(|error| BuildError::Io(path.to_owned(), error))?;
     let result = compile(&source, &options);
@@ -109,21 +117,56 @@ pub fn embed(path: &Path, mut options: Options) -> Result<Embedded, BuildError> 
     }
     let compiled = result.map_err(|diagnostics| match options.default_abi {
         Some(_) => BuildError::Policy(Box::new(diagnostics)),
-        None => BuildError::UnsupportedTarget(target),
+        None => BuildError::UnsupportedTarget(target.arch.clone()),
     })?;
+    let program = compiled
+        .programs()
+        .find(|program| program.endian() == target.endian)
+        .ok_or_else(|| BuildError::OtherByteOrder(target.arch.clone()))?;
+    if let Some(abi) = target.abi().filter(|abi| compiled.policy().abi(abi).is_none()) {
+        tell_cargo(&format!(
+            "warning={}: the policy does not cover {}, the target: there every call is foreign",
+            path.display(),
+            abi.name
+        ));
+    }
     for warning in compiled.warnings() {
         tell_cargo(&format!("warning={}: {}", warning.code, warning.message));
     }
     let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let write = |extension, format| {
         let path = folder.join(format!("{stem}.{extension}"));
-        let contents = emit::emit(&compiled, format, &stem);
+        let contents = emit::emit(&compiled, program, format, &stem);
         write_atomically(&path, &contents).map_err(|error| BuildError::Io(path.clone(), error))?;
         Ok(path)
     };
     let bytes = write("bpf", Format::Bpf)?;
     let rust = write("rs", Format::Rust)?;
     Ok(Embedded { compiled, bytes, rust })
+}
+
+/// What cargo builds for.
+struct Target {
+    arch: String,
+    endian: Endian,
+    pointer_width: u8,
+}
+
+impl Target {
+    fn read() -> Result<Self, BuildError> {
+        const ARCH: &str = "CARGO_CFG_TARGET_ARCH";
+        let read = |name| env::var(name).ok();
+        let arch = read(ARCH).ok_or(BuildError::NotABuildScript(ARCH))?;
+        let big = read("CARGO_CFG_TARGET_ENDIAN").is_some_and(|endian| endian == "big");
+        let endian = if big { Endian::Big } else { Endian::Little };
+        let width = read("CARGO_CFG_TARGET_POINTER_WIDTH").and_then(|width| width.parse().ok());
+        let pointer_width = width.unwrap_or(64);
+        Ok(Self { arch, endian, pointer_width })
+    }
+
+    fn abi(&self) -> Option<&'static Abi> {
+        abi::of_target(&self.arch, self.endian, self.pointer_width)
+    }
 }
 
 /// Instructions to cargo go to standard output.

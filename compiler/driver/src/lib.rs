@@ -19,6 +19,7 @@ pub mod emit;
 pub mod evaluate;
 pub mod explain;
 mod limits;
+pub mod lints;
 pub mod options;
 pub mod output;
 mod pipeline;

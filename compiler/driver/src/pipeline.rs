@@ -23,9 +23,10 @@ use filterc_ir as ir;
 
 use crate::diagnostics::Diagnostics;
 use crate::limits;
+use crate::lints::{self, Facts};
 use crate::options::Options;
 use crate::prove::prove;
-use crate::source::{self, Source};
+use crate::source::{self, Expanded, Source};
 
 /// What is known about a policy before any code is made: enough for an editor.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Analysis {
     pub statements: Vec<Statement>,
     /// The typed policy, if no error was found.
     pub policy: Option<Policy>,
+    /// What is true of its rules; nothing if there is no policy.
+    pub facts: Facts,
     /// Errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -81,14 +84,20 @@ pub fn analyse(source: &Source, options: &Options) -> Analysis {
         },
     );
     diagnostics.extend(checked.diagnostics);
+    let policy = checked.policy.filter(|_| syntax_ok);
+    let facts = policy.as_ref().map(lints::facts).unwrap_or_default();
+    if let Some(policy) = &policy {
+        diagnostics.extend(lints::warnings(policy, &expanded.statements, &facts, &diagnostics));
+    }
+    sort(&mut diagnostics);
+    let Expanded { sources, statements, .. } = expanded;
+    Analysis { sources, statements, policy, facts, diagnostics }
+}
+
+/// Puts diagnostics in the order of the text; those without a place come first.
+fn sort(diagnostics: &mut [Diagnostic]) {
     diagnostics
         .sort_by_key(|d| d.primary.as_ref().map(|label| (label.span.file, label.span.start)));
-    Analysis {
-        sources: expanded.sources,
-        statements: expanded.statements,
-        policy: checked.policy.filter(|_| syntax_ok),
-        diagnostics,
-    }
 }
 
 /// Compiles a policy.
@@ -97,16 +106,21 @@ pub fn analyse(source: &Source, options: &Options) -> Analysis {
 /// Everything that is wrong with it: at least one error, or, with
 /// [`Options::deny_warnings`], at least one warning.
 pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnostics> {
-    let Analysis { sources, statements, policy, mut diagnostics } = analyse(source, options);
-    let denied = options.deny_warnings && !diagnostics.is_empty();
+    let Analysis { sources, statements, policy, facts, mut diagnostics } = analyse(source, options);
     let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
     let mut programs = Vec::new();
     for endian in byte_orders(&policy) {
         match generate(&policy, endian, options) {
-            Ok(program) => programs.push(program),
+            Ok(program) => {
+                let uncached = lints::uncached(&policy, &facts, &program, &diagnostics);
+                diagnostics.extend(uncached);
+                programs.push(program);
+            }
             Err(error) => diagnostics.push(*error),
         }
     }
+    sort(&mut diagnostics);
+    let denied = options.deny_warnings && !diagnostics.is_empty();
     let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     let mut programs = programs.into_iter();
     match programs.next() {

@@ -19,13 +19,43 @@ fn build_script() {
 }
 
 fn run_build_script(policy: &Path, out: &Path) -> Output {
+    run_for_target(policy, out, ["aarch64", "little", "64"])
+}
+
+fn run_for_target(policy: &Path, out: &Path, [arch, endian, width]: [&str; 3]) -> Output {
     Command::new(env::current_exe().unwrap())
         .args(["--exact", "build_script", "--nocapture"])
         .env(POLICY, policy)
         .env("OUT_DIR", out)
-        .env("CARGO_CFG_TARGET_ARCH", "aarch64")
+        .env("CARGO_CFG_TARGET_ARCH", arch)
+        .env("CARGO_CFG_TARGET_ENDIAN", endian)
+        .env("CARGO_CFG_TARGET_POINTER_WIDTH", width)
         .output()
         .unwrap()
+}
+
+#[test]
+fn the_program_is_that_of_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("both.flt");
+    fs::write(&policy, "arch x86_64, ppc64, s390x\nallow read\n").unwrap();
+    let run = |target: [&str; 3]| {
+        let output = run_for_target(&policy, folder.path(), target);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        let rust = fs::read_to_string(folder.path().join("both.rs")).unwrap_or_default();
+        (output.status.success(), said, rust)
+    };
+    let (done, said, rust) = run(["powerpc64", "big", "64"]);
+    assert!(done && rust.contains("for ppc64, s390x"), "{said}{rust}");
+    let (done, said, rust) = run(["x86_64", "little", "64"]);
+    assert!(done && rust.contains("for x86_64") && !said.contains("warning"), "{said}{rust}");
+    // A program for the byte order, but for other ABIs, is told of.
+    let (done, said, rust) = run(["powerpc64", "little", "64"]);
+    assert!(done && rust.contains("for x86_64") && said.contains("ppc64le"), "{said}");
+    // None for the byte order is no program.
+    fs::write(&policy, "arch x86_64\nallow read\n").unwrap();
+    let (done, said, _) = run(["s390x", "big", "64"]);
+    assert!(!done && said.contains("byte order"), "{said}");
 }
 
 #[test]

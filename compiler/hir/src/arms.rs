@@ -16,9 +16,10 @@ use crate::field;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header;
 use crate::limits::MAX_ARMS;
-use crate::outcomes::Outcomes;
+use crate::outcomes::{Known, Outcomes};
 use crate::policy::{Arm, RuleId, Selector};
 use crate::predicate::Reader;
+use crate::raw;
 use crate::resolve::{Calls, Entry, OnAbi};
 
 /// A rule with its calls written out.
@@ -95,6 +96,14 @@ struct Arms {
 impl Arms {
     fn push(&mut self, job: &Job<'_, '_>, selector: Selector, predicate: Predicate) {
         self.list.push(Arm { rule: job.id, selector, predicate, action: job.action });
+    }
+
+    /// Whether the rule's arm for a number never matches, since it is for another ABI.
+    fn is_idle(&self, job: &Job<'_, '_>, nr: u32) -> bool {
+        let mut own = self.list.iter().rev().take_while(|arm| arm.rule == job.id);
+        let arm = own.find(|arm| arm.selector == Selector::Nr(nr));
+        let known = Known::new(job.abi, Some(nr));
+        arm.is_some_and(|arm| known.predicate(&arm.predicate) == Some(false))
     }
 }
 
@@ -178,14 +187,22 @@ impl<'s, 'a> Builder<'s, 'a> {
             return Ok(());
         }
         let predicate = match job.rule.predicate {
-            Some(predicate) => self.reader.read(predicate, job.subject(calls)).ok_or(Told)?,
+            Some(written) => {
+                let subject = job.subject(calls);
+                self.reader.action = job.action;
+                let predicate = self.reader.read(written, subject).ok_or(Told)?;
+                let Reader { raw, findings, .. } = &mut self.reader;
+                raw::warn(&predicate, job.action, raw, subject, findings);
+                predicate
+            }
             None => Predicate::True,
         };
         arms.push(job, selector, predicate);
         Ok(())
     }
 
-    /// `syscall(N)` is that number and nothing else, whatever multiplexer goes round it.
+    /// `syscall(N)` is that number and nothing else, whatever multiplexer goes round it. Where
+    /// two of the policy's ABIs share a token, it is of the one that the number belongs to.
     fn number(
         &mut self,
         job: &Job<'_, 'a>,
@@ -197,8 +214,11 @@ impl<'s, 'a> Builder<'s, 'a> {
         let Reader { scope, constants, findings, .. } = &mut self.reader;
         let value = constants.read(scope, subject, written, findings).ok_or(Told)?.number();
         let number = u32::try_from(value).ok().filter(|nr| *nr != u32::MAX);
-        let is_foreign = |nr: &u32| !job.abi.admits(*nr);
-        let foreign = number.is_some_and(|nr| is_foreign(&nr));
+        let elsewhere = number.filter(|nr| !job.abi.admits(*nr));
+        if elsewhere.is_some_and(|nr| self.calls.has_sibling(job.abi, nr)) {
+            return Ok(());
+        }
+        let foreign = elsewhere.is_some();
         let Some(nr) = number.filter(|_| !foreign) else {
             findings.about(written.span, Kind::BadNumber { value, foreign }, subject);
             return Err(Told);
@@ -216,9 +236,12 @@ impl<'s, 'a> Builder<'s, 'a> {
         let multiplexer = sub_call.multiplexer;
         match job.rule.predicate {
             Some(predicate) if !is_true(predicate) => {
-                if !job.decided.contains(multiplexer) {
+                // A rule that cannot match here leaves nothing to go round.
+                let idle = direct.is_ok() && on.direct.is_some_and(|c| arms.is_idle(job, c.nr));
+                if !idle && !job.decided.contains(multiplexer) {
                     let subject = job.subject(About::Named(sub_call.name));
-                    let kind = Kind::Multiplexed { multiplexer };
+                    let direct = on.direct.is_some();
+                    let kind = Kind::Multiplexed { multiplexer, direct };
                     self.reader.findings.about(predicate.span, kind, subject);
                     return Err(Told);
                 }

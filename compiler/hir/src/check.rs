@@ -11,9 +11,14 @@ use filterc_grammar::diagnostic::Diagnostic;
 use crate::arms::{self, Builder, Rule};
 use crate::consteval::Constants;
 use crate::error::Kind;
+use crate::fallback;
+use crate::families;
+use crate::fate::Fates;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header::{self, Header};
 use crate::lints;
+use crate::needs;
+use crate::newer;
 use crate::numbers;
 use crate::policy::{AbiPolicy, Policy, RuleOrigin};
 use crate::predicate::Reader;
@@ -57,7 +62,7 @@ fn policy<'a>(
 ) -> Option<Policy> {
     let abis = header.abis.as_slice();
     let constants = Constants::evaluate(scope, abis, options.defines, findings);
-    let mut calls = Calls::of_groups(scope, abis, findings);
+    let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
     let mut rules = rules(statements, scope, &mut calls, findings);
     let reader = Reader::new(scope, &constants, findings, header.kernel);
     let mut builder = Builder::new(reader, &calls);
@@ -66,7 +71,7 @@ fn policy<'a>(
     let outcomes = builder.into_outcomes();
     arms::without_calls(&rules, findings);
     let mut parts = Vec::with_capacity(abis.len());
-    let mut foreign = Action::KillProcess;
+    let mut foreign = Vec::with_capacity(abis.len());
     for (abi_index, (&abi, arms)) in abis.iter().zip(arms).enumerate() {
         let subject = Subject { abi, abi_index, calls: About::None, used_by: None };
         let mut read = |action| header::action(action, scope, &constants, subject, findings);
@@ -76,21 +81,27 @@ fn policy<'a>(
             Some(None) => default,
             None => abi.constant("ENOSYS").and_then(|e| u16::try_from(e).ok()).map(Action::Errno),
         };
-        if let (0, Some(action)) = (abi_index, header.foreign) {
-            // One action for all: the errno of an ABI that is not listed cannot be known.
-            foreign = read(action).unwrap_or(foreign);
+        if let Some(action) = header.foreign.and_then(read) {
+            foreign.push((abi.name, action));
         }
         let Some((default, unknown)) = default.zip(unknown) else { continue };
         parts.push(AbiPolicy::new(abi, header.kernel, default, unknown, arms));
     }
+    let foreign = header::foreign(header, &foreign, findings);
     let spans: Vec<_> = rules.iter().map(|rule| rule.span).collect();
     lints::hidden_constants(scope, &constants, abis, findings);
+    lints::hidden_groups(scope, &calls, findings);
     // Behind an error more may seem superfluous than is.
     if !findings.failed() {
-        lints::shadowed(&parts, &spans, findings);
         numbers::warn(&rules, &parts, scope, &constants, findings);
         outcomes.tell(findings);
         lints::unused(scope, &constants, findings);
+        let default = header.default.map(|action| action.span);
+        newer::warn(statements, &parts, header.kernel_span, findings);
+        let fates: Vec<_> = parts.iter().map(Fates::new).collect();
+        families::warn(&fates, &spans, default, findings);
+        needs::warn(&fates, default, findings);
+        fallback::warn(&rules, &fates, default, findings);
     }
     let complete = parts.len() == abis.len();
     let origins = spans.into_iter().map(|span| RuleOrigin { span }).collect();

@@ -141,6 +141,11 @@ impl<'a> Constants<'a> {
         }
     }
 
+    /// The ABIs that the policy lists.
+    pub(crate) fn abis(&self) -> &'a [&'static Abi] {
+        self.abis
+    }
+
     /// Whether the policy or the kernel has a constant of that name, on any listed ABI.
     pub(crate) fn is_known(&self, scope: &Scope<'a>, name: &'a str) -> bool {
         (0..self.abis.len()).any(|i| !matches!(self.name(scope, i, name), Meaning::Nothing))

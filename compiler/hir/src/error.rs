@@ -6,14 +6,16 @@
 use filterc_abi::KernelVersion;
 use filterc_grammar::diagnostic::Severity;
 
+use crate::advice::Advice;
 use crate::types::Type;
 
 /// The codes of this stage, sorted.
 pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
-    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0301", "F0302",
-    "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309",
+    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0240",
+    "F0245", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309", "F0310",
+    "F0311", "F0312", "F0313", "F0314", "F0315", "F0316", "F0317", "F0330", "F0331", "F0340",
 ];
 
 /// What a statement defines.
@@ -193,6 +195,8 @@ pub enum Kind {
     Multiplexed {
         /// `socketcall` or `ipc`.
         multiplexer: &'static str,
+        /// Whether the ABI has the call itself, too.
+        direct: bool,
     },
     /// F0222: a field or test form that a seccomp filter cannot see.
     OutOfSight {
@@ -234,8 +238,29 @@ pub enum Kind {
         /// Its type.
         ty: Type,
     },
-    /// F0301: earlier rules decide every call of this one.
-    Shadowed,
+    /// F0245: a group's kernel version is missing, or it takes none.
+    GroupVersion {
+        /// The group, without `@`.
+        name: String,
+        /// Whether it is missing.
+        missing: bool,
+    },
+    /// F0240: an ABI on which the kernel has no seccomp filters.
+    NoFilters {
+        /// Its name.
+        abi: &'static str,
+    },
+    /// F0229: the call has such an argument, but in memory.
+    InMemory {
+        /// The argument.
+        field: String,
+        /// The call.
+        call: &'static str,
+        /// The argument that points at it.
+        pointer: &'static str,
+        /// What lies there.
+        note: &'static str,
+    },
     /// F0302: nothing uses the definition.
     Unused {
         /// Of which sort.
@@ -267,6 +292,8 @@ pub enum Kind {
         field: String,
         /// The set of constants that the field takes.
         set: &'static str,
+        /// What else must be so that it takes them: `` `option` is `PR_SET_PDEATHSIG` ``.
+        when: Option<String>,
     },
     /// F0307: `syscall(N)` is different calls on different ABIs.
     DifferentCalls {
@@ -285,12 +312,31 @@ pub enum Kind {
         /// Whether it asks `any` for numbers that `any` does not stand for.
         of_any: bool,
     },
+    /// F0330: `kernel` is older than seccomp filters are on some ABIs.
+    BeforeFilters {
+        /// The kernel.
+        kernel: KernelVersion,
+        /// Those ABIs, each with its first kernel that has filters.
+        abis: Vec<(&'static str, KernelVersion)>,
+    },
+    /// F0331: the errno of `foreign` has other numbers on other ABIs.
+    ForeignErrno {
+        /// The ABIs, each with its number.
+        values: Vec<(&'static str, u16)>,
+    },
+    /// F0340: a `group` hides one that needs no definition and has other calls.
+    HidesGroup {
+        /// The name, without `@`.
+        name: String,
+    },
+    /// F0310 to F0317.
+    Advice(Box<Advice>),
 }
 
 impl Kind {
     /// The stable code.
     #[must_use]
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::UnknownCall { .. } => "F0201",
             Self::UnknownGroup { .. } => "F0202",
@@ -321,7 +367,9 @@ impl Kind {
             Self::TooLarge(_) => "F0227",
             Self::NoAbi => "F0205",
             Self::NotText { .. } => "F0228",
-            Self::Shadowed => "F0301",
+            Self::GroupVersion { .. } => "F0245",
+            Self::NoFilters { .. } => "F0240",
+            Self::InMemory { .. } => "F0229",
             Self::Unused { .. } => "F0302",
             Self::HidesConstant { .. } => "F0303",
             Self::FakedSuccess => "F0304",
@@ -330,10 +378,14 @@ impl Kind {
             Self::DifferentCalls { .. } => "F0307",
             Self::MultiplexedNumber { .. } => "F0308",
             Self::SettledTest { .. } => "F0309",
+            Self::BeforeFilters { .. } => "F0330",
+            Self::ForeignErrno { .. } => "F0331",
+            Self::HidesGroup { .. } => "F0340",
+            Self::Advice(advice) => advice.code(),
         }
     }
 
-    /// F03xx are warnings, all others errors.
+    /// F03xx and F0340 are warnings, all others errors.
     #[must_use]
     pub fn severity(&self) -> Severity {
         if self.code().starts_with("F03") { Severity::Warning } else { Severity::Error }

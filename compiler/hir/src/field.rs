@@ -3,6 +3,7 @@
 
 use filterc_abi::{Arg, ArgKind, Regs};
 
+use crate::absent;
 use crate::error::{Blindness, Kind};
 use crate::findings::{Calls, Subject};
 use crate::types::{self, Field, Place, Type};
@@ -82,6 +83,9 @@ fn refusal(subject: Subject, name: &str) -> Kind {
     let field = name.to_owned();
     if name == "args" {
         return Kind::BadIndex { what: "an index is missing".to_owned() };
+    }
+    if let Some(kind) = absent::in_memory(subject, name) {
+        return kind;
     }
     if let Some(blindness) = seen_by_others(name) {
         return Kind::OutOfSight { what: field, blindness };

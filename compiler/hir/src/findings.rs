@@ -73,8 +73,8 @@ struct Finding {
     subjects: Vec<Subject>,
     /// Names that the culprit may be a slip of.
     similar: Vec<String>,
-    /// What else the culprit may have been meant as.
-    hint: Option<String>,
+    /// What else to say, found with the place at hand.
+    hints: Vec<String>,
 }
 
 /// The findings of one run.
@@ -128,10 +128,14 @@ impl Findings {
         }
     }
 
-    /// Adds a help that takes time to find, if the finding is new.
-    pub(crate) fn hint(&mut self, recorded: Recorded, hint: impl FnOnce() -> Option<String>) {
+    /// Adds helps that take time to find, if the finding is new.
+    pub(crate) fn hint<T: IntoIterator<Item = String>>(
+        &mut self,
+        recorded: Recorded,
+        hints: impl FnOnce() -> T,
+    ) {
         if let Some(finding) = recorded.0.and_then(|i| self.list.get_mut(i)) {
-            finding.hint = hint();
+            finding.hints.extend(hints());
         }
     }
 
@@ -172,7 +176,7 @@ impl Findings {
             secondary: secondary.to_vec(),
             subjects: subject.into_iter().collect(),
             similar: Vec::new(),
-            hint: None,
+            hints: Vec::new(),
         });
         Recorded(Some(list.len() - 1))
     }
@@ -187,7 +191,7 @@ impl Findings {
                 secondary: Vec::new(),
                 subjects: Vec::new(),
                 similar: Vec::new(),
-                hint: None,
+                hints: Vec::new(),
             });
         }
         // Findings without a place come first.
@@ -208,7 +212,7 @@ impl Finding {
         let text = message::label(&self.kind, &self.about(listed));
         let mut help: Vec<String> =
             message::did_you_mean(&self.kind, &self.similar).into_iter().collect();
-        help.extend(self.hint.clone());
+        help.extend(self.hints.iter().cloned());
         help.extend(message::help(&self.kind));
         if matches!(self.kind, Kind::NoSuchField { .. }) {
             help.extend(self.fields());

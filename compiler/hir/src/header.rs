@@ -6,6 +6,7 @@ use filterc_abi::{self as abi, Abi, KernelVersion};
 use filterc_grammar::ast::{self, ActionKind, Statement, StatementKind};
 use filterc_grammar::source::Span;
 
+use crate::abi_name;
 use crate::consteval::Constants;
 use crate::error::Kind;
 use crate::findings::{Findings, Subject};
@@ -18,6 +19,8 @@ pub(crate) struct Header<'a> {
     pub(crate) abis: Vec<&'static Abi>,
     /// The kernel that the policy is written against.
     pub(crate) kernel: KernelVersion,
+    /// Where it is named, if it is.
+    pub(crate) kernel_span: Option<Span>,
     /// What decides a call that no rule matches; `None`: `kill_process`.
     pub(crate) default: Option<&'a ast::Action>,
     /// What decides an unknown number; `None`: `errno(ENOSYS)`, `Some(None)`: the default.
@@ -68,9 +71,15 @@ impl<'a> Header<'a> {
             }
         }
         let written = arch.get().map(|names| listed(names, findings));
+        let abis = abis(written, options, findings);
+        let kernel = kernel.get();
+        if let Some(kernel) = kernel {
+            before_filters(&abis, kernel, findings);
+        }
         Self {
-            abis: abis(written, options, findings),
-            kernel: kernel.get().map_or(KernelVersion::TABLE, |v| version(v, findings)),
+            abis,
+            kernel: kernel.map_or(KernelVersion::TABLE, |v| version(v, findings)),
+            kernel_span: kernel.map(|version| version.span),
             default: default.get(),
             unknown: unknown.get(),
             foreign: foreign.get(),
@@ -78,7 +87,8 @@ impl<'a> Header<'a> {
     }
 }
 
-/// The ABIs of an `arch` statement.
+/// The ABIs of an `arch` statement, those without filters too: what else is wrong with the
+/// policy is told for them as well.
 fn listed(names: &[ast::Name], findings: &mut Findings) -> Vec<&'static Abi> {
     let mut abis: Vec<(&'static Abi, Span)> = Vec::new();
     for name in names {
@@ -89,12 +99,18 @@ fn listed(names: &[ast::Name], findings: &mut Findings) -> Vec<&'static Abi> {
                 .map(|(_, reason)| *reason);
             let kind = Kind::UnknownAbi { name: name.text.clone(), reason };
             let recorded = findings.add(name.span, kind);
-            if reason.is_none() {
-                let meant = kernel_name(&name.text);
-                findings.suggest(recorded, meant, abi::abis().iter().map(|abi| abi.name));
+            match abi_name::meant(&name.text) {
+                _ if reason.is_some() => {}
+                Some(abi) => findings.suggest(recorded, abi.name, [abi.name]),
+                None => {
+                    findings.suggest(recorded, &name.text, abi::abis().iter().map(|abi| abi.name));
+                }
             }
             continue;
         };
+        if abi.filters_since.is_none() {
+            findings.add(name.span, Kind::NoFilters { abi: abi.name });
+        }
         match abis.iter().find(|(other, _)| other.name == abi.name) {
             Some((_, first)) => {
                 let kind = Kind::Repeated { what: name.text.clone() };
@@ -104,17 +120,6 @@ fn listed(names: &[ast::Name], findings: &mut Findings) -> Vec<&'static Abi> {
         }
     }
     abis.into_iter().map(|(abi, _)| abi).collect()
-}
-
-/// The kernel's name for what others call otherwise; the name itself if there is none.
-fn kernel_name(name: &str) -> &str {
-    match name {
-        "amd64" | "x64" | "x86-64" => "x86_64",
-        "x86" | "i486" | "i586" | "i686" | "ia32" => "i386",
-        "arm64" => "aarch64",
-        "riscv" | "rv64" => "riscv64",
-        _ => name,
-    }
 }
 
 /// The ABIs that count: those asked for, else those written, else the default one.
@@ -131,7 +136,7 @@ fn abis(
             }
         }
         if !abis.is_empty() {
-            return abis;
+            return refuse_unfiltered(abis, findings);
         }
     }
     if let Some(written) = written {
@@ -140,10 +145,30 @@ fn abis(
     if options.default_abi.is_none() {
         findings.add(None, Kind::NoAbi);
     }
-    options.default_abi.into_iter().collect()
+    refuse_unfiltered(options.default_abi.into_iter().collect(), findings)
 }
 
-fn version(written: &ast::Version, findings: &mut Findings) -> KernelVersion {
+/// Tells the ABIs without filters among those that no place in the text names.
+fn refuse_unfiltered(abis: Vec<&'static Abi>, findings: &mut Findings) -> Vec<&'static Abi> {
+    for abi in abis.iter().filter(|abi| abi.filters_since.is_none()) {
+        findings.add(None, Kind::NoFilters { abi: abi.name });
+    }
+    abis
+}
+
+/// Warns if the kernel is older than filters are on some ABI.
+fn before_filters(abis: &[&'static Abi], written: &ast::Version, findings: &mut Findings) {
+    let kernel = KernelVersion { major: written.major, minor: written.minor };
+    let since = abis.iter().filter_map(|abi| Some((abi.name, abi.filters_since?)));
+    let abis: Vec<_> = since.filter(|(_, since)| *since > kernel).collect();
+    // What the parser could not read is 0.0.
+    if !abis.is_empty() && kernel.major > 0 {
+        findings.add(written.span, Kind::BeforeFilters { kernel, abis });
+    }
+}
+
+/// A version that the tables know of.
+pub(crate) fn version(written: &ast::Version, findings: &mut Findings) -> KernelVersion {
     let version = KernelVersion { major: written.major, minor: written.minor };
     if version > KernelVersion::TABLE {
         findings.add(written.span, Kind::NewerKernel { version });
@@ -186,4 +211,27 @@ pub(crate) fn action<'a>(
         ActionKind::KillThread => abi::Action::KillThread,
         ActionKind::KillProcess => abi::Action::KillProcess,
     })
+}
+
+/// The one action for all foreign calls, of what `foreign` comes to on each listed ABI: that
+/// of the first. The errno of an ABI that is not listed cannot be known; where even those
+/// listed differ, that is told.
+pub(crate) fn foreign(
+    header: &Header<'_>,
+    on_each: &[(&'static str, abi::Action)],
+    findings: &mut Findings,
+) -> abi::Action {
+    let Some((_, first)) = on_each.first() else { return abi::Action::KillProcess };
+    let mut values: Vec<(&'static str, u16)> = Vec::new();
+    for (abi, action) in on_each {
+        if let abi::Action::Errno(errno) = action
+            && values.iter().all(|(_, other)| other != errno)
+        {
+            values.push((abi, *errno));
+        }
+    }
+    if let (2.., Some(written)) = (values.len(), header.foreign) {
+        findings.add(written.span, Kind::ForeignErrno { values });
+    }
+    *first
 }

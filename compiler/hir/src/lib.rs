@@ -4,29 +4,43 @@
 //! A [`policy::Policy`] is made from syntax trees by `check`, or by hand through
 //! constructors that keep its invariants.
 
+pub mod abi_name;
+mod absent;
+pub mod advice;
 pub mod algebra;
 mod arms;
+mod builtin;
 pub mod check;
 mod consteval;
 pub mod error;
 pub mod eval;
 mod example;
 pub mod expr;
+mod fallback;
+mod families;
+mod fate;
 mod field;
 mod findings;
 mod header;
 pub mod limits;
 mod lints;
+mod masks;
 mod message;
+mod nearest;
+mod needs;
+mod newer;
 mod numbers;
 mod options;
 mod order;
 mod outcomes;
 pub mod policy;
 mod predicate;
+mod raw;
 mod reason;
 mod resolve;
 mod scope;
+mod sets;
+mod spelling;
 mod test;
 pub mod types;
 

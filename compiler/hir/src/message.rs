@@ -61,7 +61,7 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::BadNumber { value, .. } => format!("{} is no system-call number", number(*value)),
         Kind::NoCallLeft => "this rule covers no call on any ABI".to_owned(),
         Kind::NotOfAny { field } => format!("`{field}` is not a field of every call"),
-        Kind::Multiplexed { multiplexer } | Kind::MultiplexedNumber { multiplexer } => {
+        Kind::Multiplexed { multiplexer, .. } | Kind::MultiplexedNumber { multiplexer } => {
             format!("a predicate that a caller can go round by `{multiplexer}`")
         }
         Kind::OutOfSight { what, .. } => format!("a seccomp filter cannot see `{what}`"),
@@ -73,13 +73,27 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::TooLarge(_) => "policy too large".to_owned(),
         Kind::NoAbi => "the policy does not say for which ABI it is".to_owned(),
         Kind::NotText { field, .. } => format!("`{field}` is not a string"),
-        Kind::Shadowed => "this rule never decides anything".to_owned(),
+        Kind::NoFilters { abi } => format!("`{abi}` has no seccomp filters"),
+        Kind::BeforeFilters { kernel, .. } => {
+            format!("kernel {kernel} is older than seccomp filters")
+        }
+        Kind::ForeignErrno { .. } => "one errno, different numbers".to_owned(),
+        Kind::InMemory { field, call, .. } => {
+            format!("`{field}` of `{call}` is in memory, where a filter cannot see it")
+        }
         Kind::Unused { definition, name } => {
             format!("{} `{}` is never used", definition.keyword(), definition.spell(name))
         }
         Kind::HidesConstant { name, .. } => {
             format!("const `{name}` hides the kernel's with another value")
         }
+        Kind::GroupVersion { name, missing: true } => {
+            format!("`@{name}` needs a kernel version")
+        }
+        Kind::GroupVersion { name, missing: false } => {
+            format!("`@{name}` takes no kernel version")
+        }
+        Kind::HidesGroup { name } => format!("group `@{name}` hides the one that filterc has"),
         Kind::FakedSuccess => "`errno(0)` fakes success".to_owned(),
         Kind::AddressConstant { field } => format!("`{field}` is only an address"),
         Kind::WrongSet { name, field, .. } => format!("`{name}` is not a value for `{field}`"),
@@ -90,6 +104,7 @@ pub(crate) fn message(kind: &Kind) -> String {
                 if *holds { "always" } else { "never" }
             )
         }
+        Kind::Advice(advice) => advice.message(),
     }
 }
 
@@ -97,7 +112,7 @@ pub(crate) fn message(kind: &Kind) -> String {
 pub(crate) fn label(kind: &Kind, about: &str) -> String {
     match kind {
         Kind::UnknownCall { elsewhere, .. } if !elsewhere.is_empty() => {
-            format!("none of the policy's ABIs has it, though {} would", list(elsewhere))
+            format!("none of the policy's ABIs has it, though {} would", few(elsewhere))
         }
         Kind::UnknownCall { .. } => "no listed ABI has it".to_owned(),
         Kind::UnknownGroup { .. } | Kind::UnknownLet { .. } => "not defined".to_owned(),
@@ -124,8 +139,11 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::BadNumber { value, foreign } => bad_number(*value, *foreign, about),
         Kind::NoCallLeft => "every call is skipped".to_owned(),
         Kind::NotOfAny { .. } => "the rule is about `any`".to_owned(),
-        Kind::Multiplexed { multiplexer } | Kind::MultiplexedNumber { multiplexer } => {
+        Kind::Multiplexed { multiplexer, .. } | Kind::MultiplexedNumber { multiplexer } => {
             format!("`{multiplexer}` does the same, its arguments out of sight{about}")
+        }
+        Kind::OutOfSight { blindness: Blindness::SeventhRegister, .. } => {
+            format!("{}{about}", blind(Blindness::SeventhRegister))
         }
         Kind::OutOfSight { blindness, .. } => blind(*blindness).to_owned(),
         Kind::NotForTarget { reason, .. } => (*reason).to_owned(),
@@ -135,16 +153,37 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::TooLarge(limit) => too_large(*limit),
         Kind::NoAbi => String::new(),
         Kind::NotText { ty, .. } => format!("it is {ty}{about}"),
-        Kind::Shadowed => "earlier rules decide all its calls".to_owned(),
+        Kind::NoFilters { .. } => {
+            "the kernel takes no filter there: nothing would hold a process to the policy"
+                .to_owned()
+        }
+        Kind::BeforeFilters { abis, .. } => {
+            let since = |(abi, since): &(&str, _)| format!("{since} on `{abi}`");
+            format!("they came with {}", abis.iter().map(since).collect::<Vec<_>>().join(", "))
+        }
+        Kind::ForeignErrno { values } => {
+            let value = |(abi, errno): &(&str, u16)| format!("{errno} on `{abi}`");
+            format!(
+                "{}: a foreign call gets the first",
+                values.iter().map(value).collect::<Vec<_>>().join(", ")
+            )
+        }
+        Kind::InMemory { pointer, .. } => {
+            format!("it is behind the pointer `{pointer}`{about}")
+        }
         Kind::Unused { .. } => "never used".to_owned(),
         Kind::HidesConstant { value, kernel, .. } => {
             format!("{} here, {} in the kernel{about}", number(*value), number(*kernel))
         }
+        Kind::GroupVersion { missing: true, .. } => "for calls since which kernel?".to_owned(),
+        Kind::GroupVersion { .. } => "its calls are the same for each".to_owned(),
+        Kind::HidesGroup { .. } => "these are other calls than the builtin group's".to_owned(),
         Kind::FakedSuccess => "the call is skipped, and the caller told it succeeded".to_owned(),
         Kind::AddressConstant { .. } => {
             "what it points at is out of sight, and another address may hold the same".to_owned()
         }
-        Kind::WrongSet { .. } => format!("it belongs to another argument{about}"),
+        Kind::WrongSet { when: None, .. } => format!("it belongs to another argument{about}"),
+        Kind::WrongSet { when: Some(when), .. } => format!("not while {when}{about}"),
         Kind::DifferentCalls { calls } => different(calls),
         Kind::SettledTest { of_any: true, .. } => {
             "`any` stands for the calls of the policy's kernel, which has no such number".to_owned()
@@ -152,6 +191,7 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::SettledTest { of_any: false, .. } => {
             "the calls and ABIs that it is about settle it".to_owned()
         }
+        Kind::Advice(advice) => advice.label(about),
     }
 }
 
@@ -159,15 +199,13 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
 pub(crate) fn help(kind: &Kind) -> Vec<String> {
     let one = |text: &str| vec![text.to_owned()];
     match kind {
-        Kind::UnknownCall { elsewhere, .. } => {
-            if !elsewhere.is_empty() {
-                return Vec::new();
-            }
+        Kind::UnknownCall { elsewhere, .. } if elsewhere.is_empty() => {
             one("a call newer than the tables can be named `syscall(NUMBER)`")
         }
         Kind::UnknownAbi { .. } => {
-            let names: Vec<&str> = filterc_abi::abis().iter().map(|abi| abi.name).collect();
-            vec![format!("the ABIs with tables are {}", list(&names))]
+            let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some());
+            let names: Vec<&str> = filtered.map(|abi| abi.name).collect();
+            vec![format!("the ABIs are {}", names.join(", "))]
         }
         Kind::DoesNotFit { .. } => one("a field has the width and sign that the kernel uses"),
         Kind::NeverTrue { .. } => {
@@ -183,15 +221,14 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::NotOfAny { .. } => {
             one("fields of every call: nr, arch, instruction_pointer, args[0]…args[5]")
         }
-        Kind::Multiplexed { multiplexer } => {
-            let mut help = decide(multiplexer);
-            help.push(format!(
+        Kind::Multiplexed { multiplexer, direct } => {
+            let without = format!(
                 "or leave the predicate out: that covers the call's part of `{multiplexer}` too"
-            ));
-            help
+            );
+            decide(multiplexer, *direct).into_iter().chain([without]).collect()
         }
         // Here leaving the predicate out covers the number alone.
-        Kind::MultiplexedNumber { multiplexer } => decide(multiplexer),
+        Kind::MultiplexedNumber { multiplexer } => decide(multiplexer, true),
         Kind::DifferentCalls { .. } => {
             one("name the call, or say which ABI is meant: `if arch == AUDIT_ARCH_…`")
         }
@@ -201,22 +238,39 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::SettledTest { of_any: false, .. } => one("leave the test out, or correct it"),
         Kind::OutOfSight { blindness, .. } => one(who_can_see(*blindness)),
         Kind::NewerKernel { .. } => one("a newer call can be named `syscall(NUMBER)`"),
-        Kind::NotOnAbi { .. } => one("write separate rules, or define it with `const` or `-D`"),
+        Kind::NotOnAbi { .. } => one(
+            "ask only where it exists, behind a test of `arch`, or define it with `const` or `-D`",
+        ),
         Kind::TooLarge(_) => {
             one("the limits are far beyond what fits a filter of 4096 instructions")
         }
         Kind::NoAbi => {
             one("add `arch NAME` or pass `--arch NAME`: this machine's ABI has no tables")
         }
-        Kind::Shadowed => one("remove it, or move it up"),
-        Kind::HidesConstant { .. } => one("choose another name"),
-        Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
-        Kind::WrongSet { set, .. } => {
-            let members: Vec<&str> =
-                filterc_abi::set(set).into_iter().flat_map(|set| set.members()).collect();
-            vec![format!("its values are {}", list(&members))]
+        Kind::BeforeFilters { .. } => {
+            one("such a kernel refuses the filter: raise `kernel`, or leave those ABIs out")
         }
-        Kind::UnknownGroup { .. }
+        Kind::ForeignErrno { .. } => {
+            one("write the number that is meant, or a policy for each of these ABIs")
+        }
+        Kind::Advice(advice) => advice.help(),
+        // What can be done is found with the call at hand.
+        Kind::InMemory { .. } => Vec::new(),
+        Kind::HidesConstant { .. } => one("choose another name"),
+        Kind::NoCallLeft => {
+            one("on no listed ABI has the policy's kernel one of them as a call of its own")
+        }
+        Kind::UnknownGroup { .. } => {
+            one("`filterc list --groups` shows the groups that need no definition")
+        }
+        Kind::GroupVersion { name, missing: true } => vec![format!("write `@{name}(6.6)`")],
+        Kind::GroupVersion { name, .. } => vec![format!("write `@{name}`")],
+        Kind::HidesGroup { name } => {
+            vec![format!("choose another name, or leave the definition out to use `@{name}`")]
+        }
+        Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
+        Kind::WrongSet { set, .. } => vec![members(set)],
+        Kind::UnknownCall { .. }
         | Kind::NoSuchField { .. }
         | Kind::UnknownConstant { .. }
         | Kind::UnknownLet { .. }
@@ -229,21 +283,37 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         | Kind::BadShift { .. }
         | Kind::ActionData { .. }
         | Kind::BadNumber { .. }
-        | Kind::NoCallLeft
         | Kind::NotForTarget { .. }
         | Kind::BadIndex { .. }
         | Kind::NotText { .. }
+        | Kind::NoFilters { .. }
         | Kind::Unused { .. }
         | Kind::AddressConstant { .. } => Vec::new(),
     }
 }
 
+fn members(set: &str) -> String {
+    let members: Vec<&str> =
+        filterc_abi::set(set).into_iter().flat_map(|set| set.members()).collect();
+    format!("its values are {}", list(&members))
+}
+
 /// `` `a`, `b` and `c` ``, at most eight of them.
 pub(crate) fn list(names: &[impl Display]) -> String {
-    const SHOWN: usize = 8;
-    let mut shown: Vec<String> = names.iter().take(SHOWN).map(|n| format!("`{n}`")).collect();
-    if names.len() > SHOWN {
-        shown.push(format!("{} more", names.len() - SHOWN));
+    at_most(8, names)
+}
+
+/// The same where a few are enough.
+pub(crate) fn few(names: &[impl Display]) -> String {
+    at_most(3, names)
+}
+
+fn at_most(most: usize, names: &[impl Display]) -> String {
+    // "1 more" would be no shorter than the name itself.
+    let most = if names.len() == most + 1 { names.len() } else { most };
+    let mut shown: Vec<String> = names.iter().take(most).map(|n| format!("`{n}`")).collect();
+    if names.len() > most {
+        shown.push(format!("{} more", names.len() - most));
     }
     match shown.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
@@ -251,12 +321,11 @@ pub(crate) fn list(names: &[impl Display]) -> String {
     }
 }
 
-/// What can become of a multiplexer.
-fn decide(multiplexer: &str) -> Vec<String> {
+/// What can become of a multiplexer; `direct` if there is another way to its calls.
+fn decide(multiplexer: &str, direct: bool) -> Vec<String> {
+    let then = if direct { "libraries then call directly" } else { "there is no other way, then" };
     vec![
-        format!(
-            "refuse the multiplexer: `errno(ENOSYS) {multiplexer}`; libraries then call directly"
-        ),
+        format!("refuse the multiplexer: `errno(ENOSYS) {multiplexer}`; {then}"),
         format!("or allow it whatever the arguments: `allow {multiplexer}`"),
         format!("or leave it to a supervisor: `notify {multiplexer}`"),
     ]

@@ -39,8 +39,11 @@ impl<'p> Part<'p> {
         new
     }
 
-    /// Whether the rule can match the number.
+    /// Whether the rule can match the number on this ABI.
     fn can_match(&self, rule: RuleId, nr: u32) -> bool {
+        if !self.abi.admits(nr) {
+            return false;
+        }
         let predicate = self.arms.get(&(rule, nr));
         let known = Known::new(self.abi, Some(nr));
         predicate.is_none_or(|predicate| known.predicate(predicate) != Some(false))

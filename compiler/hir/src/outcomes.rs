@@ -93,23 +93,24 @@ impl Outcomes {
         Self { kernel, by_place: BTreeMap::new() }
     }
 
-    /// Notes the outcome of a test for a call on an ABI.
-    pub(crate) fn note(&mut self, span: Span, test: &Test, subject: Subject) {
+    /// Notes the outcome of a test for a call on an ABI; returns it, where the call's number
+    /// and ABI settle it.
+    pub(crate) fn note(&mut self, span: Span, test: &Test, subject: Subject) -> Option<bool> {
         let place = test.field().place();
-        if span.file != FileId(0) || !matches!(place, Place::Nr | Place::Arch) {
-            return;
+        if !matches!(place, Place::Nr | Place::Arch) {
+            return None;
         }
         let nr = match subject.calls {
             Calls::One(call) => Some(call.nr),
             Calls::Number(nr) => Some(nr),
             Calls::Named(_) | Calls::Any | Calls::None => None,
         };
+        let settled = Known::new(subject.abi, nr).test(test);
+        if span.file != FileId(0) {
+            return settled;
+        }
         let of_any = matches!(subject.calls, Calls::Any) && place == Place::Nr;
-        let holds = if of_any {
-            self.outside_any(test, subject.abi)
-        } else {
-            Known::new(subject.abi, nr).test(test)
-        };
+        let holds = if of_any { self.outside_any(test, subject.abi) } else { settled };
         let used_by = subject.used_by;
         self.by_place
             .entry(span)
@@ -118,6 +119,7 @@ impl Outcomes {
                 outcome.of_any |= of_any;
             })
             .or_insert(Outcome { holds, of_any, used_by });
+        settled
     }
 
     /// The outcome of an equality of `nr` with numbers that the kernel lacks.

@@ -143,6 +143,17 @@ impl<'a> Scope<'a> {
         Self { consts, groups, lets, sound_lets }
     }
 
+    /// Notes that something uses the `const`s of an expression that is not read.
+    pub(crate) fn mark_used(&self, expression: &'a ast::Constant) {
+        let mut names = Vec::new();
+        names_of_constant(expression, &mut names);
+        for position in names.into_iter().filter_map(|name| self.consts.position(name)) {
+            if let Some(defined) = self.consts.get(position) {
+                defined.mark_used();
+            }
+        }
+    }
+
     pub(crate) fn is_sound_let(&self, position: usize) -> bool {
         self.sound_lets.get(position).copied().unwrap_or_default()
     }

@@ -4,14 +4,17 @@ use filterc_abi::Arg;
 use filterc_grammar::ast::{self, ConstantKind};
 use filterc_grammar::source::Span;
 
+use crate::absent;
 use crate::error::{Blindness, Kind};
 use crate::expr::{CmpOp, Test, TypeError};
 use crate::field::{self, Found};
 use crate::findings::Subject;
 use crate::lints;
+use crate::masks::{self, Masked};
 use crate::predicate::Reader;
 use crate::reason;
-use crate::types::{self, Field};
+use crate::sets;
+use crate::types::{self, Field, Place};
 
 /// The left side of a test.
 struct Left<'a> {
@@ -26,9 +29,18 @@ struct Left<'a> {
 
 /// The right side of a comparison with a constant: its value and place.
 #[derive(Clone, Copy)]
-struct Right {
+struct Right<'a> {
     value: i128,
+    /// The text; `None` for the 0 of `field & constant`.
+    constant: Option<&'a ast::Constant>,
     span: Span,
+}
+
+impl Left<'_> {
+    /// What is known of the argument's constants.
+    fn masked(&self) -> Option<Masked<'_>> {
+        Masked::new(self.field.name(), self.field.ty(), self.arg?, self.subject)
+    }
 }
 
 impl<'a> Reader<'_, 'a> {
@@ -65,7 +77,13 @@ impl<'a> Reader<'_, 'a> {
     fn field(&mut self, written: &'a ast::Field, subject: Subject) -> Option<Found> {
         let name = &written.name.text;
         let found = match &written.index {
-            Some(index) if name == "args" => Ok((self.register(index, subject)?, None)),
+            Some(index) if name == "args" => {
+                let field = self.register(index, subject)?;
+                if let Place::Arg(register) = field.place() {
+                    self.raw.push((register, written.span));
+                }
+                Ok((field, None))
+            }
             Some(_) => Err(Kind::BadIndex { what: format!("`{name}` is not indexed") }),
             None => field::find(subject, name),
         };
@@ -79,10 +97,15 @@ impl<'a> Reader<'_, 'a> {
             Ok(found) => Some(found),
             Err(kind) => {
                 let missing = matches!(kind, Kind::NoSuchField { .. });
+                let hinted = missing || matches!(kind, Kind::InMemory { .. });
                 let recorded = self.findings.about(written.name.span, kind, subject);
                 if missing {
                     let fields = lints::fields(subject);
                     self.findings.suggest(recorded, name, fields);
+                }
+                if hinted {
+                    let abis = self.constants.abis();
+                    self.findings.hint(recorded, || absent::hints(subject, name, abis));
                 }
                 None
             }
@@ -166,9 +189,12 @@ impl<'a> Reader<'_, 'a> {
     fn any_bit(&mut self, left: &Left<'a>) -> Option<Test> {
         let mask = left.mask?;
         let value = self.constant(mask, left)?;
-        let test = Test::any_bit(left.field.clone(), value);
-        let right = Right { value: 0, span: mask.span };
-        test.map_err(|error| self.refuse(left, error, Some(value), CmpOp::Ne, right)).ok()
+        let right = Right { value: 0, constant: None, span: mask.span };
+        let test = Test::any_bit(left.field.clone(), value)
+            .map_err(|error| self.refuse(left, error, Some(value), CmpOp::Ne, right))
+            .ok()?;
+        self.masked_by(left, mask);
+        Some(test)
     }
 
     fn compare(&mut self, left: &Left<'a>, op: CmpOp, right: &'a ast::Constant) -> Option<Test> {
@@ -176,12 +202,17 @@ impl<'a> Reader<'_, 'a> {
         let mask = self.mask(left);
         let value = self.constant(right, left)?;
         let mask = mask?;
-        let right = Right { value, span: right.span };
+        let right = Right { value, constant: Some(right), span: right.span };
         let test = Test::compare(left.field.clone(), mask, op, value)
             .map_err(|error| self.refuse(left, error, mask, op, right))
             .ok()?;
+        if let (None, false, Some(constant)) = (left.mask, op.is_ordered(), right.constant) {
+            self.with_flags(left, constant, op == CmpOp::Eq);
+        }
         if value != 0 {
             self.address_constant(left, right.span);
+        } else if let (Some(mask), false) = (left.mask, op.is_ordered()) {
+            self.masked_by(left, mask);
         }
         Some(test)
     }
@@ -208,11 +239,15 @@ impl<'a> Reader<'_, 'a> {
         }
         let test = Test::within(left.field.clone(), mask, &ranges)
             .map_err(|(error, index)| {
-                let span = items.get(index).map_or(left.span, item_span);
                 let range = ranges.get(index).copied().unwrap_or_default();
-                self.refuse_item(left, error, mask, range, span);
+                self.refuse_item(left, error, mask, range, items.get(index));
             })
             .ok()?;
+        for item in items.iter().filter(|_| left.mask.is_none()) {
+            if let ast::Item::One(constant) = item {
+                self.with_flags(left, constant, true);
+            }
+        }
         if ranges.iter().any(|range| *range != (0, 0)) {
             self.address_constant(left, left.span);
         }
@@ -229,9 +264,23 @@ impl<'a> Reader<'_, 'a> {
         self.count(constant);
         let value = self.constants.read(self.scope, left.subject, constant, self.findings)?;
         if let Some(arg) = left.arg {
-            lints::constant_of_set(self, constant, arg, left.subject);
+            sets::warn(self, constant, arg, left.field.ty(), left.subject);
         }
         Some(value.in_type(left.field.ty()))
+    }
+
+    /// Looks at the mask of a test for some bit of it.
+    fn masked_by(&mut self, left: &Left<'a>, mask: &'a ast::Constant) {
+        if let Some(masked) = left.masked() {
+            masks::warn(self, mask, masked);
+        }
+    }
+
+    /// Looks at a value that a whole field is compared with.
+    fn with_flags(&mut self, left: &Left<'a>, constant: &'a ast::Constant, equal: bool) {
+        if let Some(masked) = left.masked().filter(|_| self.evaded_by_others(equal)) {
+            masks::with_flags(self, constant, masked);
+        }
     }
 
     fn address_constant(&mut self, left: &Left<'a>, span: Span) {
@@ -248,10 +297,11 @@ impl<'a> Reader<'_, 'a> {
         error: TypeError,
         mask: Option<i128>,
         op: CmpOp,
-        right: Right,
+        right: Right<'a>,
     ) {
         let ty = left.field.ty();
-        let why = || reason::comparison(ty, mask, op, right.value);
+        let masked = left.mask.zip(mask);
+        let why = || reason::comparison(ty, masked, op, (right.constant, right.value));
         let field = || left.field.name().to_owned();
         let (span, kind) = match error {
             TypeError::DoesNotFit { value, ty } => {
@@ -265,7 +315,15 @@ impl<'a> Reader<'_, 'a> {
             }
             TypeError::EmptyRange(first, last) => (right.span, Kind::EmptyRange { first, last }),
         };
-        self.findings.about(span, kind, left.subject);
+        let recorded = self.findings.about(span, kind, left.subject);
+        let abis = self.constants.abis();
+        self.findings.hint(recorded, || {
+            let right = (right.constant, right.value);
+            let instead = reason::instead(left.masked(), left.field.name(), ty, masked, right);
+            let works = |field| Test::compare(field, mask, op, right.1).is_ok();
+            let elsewhere = || absent::where_it_works(left.subject, left.field.name(), abis, works);
+            instead.or_else(elsewhere)
+        });
     }
 
     /// Where the constant stands that does not fit, and whether it is ordered.
@@ -285,18 +343,27 @@ impl<'a> Reader<'_, 'a> {
         error: TypeError,
         mask: Option<i128>,
         (first, last): (i128, i128),
-        span: Span,
+        item: Option<&'a ast::Item>,
     ) {
         let ty = left.field.ty();
+        let span = item.map_or(left.span, item_span);
+        let one = item.and_then(|item| match item {
+            ast::Item::One(one) => Some(one),
+            ast::Item::Range(..) => None,
+        });
+        let masked = left.mask.zip(mask);
         if error == TypeError::NeverTrue {
-            let reason = reason::item(ty, mask, first, last);
-            self.findings.about(span, Kind::NeverTrue { reason }, left.subject);
+            let reason = reason::item(ty, masked, one, (first, last));
+            let recorded = self.findings.about(span, Kind::NeverTrue { reason }, left.subject);
+            self.findings.hint(recorded, || {
+                reason::instead(left.masked(), left.field.name(), ty, masked, (one, first))
+            });
         } else if error == TypeError::NeverFalse {
-            let kind = Kind::NeverFalse { reason: reason::whole_set(ty, mask) };
+            let kind = Kind::NeverFalse { reason: reason::whole_set(ty, masked) };
             self.findings.about(left.span, kind, left.subject);
         } else {
             let op = if first == last { CmpOp::Eq } else { CmpOp::Le };
-            self.refuse(left, error, mask, op, Right { value: first, span });
+            self.refuse(left, error, mask, op, Right { value: first, constant: one, span });
         }
     }
 }

@@ -33,11 +33,19 @@ const MAX_STEPS: usize = 1 << 25;
 pub fn build(policy: &Policy, endian: Endian) -> Result<Dag, LimitError> {
     let mut build = Build { dag: DagBuilder::new(endian), steps: 0 };
     let foreign = build.dag.leaf(policy.foreign_action(), Origin::Nobody);
-    let mut roots = Vec::new();
+    let mut by_token: Vec<(u32, Vec<&AbiPolicy>)> = Vec::new();
     for part in policy.abis().iter().filter(|part| part.abi().endian == endian) {
-        let node = build.root(part, foreign)?;
-        let abi = part.abi();
-        roots.push(Root { abi: abi.name.to_owned(), audit_arch: abi.audit_arch, node });
+        let token = part.abi().audit_arch;
+        match by_token.iter_mut().find(|(other, _)| *other == token) {
+            Some((_, parts)) => parts.push(part),
+            None => by_token.push((token, vec![part])),
+        }
+    }
+    let mut roots = Vec::new();
+    for (audit_arch, parts) in by_token {
+        let node = build.root(&parts, foreign)?;
+        let abis = parts.iter().map(|part| part.abi().name.to_owned()).collect();
+        roots.push(Root { abis, audit_arch, node });
     }
     Ok(build.dag.finish(roots, foreign))
 }
@@ -63,49 +71,65 @@ struct Build {
 }
 
 impl Build {
-    /// The node where an ABI's calls enter.
-    fn root(&mut self, part: &AbiPolicy, foreign: NodeId) -> Result<NodeId, LimitError> {
+    /// The node where the calls with one token enter: those of the parts, and perhaps those
+    /// of an ABI that the policy does not list.
+    fn root(&mut self, parts: &[&AbiPolicy], foreign: NodeId) -> Result<NodeId, LimitError> {
+        let of = |nr: u32| parts.iter().copied().find(|part| part.abi().admits(nr));
+        let Some(mark) = parts.iter().find_map(|part| part.abi().mark) else {
+            return parts.first().map_or(Ok(foreign), |part| self.switch(part, None));
+        };
+        // −1 has every bit set, but is a call that a tracer skipped.
+        let skipped = match of(u32::MAX) {
+            Some(part) => self.residual(&Arms::of(part), u32::MAX, &mut Built::new())?,
+            None => foreign,
+        };
+        let unmarked = match of(0) {
+            Some(part) => self.switch(part, None)?,
+            None => foreign,
+        };
+        let marked = match of(mark.bit) {
+            Some(part) => self.switch(part, Some(skipped))?,
+            None => self.ask_nr(u32::MAX, u32::MAX, skipped, foreign),
+        };
+        Ok(self.ask_nr(mark.bit, 0, unmarked, marked))
+    }
+
+    /// Asks whether the bits of `mask` in the number have a value.
+    fn ask_nr(&mut self, mask: u32, value: u32, then: NodeId, otherwise: NodeId) -> NodeId {
+        let Some(field) = Operand::new(Place::Nr, 32, false) else { return otherwise };
+        let (mask, value) = (mask.into(), value.into());
+        let test = Test::Field { field, mask, cmp: Cmp::Eq, value };
+        self.dag.branch(test, then, otherwise, Origin::Nobody)
+    }
+
+    /// The switch over the numbers of one ABI. Where others share its token, no number of
+    /// theirs comes there, but −1 may: then it leads to `skipped`.
+    fn switch(&mut self, part: &AbiPolicy, skipped: Option<NodeId>) -> Result<NodeId, LimitError> {
         let arms = Arms::of(part);
         let mut built = Built::new();
         let unknown = self.dag.leaf(part.unknown_action(), Origin::Nobody);
-        let mark = part.abi().mark.filter(|mark| !mark.set).map_or(0, |mark| mark.bit);
+        // What is below the first number of a marked ABI is none of its numbers.
+        let lowest = part.abi().mark.filter(|mark| mark.set).map_or(0, |mark| mark.bit);
         let mut cases = Vec::new();
-        let mut skipped = unknown;
-        let mut next = Some(0);
-        for nr in arms.numbers() {
-            // Behind the mark of a foreign ABI only −1 is a call of this one.
-            if nr & mark != 0 && nr != u32::MAX {
-                continue;
-            }
+        let mut next = Some(lowest);
+        for nr in arms.numbers().into_iter().filter(|nr| is_switched(part, *nr)) {
             let target = self.residual(&arms, nr, &mut built)?;
-            if nr == u32::MAX {
-                skipped = target;
-            }
             if let Some(first) = next.filter(|first| *first < nr) {
                 cases.push(Case { first, target: unknown });
             }
             cases.push(Case { first: nr, target });
             next = nr.checked_add(1);
         }
-        if let Some(first) = next {
+        if let Some(first) = next.filter(|first| skipped.is_none() || *first != u32::MAX) {
             cases.push(Case { first, target: unknown });
         }
-        let switch = self.dag.switch(cases, Origin::Nobody);
-        Ok(if mark == 0 { switch } else { self.foreign_bit(mark, switch, skipped, foreign) })
-    }
-
-    /// Asks for the mark of a foreign ABI before anything else is asked of the number.
-    fn foreign_bit(&mut self, mark: u32, ours: NodeId, skipped: NodeId, foreign: NodeId) -> NodeId {
-        let Some(field) = Operand::new(Place::Nr, 32, false) else { return foreign };
-        let test = |mask: u32, value: u32| Test::Field {
-            field,
-            mask: mask.into(),
-            cmp: Cmp::Eq,
-            value: value.into(),
-        };
-        let is_skipped = test(u32::MAX, u32::MAX);
-        let marked = self.dag.branch(is_skipped, skipped, foreign, Origin::Nobody);
-        self.dag.branch(test(mark, 0), ours, marked, Origin::Nobody)
+        if let Some(target) = skipped {
+            cases.push(Case { first: u32::MAX, target });
+        }
+        if let Some(first) = cases.first_mut() {
+            first.first = 0;
+        }
+        Ok(self.dag.switch(cases, Origin::Nobody))
     }
 
     /// What the rules decide about one number.
@@ -116,6 +140,9 @@ impl Build {
         built: &mut Built,
     ) -> Result<NodeId, LimitError> {
         let part = arms.part;
+        if !part.has(nr) && !arms.own.contains_key(&nr) {
+            return Ok(self.dag.leaf(part.unknown_action(), Origin::Nobody));
+        }
         let mut node = self.dag.leaf(part.default_action(), Origin::Nobody);
         let call = SeccompData {
             nr: nr.cast_signed(),
@@ -199,6 +226,11 @@ impl<'p> Arms<'p> {
             }
         })
     }
+}
+
+/// Whether a number comes to the ABI's switch; with a mark, −1 does not (see [`Build::root`]).
+fn is_switched(part: &AbiPolicy, nr: u32) -> bool {
+    part.abi().admits(nr) && (part.abi().mark.is_none() || nr != u32::MAX)
 }
 
 /// Whether what a predicate comes to depends on the number of the call.

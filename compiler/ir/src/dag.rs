@@ -1,7 +1,7 @@
 //! The decision DAG: what a policy decides, as questions.
 //!
 //! A [`Dag`] holds the policy for all ABIs of one byte order: one arena of nodes, one
-//! [`Root`] for each ABI, and the leaf for every other (`foreign`). To decide a call, take
+//! [`Root`] for each token of theirs, and the leaf for every other (`foreign`). To decide a call, take
 //! the root of its `arch` and follow the nodes down to a leaf, whose action is the answer.
 //!
 //! ```text
@@ -155,15 +155,23 @@ impl Origin {
     }
 }
 
-/// Where an ABI's calls enter.
+/// Where the calls with one token enter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Root {
-    /// Name of the ABI.
-    pub abi: String,
-    /// Its token in `seccomp_data.arch`.
+    /// Names of the ABIs with that token; they are told apart by the number (x86_64 and x32).
+    pub abis: Vec<String>,
+    /// The token, in `seccomp_data.arch`.
     pub audit_arch: u32,
     /// The first node.
     pub node: NodeId,
+}
+
+impl Root {
+    /// The names of the ABIs in one word: `x86_64+x32`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.abis.join("+")
+    }
 }
 
 /// A decision DAG. Made by [`crate::DagBuilder`], or read from text.
@@ -192,13 +200,13 @@ impl Dag {
         &self.nodes
     }
 
-    /// One node per ABI, in the order of the policy.
+    /// One node per token, in the order of the policy.
     #[must_use]
     pub fn roots(&self) -> &[Root] {
         &self.roots
     }
 
-    /// The leaf for a call of any other ABI.
+    /// The leaf for a call with any other token.
     #[must_use]
     pub const fn foreign(&self) -> NodeId {
         self.foreign

@@ -19,8 +19,8 @@ fn write_graph(dag: &Dag, out: &mut String) -> fmt::Result {
     writeln!(out, "  node [fontname=\"monospace\"];")?;
     for root in dag.roots() {
         // Names of ABIs are plain words.
-        writeln!(out, "  \"{}\" [shape=plaintext];", root.abi)?;
-        writeln!(out, "  \"{}\" -> {};", root.abi, root.node)?;
+        writeln!(out, "  \"{}\" [shape=plaintext];", root.name())?;
+        writeln!(out, "  \"{}\" -> {};", root.name(), root.node)?;
     }
     writeln!(out, "  \"other ABIs\" [shape=plaintext];")?;
     writeln!(out, "  \"other ABIs\" -> {};", dag.foreign())?;

@@ -62,8 +62,8 @@ impl Reader {
             ["dag", "little"] => self.endian = Some(Endian::Little),
             ["dag", "big"] => self.endian = Some(Endian::Big),
             ["foreign", id] => self.foreign = Some(node_id(id)?),
-            ["root", abi, token, id] => self.roots.push(Root {
-                abi: (*abi).to_owned(),
+            ["root", abis, token, id] => self.roots.push(Root {
+                abis: abis.split('+').map(str::to_owned).collect(),
                 audit_arch: u32::try_from(number(token)?).ok()?,
                 node: node_id(id)?,
             }),

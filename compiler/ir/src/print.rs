@@ -11,11 +11,11 @@
 //! n4 = branch arg(0,1):u64 >= arg(2,3):u64 ? n0 : n1
 //! n5 = branch word4 & 0xffff == word6 ? n0 : n1
 //! n6 = switch 0 -> n0 , 2 -> n2 , 5 -> n0
-//! root x86_64 0xc000003e n6
+//! root x86_64+x32 0xc000003e n6
 //! foreign n0
 //! ```
 //!
-//! A mask that covers all bits is not written. `# rule N` names the rule that a node is
+//! A root names the ABIs that share its token. A mask that covers all bits is not written. `# rule N` names the rule that a node is
 //! there for, counted from 0; it is read back.
 
 use std::fmt::{self, Write as _};
@@ -51,7 +51,7 @@ fn write_dag(dag: &Dag, out: &mut String) -> fmt::Result {
         }
     }
     for root in dag.roots() {
-        writeln!(out, "root {} {:#x} {}", root.abi, root.audit_arch, root.node)?;
+        writeln!(out, "root {} {:#x} {}", root.name(), root.audit_arch, root.node)?;
     }
     writeln!(out, "foreign {}", dag.foreign())
 }

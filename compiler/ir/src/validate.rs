@@ -18,7 +18,7 @@ pub enum Kind {
     ChildNotBefore,
     /// A root or the foreign leaf is not in the arena, or `foreign` is no leaf.
     RootNotThere,
-    /// Two roots have one token.
+    /// Two roots have one token: the ABIs that share it share a root.
     SameRoot,
     /// Two nodes are equal.
     NotInterned,
@@ -81,7 +81,7 @@ pub fn validate(dag: &Dag) -> Result<(), InvalidDag> {
         return fail(Kind::RootNotThere, *foreign);
     }
     let mut tokens = HashSet::new();
-    for Root { abi: _, audit_arch, node } in roots {
+    for Root { abis: _, audit_arch, node } in roots {
         if nodes.get(node.index()).is_none() {
             return fail(Kind::RootNotThere, *node);
         }

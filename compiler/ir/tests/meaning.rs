@@ -95,7 +95,7 @@ fn planted_faults_are_found() {
 }
 
 fn one_abi(arms: Vec<Arm>) -> Policy {
-    let abi = abis(Endian::Little)[0];
+    let abi = abis(Endian::Little, 0)[0];
     let part = AbiPolicy::new(abi, KERNEL, Action::Errno(1), Action::Errno(38), arms);
     Policy::new(vec![part], Action::KillProcess, Vec::new())
 }

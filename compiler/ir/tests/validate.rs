@@ -78,7 +78,7 @@ fn narrow(endian: Endian, signed: bool, mask: u64, cmp: Cmp, value: u64) {
     let no = builder.leaf(Action::KillThread, Origin::Nobody);
     let test = Test::Field { field, mask, cmp, value };
     let node = builder.branch(test, yes, no, Origin::Nobody);
-    let dag = builder.finish(vec![Root { abi: "a".into(), audit_arch: 1, node }], no);
+    let dag = builder.finish(vec![Root { abis: vec!["a".into()], audit_arch: 1, node }], no);
     let dag = passes::run(dag, 0, &mut |_, _| ());
     // Written anew, not by the code under test.
     let number =

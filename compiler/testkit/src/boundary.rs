@@ -36,6 +36,12 @@ const LANDMARKS: [u32; 12] = [
     0xffff_ffff,
 ];
 
+/// Of the numbers that have no tests but those of `any`, one in so many gets all its calls…
+const ALL_OF_ANY: usize = 16;
+
+/// … and the others one call for so many: they have the same residual, mostly.
+const LESS_OF_ANY: usize = 64;
+
 /// Calls worth trying on a policy. At most about `per_number` calls for each number that
 /// has tests of arguments, one for the others.
 #[must_use]
@@ -44,13 +50,18 @@ pub fn calls(policy: &Policy, per_number: usize) -> Vec<SeccompData> {
     let mut calls = Vec::new();
     for part in policy.abis() {
         let tests = Tests::of(part);
-        for nr in numbers(part) {
+        for (position, nr) in numbers(part).into_iter().enumerate() {
             let at = SeccompData {
                 nr: nr.cast_signed(),
                 arch: part.abi().audit_arch,
                 ..SeccompData::default()
             };
-            tests.around(part, at, per_number, &mut rng, &mut calls);
+            let sampled = !tests.by_number.contains_key(&nr) && position % ALL_OF_ANY != 0;
+            if sampled {
+                tests.sample(part, at, per_number.div_ceil(LESS_OF_ANY), &mut rng, &mut calls);
+            } else {
+                tests.around(part, at, per_number, &mut rng, &mut calls);
+            }
         }
     }
     calls.extend(foreign(policy));
@@ -65,21 +76,27 @@ pub fn numbers(part: &AbiPolicy) -> BTreeSet<u32> {
     let mut numbers: BTreeSet<u32> =
         known.flat_map(|nr| [nr.wrapping_sub(1), nr, nr.wrapping_add(1)]).collect();
     if let Some(mark) = part.abi().mark {
-        let marked: Vec<u32> = numbers.iter().map(|nr| nr | mark.bit).collect();
-        numbers.extend(marked);
+        // The numbers of the ABI that shares its token.
+        let others: Vec<u32> = numbers.iter().map(|nr| nr ^ mark.bit).collect();
+        numbers.extend(others);
     }
     numbers
 }
 
-/// Every number of every listed ABI under tokens that the policy does not list.
+/// Calls with a foreign token, at most about so many.
+const MAX_FOREIGN: usize = 4096;
+
+/// Numbers of every listed ABI under tokens that the policy does not list.
 fn foreign(policy: &Policy) -> Vec<SeccompData> {
     let listed: BTreeSet<u32> = policy.abis().iter().map(|part| part.abi().audit_arch).collect();
     let mut tokens: BTreeSet<u32> = filterc_abi::abis().iter().map(|abi| abi.audit_arch).collect();
     tokens.extend([0, u32::MAX]);
     tokens.extend(listed.iter().flat_map(|token| [token ^ 1, token ^ 0x4000_0000, token + 1]));
     let numbers: BTreeSet<u32> = policy.abis().iter().flat_map(numbers).collect();
-    let calls = tokens.difference(&listed).flat_map(|&arch| {
-        let numbers = numbers.iter().step_by(7);
+    let stride = (numbers.len() * tokens.len()).div_ceil(MAX_FOREIGN).max(1);
+    let calls = tokens.difference(&listed).zip(0..).flat_map(|(&arch, position)| {
+        // Each token with other numbers.
+        let numbers = numbers.iter().skip(position % stride).step_by(stride);
         numbers.map(move |nr| SeccompData { nr: nr.cast_signed(), arch, ..SeccompData::default() })
     });
     calls.collect()
@@ -113,26 +130,53 @@ impl Tests {
         calls: &mut Vec<SeccompData>,
     ) {
         calls.push(at);
-        let nr = at.nr.cast_unsigned();
-        let own = self.by_number.get(&nr).cloned().unwrap_or_default();
-        let any = if part.has(nr) { self.any.clone() } else { Candidates::default() };
-        let words: Vec<Vec<u64>> =
-            own.iter().zip(&any).map(|(own, any)| own.union(any).copied().collect()).collect();
+        let words = self.words(part, at);
         // One word at a time, the others 0 …
         for (index, values) in words.iter().enumerate() {
             calls.extend(values.iter().map(|&value| with(at, index, value)));
         }
         // … and all words at random.
-        let total: usize = words.iter().map(Vec::len).sum();
-        for _ in 0..limit.min(total * 16) {
-            let mut call = at;
-            for (index, values) in words.iter().enumerate() {
-                // Registers that the policy does not look at hold anything.
-                let value = rng.pick(values).copied().unwrap_or_else(|| rng.next());
-                call = with(call, index, value);
-            }
-            calls.push(call);
+        combine(&words, at, limit, rng, calls);
+    }
+
+    /// The call alone, and some with all words at random.
+    fn sample(
+        &self,
+        part: &AbiPolicy,
+        at: SeccompData,
+        limit: usize,
+        rng: &mut Rng,
+        calls: &mut Vec<SeccompData>,
+    ) {
+        calls.push(at);
+        combine(&self.words(part, at), at, limit, rng, calls);
+    }
+
+    /// For each word, its interesting values in calls with that number.
+    fn words(&self, part: &AbiPolicy, at: SeccompData) -> Vec<Vec<u64>> {
+        let nr = at.nr.cast_unsigned();
+        let own = self.by_number.get(&nr).cloned().unwrap_or_default();
+        let any = if part.has(nr) { self.any.clone() } else { Candidates::default() };
+        own.iter().zip(&any).map(|(own, any)| own.union(any).copied().collect()).collect()
+    }
+}
+
+/// Calls with all words at random; those that the policy does not look at hold anything.
+fn combine(
+    words: &[Vec<u64>],
+    at: SeccompData,
+    limit: usize,
+    rng: &mut Rng,
+    calls: &mut Vec<SeccompData>,
+) {
+    let total: usize = words.iter().map(Vec::len).sum();
+    for _ in 0..limit.min(total * 16) {
+        let mut call = at;
+        for (index, values) in words.iter().enumerate() {
+            let value = rng.pick(values).copied().unwrap_or_else(|| rng.next());
+            call = with(call, index, value);
         }
+        calls.push(call);
     }
 }
 

@@ -12,6 +12,7 @@
 pub mod agree;
 pub mod boundary;
 pub mod corpus;
+pub mod ignored;
 pub mod libseccomp;
 pub mod mutants;
 pub mod neutral;

@@ -128,6 +128,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_grammar::error::CODES,
         filterc::source::CODES,
         filterc::prove::CODES,
+        filterc::lints::CODES,
         filterc_hir::error::CODES,
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,

@@ -69,9 +69,10 @@ pub fn dag(u: &mut Unstructured<'_>) -> Result<Dag> {
     }
     let last = nodes.last().copied();
     let mut roots = Vec::new();
-    for (token, abi) in TOKENS.into_iter().zip(["x86_64", "i386", "s390x"]) {
+    for (token, abis) in TOKENS.into_iter().zip(["x86_64+x32", "i386", "s390x"]) {
         if let Some(node) = if u.arbitrary()? { last } else { Some(*u.choose(&nodes)?) } {
-            roots.push(Root { abi: abi.to_owned(), audit_arch: token, node });
+            let abis = abis.split('+').map(str::to_owned).collect();
+            roots.push(Root { abis, audit_arch: token, node });
         }
     }
     let foreign = builder.leaf(Action::KillThread, Origin::Nobody);

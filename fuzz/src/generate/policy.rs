@@ -82,14 +82,27 @@ pub fn policy(u: &mut Unstructured<'_>) -> Result<String> {
     Ok(text)
 }
 
+/// One ABI or several of those that have filters; often those that one kernel has.
 fn abis(u: &mut Unstructured<'_>) -> Result<Vec<&'static Abi>> {
-    let mut abis: Vec<&'static Abi> = Vec::new();
-    for abi in filterc_abi::abis() {
-        if u.ratio(1, 3)? {
-            abis.push(abi);
+    let filtered: Vec<&'static Abi> =
+        filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some()).collect();
+    let first = *u.choose(&filtered)?;
+    let mut abis = vec![first];
+    let kin = u.ratio(1, 3)?;
+    for _ in 0..u.int_in_range(0..=4)? {
+        let other = *u.choose(&filtered)?;
+        let fits = !kin || other.kernel_arch == first.kernel_arch;
+        if fits && abis.iter().all(|abi| abi.name != other.name) {
+            abis.push(other);
         }
     }
-    Ok(if abis.is_empty() { vec![filterc_abi::x86_64()] } else { abis })
+    // x32 shares its token with x86_64: each is often to meet the other.
+    for sibling in filtered.iter().filter(|abi| kin && abi.audit_arch == first.audit_arch) {
+        if sibling.name != first.name && abis.iter().all(|abi| abi.name != sibling.name) {
+            abis.push(sibling);
+        }
+    }
+    Ok(abis)
 }
 
 fn rule(u: &mut Unstructured<'_>, abis: &[&'static Abi]) -> Result<String> {
@@ -99,17 +112,27 @@ fn rule(u: &mut Unstructured<'_>, abis: &[&'static Abi]) -> Result<String> {
         return Ok(format!("{action} any if {test}"));
     }
     if u.ratio(1, 12)? {
-        return Ok(format!("{action} syscall({})", u.int_in_range(0..=1000)?));
+        let base = u.choose(abis)?.nr_base;
+        return Ok(format!("{action} syscall({})", base + u.int_in_range(0..=1000)?));
+    }
+    if u.ratio(1, 12)? {
+        let group = u.choose(&["@basic-io", "@known", "@since(5.1)"])?;
+        return Ok(format!("{action} {group}"));
     }
     // A call that some of the ABIs have, with the definitions of all that have it.
     let name = *u.choose(CALLS)?;
     let calls: Vec<&'static Syscall> = abis.iter().filter_map(|abi| abi.syscall(name)).collect();
     let Some(first) = calls.first() else { return Ok(format!("{action} read")) };
-    // Fields that all of them have, so that the rule is legal on every ABI.
+    // Fields that all of them have, so that the rule is legal on every ABI; each as it is
+    // where it is narrowest.
     let fields: Vec<&'static Arg> = first
         .args
         .iter()
         .filter(|arg| calls.iter().all(|call| call.arg(arg.name).is_some_and(is_testable)))
+        .filter_map(|arg| {
+            let each = calls.iter().filter_map(|call| call.arg(arg.name));
+            each.min_by_key(|arg| (arg.width, !arg.signed))
+        })
         .collect();
     if fields.is_empty() || u.ratio(1, 3)? {
         return Ok(format!("{action} {name}"));

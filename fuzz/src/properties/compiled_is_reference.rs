@@ -3,7 +3,7 @@
 use arbitrary::{Result, Unstructured};
 use filterc::{OptLevel, Options, Source, compile};
 use filterc_cbpf::interpret;
-use filterc_testkit::{boundary, corpus};
+use filterc_testkit::{agree, boundary, corpus};
 
 use crate::generate::policy;
 
@@ -18,10 +18,12 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     let Ok(compiled) = compile(&Source::text("fuzz.flt", text.as_str()), &options) else {
         return Ok(());
     };
-    for call in boundary::calls(compiled.policy(), 64) {
-        let expected = filterc_hir::eval::eval(compiled.policy(), &call).to_ret();
-        for program in compiled.programs() {
-            let actual = interpret(program.verified(), &call, program.endian());
+    let calls = boundary::calls(compiled.policy(), 64);
+    for program in compiled.programs() {
+        let policy = agree::of_order(compiled.policy(), program.endian());
+        for call in &calls {
+            let expected = filterc_hir::eval::eval(&policy, call).to_ret();
+            let actual = interpret(program.verified(), call, program.endian());
             assert_eq!(actual, expected, "{call:x?}\n{text}");
         }
     }

@@ -5,8 +5,10 @@ pub mod bytes_never_panic;
 pub mod compiled_is_reference;
 pub mod dag_passes;
 pub mod decode_encode;
+pub mod ignored_bits;
 pub mod passes_preserve;
 pub mod print_parse;
+pub mod rules_are_judged;
 pub mod text_never_panics;
 pub mod verified_is_accepted;
 
@@ -19,8 +21,10 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("compiled_is_reference", compiled_is_reference::property),
     ("dag_passes", dag_passes::property),
     ("decode_encode", decode_encode::property),
+    ("ignored_bits", ignored_bits::property),
     ("passes_preserve", passes_preserve::property),
     ("print_parse", print_parse::property),
+    ("rules_are_judged", rules_are_judged::property),
     ("text_never_panics", text_never_panics::property),
     ("verified_is_accepted", verified_is_accepted::property),
 ];

@@ -2,7 +2,8 @@
 //! of every argument, constants, constant sets, groups, and the seccomp interface.
 //!
 //! Data only: nothing here decides anything. Every row comes from the committed
-//! tables under `tables/` (their `MANIFEST` names the kernel).
+//! tables under `tables/` (their `MANIFEST` names the kernel), which `filterc-gen pack`
+//! makes into the file that is part of the binary: [`layout`].
 //!
 //! ```
 //! let openat = filterc_abi::x86_64().syscall("openat").expect("every kernel has it");
@@ -10,15 +11,17 @@
 //! assert_eq!((openat.nr, mode.width, mode.signed), (257, 16, false));
 //! ```
 
+mod blob;
+pub mod layout;
 mod model;
-mod rows;
+mod names;
 pub mod seccomp;
 mod tables;
 mod version;
 
 pub use model::{
-    Abi, Alias, Arg, ArgKind, CloneOrder, Dependent, Family, Group, InMemory, Mark, Pairs, Regs,
-    Set, SetKind, Status, SubCall, Syscall,
+    Abi, Alias, Arg, ArgKind, CloneOrder, Constant, Dependent, Family, Group, InMemory, Mark,
+    Pairs, Regs, Set, SetKind, Status, SubCall, Syscall,
 };
 pub use seccomp::{Action, Endian, SeccompData};
 pub use version::KernelVersion;
@@ -64,10 +67,28 @@ pub fn x86_64() -> &'static Abi {
 /// The ABI of the machine that runs this code, if it has tables.
 #[must_use]
 pub fn host() -> Option<&'static Abi> {
-    abi(match std::env::consts::ARCH {
-        "x86" => "i386",
-        name => name,
-    })
+    let pointer_width = if cfg!(target_pointer_width = "32") { 32 } else { 64 };
+    of_target(std::env::consts::ARCH, Endian::HOST, pointer_width)
+}
+
+/// The ABI of a compilation target, by the compiler's `target_arch`, `target_endian` and
+/// `target_pointer_width`, if it has tables.
+#[must_use]
+pub fn of_target(arch: &str, endian: Endian, pointer_width: u8) -> Option<&'static Abi> {
+    let name = match (arch, endian) {
+        ("x86", _) => "i386",
+        ("x86_64", _) if pointer_width == 32 => "x32",
+        ("powerpc", _) => "ppc",
+        ("powerpc64", Endian::Big) => "ppc64",
+        ("powerpc64", Endian::Little) => "ppc64le",
+        ("mips" | "mips32r6", Endian::Big) => "mips",
+        ("mips" | "mips32r6", Endian::Little) => "mipsel",
+        ("mips64" | "mips64r6", Endian::Big) => "mips64",
+        ("mips64" | "mips64r6", Endian::Little) => "mipsel64",
+        (arch, _) => arch,
+    };
+    // There are big-endian arm targets, but no tables for them.
+    abi(name).filter(|abi| abi.endian == endian && abi.word == pointer_width)
 }
 
 /// The constant set of that name.
@@ -83,9 +104,27 @@ pub fn sets() -> &'static [Set] {
     tables::sets()
 }
 
+/// The sets that a constant is a member of.
+pub fn sets_with(constant: &str) -> impl Iterator<Item = &'static Set> {
+    let id = tables::constant_id(constant);
+    sets().iter().filter(move |set| id.is_some_and(|id| set.has(id)))
+}
+
+/// All sets that arguments draw from depending on others, sorted by call.
+#[must_use]
+pub fn all_dependents() -> &'static [Dependent] {
+    tables::dependents()
+}
+
 /// The sets that an argument of a call draws from depending on another argument.
 pub fn dependents(call: &str, arg: &str) -> impl Iterator<Item = &'static Dependent> {
     tables::dependents().iter().filter(move |row| row.call == call && row.arg == arg)
+}
+
+/// Everything that calls take from memory, sorted by call; see [`Abi::in_memory`].
+#[must_use]
+pub fn all_in_memory() -> &'static [InMemory] {
+    tables::in_memory()
 }
 
 /// The groups of calls, sorted by name. `@known` and `@since(VERSION)` are not among them:
@@ -108,10 +147,15 @@ pub fn aliases() -> &'static [Alias] {
     tables::aliases()
 }
 
-/// What a name that the kernel's tables lack is used for.
+/// What a name that the kernel's tables lack is used for, the first row of several.
 #[must_use]
 pub fn alias(name: &str) -> Option<&'static Alias> {
-    aliases().iter().find(|alias| alias.name == name)
+    aliases_named(name).next()
+}
+
+/// All that a name is used for, the call's name on one ABI and on others.
+pub fn aliases_named(name: &str) -> impl Iterator<Item = &'static Alias> {
+    aliases().iter().filter(move |alias| alias.name == name)
 }
 
 /// Families of calls that do the same thing, sorted by name.
@@ -144,6 +188,12 @@ impl Abi {
     /// negative for negative ones, up to 64 bits wide.
     #[must_use]
     pub fn constant(&'static self, name: &str) -> Option<i128> {
+        self.constant_info(name).map(|constant| constant.value)
+    }
+
+    /// A kernel constant on this ABI, with the width and sign of its C type.
+    #[must_use]
+    pub fn constant_info(&'static self, name: &str) -> Option<Constant> {
         tables::constant(self, name)
     }
 

@@ -1,10 +1,13 @@
 //! What the tables say, as types: data without a decision.
 
+use crate::blob::{self, Names};
 use crate::{Endian, KernelVersion};
 
 /// A calling convention that reaches one system-call table of the kernel.
 #[derive(Debug)]
 pub struct Abi {
+    /// Position in the tables.
+    pub(crate) index: usize,
     /// Name in policies: `x86_64`, `i386`, `aarch64`, …
     pub name: &'static str,
     /// `AUDIT_ARCH_*` token in `seccomp_data.arch`. Two ABIs can share one: see [`Abi::mark`].
@@ -197,8 +200,19 @@ pub struct Set {
     /// For [`SetKind::Mixed`], the constant whose bits hold the enumerated part, if it has
     /// a name.
     pub mask: Option<&'static str>,
-    pub(crate) values: Vec<&'static str>,
-    pub(crate) flags: Vec<&'static str>,
+    pub(crate) values: Names,
+    pub(crate) flags: Names,
+}
+
+/// A constant on one ABI: what a C compiler makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Constant {
+    /// The value, negative for negative ones.
+    pub value: i128,
+    /// Width of its C type there, in bits: 32 or 64.
+    pub width: u8,
+    /// Whether that type is signed.
+    pub signed: bool,
 }
 
 /// A set that an argument draws from only while another argument has one of some values:
@@ -256,7 +270,8 @@ pub struct Group {
     pub calls: Vec<&'static str>,
 }
 
-/// A name that is used for a call, but not in the kernel's tables.
+/// A name that is used for a call on ABIs whose table lacks the name. Where the call's name
+/// depends on the ABI, the name has a row for each (`fstatat`: `newfstatat`, `fstatat64`).
 #[derive(Debug)]
 pub struct Alias {
     /// The name (`pread`).
@@ -274,8 +289,13 @@ pub struct Family {
     pub name: &'static str,
     /// What they do.
     pub about: &'static str,
-    /// Names of the calls, sorted.
+    /// Names of the calls, sorted: the same effect by other names.
     pub calls: Vec<&'static str>,
+    /// Names of other calls, sorted, through which the same can be reached: by another
+    /// mechanism (`io_uring_setup`), or as a part of what they do. Who refuses `calls` leaves
+    /// the effect open by allowing one of these; to refuse one of these alone is no
+    /// contradiction.
+    pub others: Vec<&'static str>,
 }
 
 impl Abi {
@@ -308,24 +328,35 @@ impl Set {
     /// [`SetKind::Flags`].
     #[must_use]
     pub fn values(&self) -> &[&'static str] {
-        &self.values
+        blob::blob().map_or(&[], |blob| self.values.names(blob))
     }
 
     /// Names of the flags, sorted; some may not exist on every ABI. Empty for
     /// [`SetKind::Enum`].
     #[must_use]
     pub fn flags(&self) -> &[&'static str] {
-        &self.flags
+        blob::blob().map_or(&[], |blob| self.flags.names(blob))
     }
 
     /// Names of all members: values, then flags.
     pub fn members(&self) -> impl Iterator<Item = &'static str> {
-        self.values.iter().chain(&self.flags).copied()
+        self.values().iter().chain(self.flags()).copied()
     }
 
     /// Whether a constant of that name is a member.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
-        self.values.binary_search(&name).is_ok() || self.flags.binary_search(&name).is_ok()
+        blob::blob().and_then(|blob| blob.constant_id(name)).is_some_and(|id| self.has(id))
+    }
+
+    /// Whether it has no members.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.values.len() + self.flags.len() == 0
+    }
+
+    /// Whether the constant at a position is a member.
+    pub(crate) fn has(&self, id: u16) -> bool {
+        blob::contains(&self.values, id) || blob::contains(&self.flags, id)
     }
 }

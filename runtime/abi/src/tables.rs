@@ -1,20 +1,13 @@
-//! Lookups in the committed tables, which are part of the binary as text.
-//!
-//! An ABI's rows are parsed when the first of them is asked for, constants not at all:
-//! their lines are sorted, and the binary search reads them where they lie. A row that
-//! does not parse is left out; the test at the end holds that there is none.
+//! Lookups in the tables. What an ABI's calls and the lists are is read when the first of
+//! them is asked for, and kept; constants are looked up where they lie.
 
-use std::cmp::Ordering;
 use std::sync::OnceLock;
 
-use crate::rows::{self, consts, forms};
+use crate::blob::{Blob, CallTable, RawCalls, blob};
 use crate::{
-    Abi, Alias, CloneOrder, Dependent, Endian, Family, Group, InMemory, Pairs, Set, SubCall,
-    Syscall,
+    Abi, Alias, CloneOrder, Constant, Dependent, Endian, Family, Group, InMemory, Pairs, Set,
+    SubCall, Syscall,
 };
-
-const SETS: &str = include_str!("../tables/sets.tsv");
-const SUB_CALLS: &str = include_str!("../tables/subcalls.tsv");
 
 const NO_SECCOMP: &str = "its kernel has no seccomp filters";
 
@@ -29,58 +22,23 @@ pub(crate) static WITHOUT_TABLES: &[(&str, &str)] = &[
     ("openrisc", NO_SECCOMP),
 ];
 
-/// The parsed rows of one ABI.
-struct Rows {
-    /// Sorted by number.
-    calls: Vec<Syscall>,
-    /// Positions in `calls`, sorted by name.
-    by_name: Vec<usize>,
-    /// Sorted by name.
-    sub_calls: Vec<SubCall>,
+/// A table, read once; empty if it cannot be read.
+fn once<T>(
+    table: &'static OnceLock<Vec<T>>,
+    read: impl FnOnce(&Blob) -> Option<Vec<T>>,
+) -> &'static [T] {
+    table.get_or_init(|| blob().and_then(read).unwrap_or_default())
 }
 
-/// In the order of `abis.tsv`.
-static TEXTS: [&str; 29] = [
-    include_str!("../tables/syscalls/aarch64.tsv"),
-    include_str!("../tables/syscalls/alpha.tsv"),
-    include_str!("../tables/syscalls/arm.tsv"),
-    include_str!("../tables/syscalls/csky.tsv"),
-    include_str!("../tables/syscalls/i386.tsv"),
-    include_str!("../tables/syscalls/loongarch64.tsv"),
-    include_str!("../tables/syscalls/m68k.tsv"),
-    include_str!("../tables/syscalls/mips.tsv"),
-    include_str!("../tables/syscalls/mips64.tsv"),
-    include_str!("../tables/syscalls/mips64n32.tsv"),
-    include_str!("../tables/syscalls/mipsel.tsv"),
-    include_str!("../tables/syscalls/mipsel64.tsv"),
-    include_str!("../tables/syscalls/mipsel64n32.tsv"),
-    include_str!("../tables/syscalls/parisc.tsv"),
-    include_str!("../tables/syscalls/parisc64.tsv"),
-    include_str!("../tables/syscalls/ppc.tsv"),
-    include_str!("../tables/syscalls/ppc64.tsv"),
-    include_str!("../tables/syscalls/ppc64le.tsv"),
-    include_str!("../tables/syscalls/riscv32.tsv"),
-    include_str!("../tables/syscalls/riscv64.tsv"),
-    include_str!("../tables/syscalls/s390.tsv"),
-    include_str!("../tables/syscalls/s390x.tsv"),
-    include_str!("../tables/syscalls/sh.tsv"),
-    include_str!("../tables/syscalls/sheb.tsv"),
-    include_str!("../tables/syscalls/sparc.tsv"),
-    include_str!("../tables/syscalls/sparc64.tsv"),
-    include_str!("../tables/syscalls/x32.tsv"),
-    include_str!("../tables/syscalls/x86_64.tsv"),
-    include_str!("../tables/syscalls/xtensa.tsv"),
-];
-
 pub(crate) fn abis() -> &'static [Abi] {
-    static PARSED: OnceLock<Vec<Abi>> = OnceLock::new();
-    PARSED
-        .get_or_init(|| include_str!("../tables/abis.tsv").lines().filter_map(rows::abi).collect())
+    static ABIS: OnceLock<Vec<Abi>> = OnceLock::new();
+    once(&ABIS, Blob::abis)
 }
 
 pub(crate) fn x86_64() -> &'static Abi {
     /// Never used: the table has the ABI, and a test holds that.
     static MISSING: Abi = Abi {
+        index: usize::MAX,
         name: "",
         audit_arch: 0,
         audit_arch_name: "",
@@ -97,81 +55,75 @@ pub(crate) fn x86_64() -> &'static Abi {
     crate::abi("x86_64").unwrap_or(&MISSING)
 }
 
-fn rows_of(abi: &'static Abi) -> Option<&'static Rows> {
-    static ROWS: [OnceLock<Rows>; TEXTS.len()] = [const { OnceLock::new() }; TEXTS.len()];
-    let index = abis().iter().position(|other| other.name == abi.name)?;
-    let text = TEXTS.get(index)?;
-    Some(ROWS.get(index)?.get_or_init(|| {
-        let forms = forms();
-        let calls: Vec<Syscall> =
-            text.lines().filter_map(|line| rows::syscall(line, forms)).collect();
-        let name_at = |&i: &usize| calls.get(i).map(|call| call.name);
-        let mut by_name: Vec<usize> = (0..calls.len()).collect();
-        by_name.sort_unstable_by_key(name_at);
-        let sub_calls = SUB_CALLS.lines().filter_map(|line| rows::sub_call(line, abi.name));
-        Rows { by_name, sub_calls: sub_calls.collect(), calls }
-    }))
+/// The calls of an ABI.
+fn calls_of(abi: &'static Abi) -> Option<&'static CallTable> {
+    static TABLES: OnceLock<Vec<OnceLock<CallTable>>> = OnceLock::new();
+    let tables = TABLES.get_or_init(|| abis().iter().map(|_| OnceLock::new()).collect());
+    let read = || blob().and_then(|blob| blob.calls(abi)).map(RawCalls::leak).unwrap_or_default();
+    tables.get(abi.index).map(|table| table.get_or_init(read))
 }
 
 pub(crate) fn syscalls(abi: &'static Abi) -> &'static [Syscall] {
-    rows_of(abi).map_or(&[], |rows| &rows.calls)
+    calls_of(abi).map_or(&[], |table| &table.calls)
 }
 
 pub(crate) fn syscall_by_name(abi: &'static Abi, name: &str) -> Option<&'static Syscall> {
-    let rows = rows_of(abi)?;
-    let order = |&i: &usize| rows.calls.get(i).map_or(Ordering::Less, |call| call.name.cmp(name));
-    let found = rows.by_name.binary_search_by(order).ok()?;
-    rows.calls.get(*rows.by_name.get(found)?)
+    let CallTable { calls, by_name, .. } = calls_of(abi)?;
+    let order = |&i: &usize| calls.get(i).map(|call| call.name).cmp(&Some(name));
+    let found = by_name.binary_search_by(order).ok()?;
+    calls.get(*by_name.get(found)?)
 }
 
 pub(crate) fn sub_calls(abi: &'static Abi) -> &'static [SubCall] {
-    rows_of(abi).map_or(&[], |rows| &rows.sub_calls)
+    calls_of(abi).map_or(&[], |table| &table.sub_calls)
 }
 
 pub(crate) fn sets() -> &'static [Set] {
-    static PARSED: OnceLock<Vec<Set>> = OnceLock::new();
-    PARSED.get_or_init(|| SETS.lines().filter_map(rows::set).collect())
+    static SETS: OnceLock<Vec<Set>> = OnceLock::new();
+    once(&SETS, Blob::sets)
 }
 
 pub(crate) fn dependents() -> &'static [Dependent] {
-    static PARSED: OnceLock<Vec<Dependent>> = OnceLock::new();
-    let text = include_str!("../tables/dependents.tsv");
-    PARSED.get_or_init(|| text.lines().filter_map(rows::dependent).collect())
+    static DEPENDENTS: OnceLock<Vec<Dependent>> = OnceLock::new();
+    once(&DEPENDENTS, Blob::dependents)
 }
 
 pub(crate) fn in_memory() -> &'static [InMemory] {
-    static PARSED: OnceLock<Vec<InMemory>> = OnceLock::new();
-    let text = include_str!("../tables/memory.tsv");
-    PARSED.get_or_init(|| text.lines().filter_map(rows::in_memory).collect())
+    static IN_MEMORY: OnceLock<Vec<InMemory>> = OnceLock::new();
+    once(&IN_MEMORY, Blob::in_memory)
 }
 
 pub(crate) fn groups() -> &'static [Group] {
-    static PARSED: OnceLock<Vec<Group>> = OnceLock::new();
-    let text = include_str!("../tables/groups.tsv");
-    PARSED.get_or_init(|| text.lines().filter_map(rows::group).collect())
+    static GROUPS: OnceLock<Vec<Group>> = OnceLock::new();
+    once(&GROUPS, Blob::groups)
 }
 
 pub(crate) fn aliases() -> &'static [Alias] {
-    static PARSED: OnceLock<Vec<Alias>> = OnceLock::new();
-    let text = include_str!("../tables/aliases.tsv");
-    PARSED.get_or_init(|| text.lines().filter_map(rows::alias).collect())
+    static ALIASES: OnceLock<Vec<Alias>> = OnceLock::new();
+    once(&ALIASES, Blob::aliases)
 }
 
 pub(crate) fn families() -> &'static [Family] {
-    static PARSED: OnceLock<Vec<Family>> = OnceLock::new();
-    let text = include_str!("../tables/families.tsv");
-    PARSED.get_or_init(|| text.lines().filter_map(rows::family).collect())
+    static FAMILIES: OnceLock<Vec<Family>> = OnceLock::new();
+    once(&FAMILIES, Blob::families)
 }
 
-pub(crate) fn constant(abi: &'static Abi, name: &str) -> Option<i128> {
-    consts::value(consts::find(name)?, abi.name)
+pub(crate) fn constant_id(name: &str) -> Option<u16> {
+    blob()?.constant_id(name)
 }
 
+pub(crate) fn constant(abi: &'static Abi, name: &str) -> Option<Constant> {
+    blob()?.constant(abi, name)
+}
+
+/// Made as a whole when somebody asks: for a guess at a mistyped name, say.
 pub(crate) fn constant_names(abi: &'static Abi) -> impl Iterator<Item = &'static str> {
-    consts::TEXT.lines().filter_map(move |line| {
-        let (name, values) = line.split_once('\t')?;
-        consts::value(values, abi.name).map(|_| name)
-    })
+    static ALL: OnceLock<Vec<(String, crate::blob::Record)>> = OnceLock::new();
+    let all = once(&ALL, Blob::all_constants);
+    let here = move |(name, record): &'static (String, _)| {
+        blob()?.has(abi, *record).then_some(name.as_str())
+    };
+    all.iter().filter_map(here)
 }
 
 #[cfg(test)]

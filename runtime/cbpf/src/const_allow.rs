@@ -28,6 +28,18 @@ const AND_K: u16 = code::ALU | code::AND | code::K;
 /// is not the filter's doing, and is not made here.
 #[must_use]
 pub fn const_allow(filter: &Verified, nr: i32, arch: u32) -> bool {
+    emulate(filter, nr, arch) == Ok(ret::ALLOW)
+}
+
+/// The instruction at which the kernel gives a call up, as it does not understand it; `None`
+/// if it comes to a `ret #k`, whatever that says.
+#[must_use]
+pub fn const_stop(filter: &Verified, nr: i32, arch: u32) -> Option<usize> {
+    emulate(filter, nr, arch).err()
+}
+
+/// What the filter returns, or where that is not understood.
+fn emulate(filter: &Verified, nr: i32, arch: u32) -> Result<u32, usize> {
     let mut reg = 0_u32;
     let mut pc = 0_usize;
     while let Some(insn) = filter.insns().get(pc) {
@@ -41,7 +53,7 @@ pub fn const_allow(filter: &Verified, nr: i32, arch: u32) -> bool {
                 reg = arch;
                 0
             }
-            RET_K => return k == ret::ALLOW,
+            RET_K => return Ok(k),
             JA => k as usize,
             JEQ_K => branch(reg == k, insn.jt, insn.jf),
             JGE_K => branch(reg >= k, insn.jt, insn.jf),
@@ -51,11 +63,11 @@ pub fn const_allow(filter: &Verified, nr: i32, arch: u32) -> bool {
                 reg &= k;
                 0
             }
-            _ => return false,
+            _ => return Err(pc),
         };
         pc = pc.saturating_add(distance).saturating_add(1);
     }
-    false
+    Err(pc)
 }
 
 fn branch(holds: bool, jt: u8, jf: u8) -> usize {

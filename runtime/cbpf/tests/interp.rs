@@ -3,8 +3,8 @@
 
 use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf::{
-    Outcome, Verified, assemble, const_allow, interpret, interpret_counted, interpret_traced,
-    interpret_words, verify,
+    Outcome, Verified, assemble, const_allow, const_allow::const_stop, interpret,
+    interpret_counted, interpret_traced, interpret_words, verify,
 };
 
 fn filter(text: &str) -> Verified {
@@ -149,4 +149,14 @@ fn the_cache_understands_little() {
     ] {
         assert!(!cached(text), "{text}");
     }
+}
+
+#[test]
+fn the_cache_gives_up_at_an_instruction() {
+    const ARCH: u32 = 0xc000_003e;
+    let stop = |text: &str| const_stop(&filter(text), 257, ARCH);
+    assert_eq!(stop("ret allow"), None);
+    assert_eq!(stop("ret kill"), None);
+    assert_eq!(stop("ld [0]\njeq #257, +0, +1\nld [16]\nret allow"), Some(2));
+    assert_eq!(stop("ld [0]\njeq #257, +1, +0\nld [16]\nret allow"), None);
 }

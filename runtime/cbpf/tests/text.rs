@@ -235,3 +235,57 @@ fn comments_follow_the_program() {
     }
     assert!(text.contains("ret errno(13)"), "{text}");
 }
+
+#[test]
+fn errors_have_the_names_of_the_program_s_abis() {
+    let comments = |tokens: &[&str], errno: u16| -> String {
+        let abis = tokens.iter().map(|name| filterc_abi::abi(name).unwrap());
+        let tests: String = abis.map(|abi| format!("jeq #{:#x}, fail\n", abi.audit_arch)).collect();
+        let text = format!("ld [4]\n{tests}ret allow\nfail: ret errno({errno})");
+        let text = disassemble(&assemble(&text).unwrap(), &rich());
+        text.lines().last().unwrap().rsplit("  ").next().unwrap().to_owned()
+    };
+    assert_eq!(comments(&["x86_64"], 89), "EDESTADDRREQ");
+    assert_eq!(comments(&["mips"], 89), "ENOSYS");
+    assert_eq!(comments(&["mips", "mips64n32"], 89), "ENOSYS");
+    assert_eq!(comments(&["x86_64", "alpha"], 11), "EAGAIN or EDEADLK");
+    assert_eq!(comments(&[], 89), "never reached");
+    // Also where the ways of several ABIs meet with that of foreign calls.
+    let text = "ld [4]\njeq #0x8, +0, fail\nld [0]\njeq #4001, fail\nret allow\n\
+                fail: ret errno(89)";
+    let text = disassemble(&assemble(text).unwrap(), &rich());
+    assert!(text.lines().last().unwrap().ends_with("ENOSYS"), "{text}");
+    // No ABI at all: the generic names.
+    let text =
+        disassemble(&assemble("ret errno(89)").unwrap(), &DisasmOptions { abi: None, ..rich() });
+    assert!(text.contains("EDESTADDRREQ"), "{text}");
+}
+
+#[test]
+fn calls_of_x32_have_their_names() {
+    let program = assemble(
+        "ld [4]
+        jeq #0xc000003e, +0, bad
+        ld [0]
+        jset #0x40000000, x32
+        jeq #257, open, bad
+        x32: jeq #0x40000000, bad
+        jge #0x40000200, bad
+        jeq #0x40000101, +0, bad
+        ld [20]
+        jeq #1, bad
+        open: ld [32]
+        jset #0x40, bad
+        ret allow
+        bad: ret kill",
+    );
+    let text = disassemble(&program.unwrap(), &rich());
+    let comment = |pc: usize| text.lines().nth(pc).unwrap().rsplit("  ").next().unwrap().to_owned();
+    assert_eq!(comment(4), "nr == openat (257)");
+    assert_eq!(comment(5), "nr == read (x32 0x40000000)");
+    assert_eq!(comment(6), "nr >= rt_sigaction (x32 0x40000200)");
+    assert_eq!(comment(7), "nr == openat (x32 0x40000101)");
+    assert!(comment(8).starts_with("A = args[0].hi openat."), "{text}");
+    // Two ways lead here, of two calls.
+    assert_eq!(comment(10), "A = args[2].lo");
+}

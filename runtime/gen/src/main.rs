@@ -7,6 +7,7 @@ mod cross_check;
 mod error;
 mod generate;
 mod pack;
+mod tsv;
 mod verify_live;
 
 use std::io::Write as _;

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use filterc::compile;
 use filterc::emit::{FORMATS, Format};
-use filterc::{Compiled, compile, emit, prove};
 
-use crate::console::{Console, Failure, refuse_terminal, write_output};
+use crate::console::{Console, Failure, refuse_terminal, write_outputs};
 use crate::input;
+use crate::naming;
 use crate::options::PolicyArgs;
 
 /// `filterc policy.flt -o policy.bpf`.
@@ -17,7 +18,8 @@ pub(crate) struct CompileArgs {
     #[arg(required = true, value_name = "POLICY")]
     pub(crate) policy: Option<PathBuf>,
 
-    /// Where to write; `-`, and the default, is standard output
+    /// Where to write; `-`, and the default, is standard output. `%a` stands for the ABIs, as
+    /// `x86_64+i386`: a policy for both byte orders has two programs; `%%` is a percent sign
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
@@ -26,7 +28,7 @@ pub(crate) struct CompileArgs {
     pub(crate) emit: Format,
 
     /// Also write a certificate, which `filterc-certify` checks, that the program is what the
-    /// policy says
+    /// policy says; `%a` as for the output
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
 
@@ -47,20 +49,6 @@ fn parse_format(text: &str) -> Result<Format, String> {
     known.ok_or_else(|| format!("the forms are {}", format_names()))
 }
 
-/// The certificate of the program, and where it is to be written.
-fn certify<'p>(path: &'p Path, compiled: &Compiled) -> Result<(&'p Path, Vec<u8>), Failure> {
-    if compiled.programs().count() > 1 {
-        let text = "a certificate is for one program: choose ABIs of one byte order with --arch";
-        return Err(Failure::Environment(text.to_owned()));
-    }
-    match prove::certificate(compiled, compiled.program()) {
-        Ok(certificate) => Ok((path, certificate)),
-        Err(why) => Err(Failure::No(format!(
-            "no certificate can be made: {why}; the proof stands without one: leave out --certificate"
-        ))),
-    }
-}
-
 pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> {
     // Clap has seen to it that a policy is named.
     let path = args.policy.as_deref().unwrap_or(Path::new("-"));
@@ -70,11 +58,9 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     }
     let compiled = compile(&input::source(path)?, &options)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
-    let stem = args.output.as_deref().filter(|output| *output != Path::new("-")).unwrap_or(path);
-    let name = stem.file_stem().map_or("policy".into(), |stem| stem.to_string_lossy());
-    let name = if name == "-" { "policy".into() } else { name };
-    let certificate =
-        args.certificate.as_deref().map(|path| certify(path, &compiled)).transpose()?;
-    write_output(args.output.as_deref(), &emit::emit(&compiled, args.emit, &name))?;
-    certificate.map_or(Ok(()), |(path, bytes)| write_output(Some(path), &bytes))
+    let mut outputs = naming::outputs(&compiled, args.emit, args.output.as_deref(), path)?;
+    if let Some(pattern) = &args.certificate {
+        outputs.extend(naming::certificates(&compiled, pattern)?);
+    }
+    write_outputs(outputs)
 }

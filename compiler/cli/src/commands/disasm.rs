@@ -25,13 +25,18 @@ pub(crate) struct DisasmArgs {
     plain: bool,
 
     /// Byte order of the program
-    #[arg(long, value_enum, default_value_t = ByteOrder::Host)]
+    #[arg(long, value_enum, default_value_t = ByteOrder::Host, conflicts_with = "arch")]
     endian: ByteOrder,
+
+    /// ABI of the program: its byte order, and its names where the program does not test `arch`
+    #[arg(long, value_name = "ABI")]
+    arch: Option<String>,
 }
 
 pub(crate) fn run(args: &DisasmArgs, _: &Console) -> Result<(), Failure> {
-    let endian = args.endian.into();
+    let abi = args.arch.as_deref().map(input::abi_named).transpose()?;
+    let endian = abi.map_or(args.endian.into(), |abi| abi.endian);
     let program = input::program(&args.program, endian)?;
-    let text = disassemble(&program, &DisasmOptions { plain: args.plain, endian, abi: None });
+    let text = disassemble(&program, &DisasmOptions { plain: args.plain, endian, abi });
     write_output(args.output.as_deref(), text.as_bytes())
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use filterc::evaluate::{Evaluation, evaluate_text};
 use filterc::{Compiled, compile, render};
-use filterc_abi::{self as abi, Abi, Action};
+use filterc_abi::{self as abi, Abi, Action, SeccompData};
 use filterc_hir::eval::Reason;
 use serde_json::json;
 
@@ -62,6 +62,11 @@ fn one_abi(compiled: &Compiled) -> &'static Abi {
     host.or(parts.first().map(|part| part.abi())).unwrap_or(abi::x86_64())
 }
 
+/// The ABI that a call is of: on x86_64, a number may be one of x32.
+fn abi_of(call: &SeccompData, asked: &'static Abi) -> &'static Abi {
+    abi::abi_of_call(call.arch, call.nr.cast_unsigned()).unwrap_or(asked)
+}
+
 fn own_fault(text: &str, evaluation: &Evaluation) -> Failure {
     Failure::Environment(format!(
         "{text}: the program returns {:#010x}, the policy says {}: this is a fault of filterc, \
@@ -70,7 +75,7 @@ fn own_fault(text: &str, evaluation: &Evaluation) -> Failure {
     ))
 }
 
-fn as_text(compiled: &Compiled, abi: &Abi, text: &str, evaluation: &Evaluation) -> String {
+fn as_text(compiled: &Compiled, abi: &'static Abi, text: &str, evaluation: &Evaluation) -> String {
     let decision = &evaluation.decision;
     let reason = match decision.reason {
         Reason::Default => "by the default: no rule matches".to_owned(),
@@ -86,8 +91,9 @@ fn as_text(compiled: &Compiled, abi: &Abi, text: &str, evaluation: &Evaluation) 
         },
     };
     let steps = evaluation.trace.outcome.steps;
-    let action = console::action(decision.action);
-    format!("{text} => {action} {reason}\n    {}, {steps} instructions\n", abi.name)
+    let action = console::action(decision.action, &evaluation.call);
+    let abi = abi_of(&evaluation.call, abi).name;
+    format!("{text} => {action} {reason}\n    {abi}, {steps} instructions\n")
 }
 
 /// A rule on one line, cut where it would fill the screen.
@@ -99,7 +105,7 @@ fn one_line(text: &str) -> String {
     }
 }
 
-fn as_json(compiled: &Compiled, abi: &Abi, text: &str, evaluation: &Evaluation) -> String {
+fn as_json(compiled: &Compiled, abi: &'static Abi, text: &str, evaluation: &Evaluation) -> String {
     let (reason, rule) = match evaluation.decision.reason {
         Reason::Rule(rule) => ("rule", Some(rule)),
         Reason::Default => ("default", None),
@@ -109,7 +115,7 @@ fn as_json(compiled: &Compiled, abi: &Abi, text: &str, evaluation: &Evaluation) 
     let origin = rule.and_then(|rule| compiled.policy().rules().get(rule.0 as usize));
     let object = json!({
         "call": text,
-        "abi": abi.name,
+        "abi": abi_of(&evaluation.call, abi).name,
         "nr": evaluation.call.nr,
         "args": evaluation.call.args,
         "action": evaluation.decision.action.to_string(),

@@ -91,6 +91,6 @@ fn exec_is_allowed(compiled: &Compiled, exec: &Exec) -> Result<(), Failure> {
     Err(Failure::No(format!(
         "the policy answers execve, which starts the command, with {} {by}: the command cannot \
          be started; add `allow execve`",
-        console::action(decision.action)
+        console::action(decision.action, &call)
     )))
 }

@@ -2,10 +2,9 @@
 
 use filterc_cbpf::{DisasmOptions, disassemble};
 
-use crate::pipeline::Compiled;
+use crate::pipeline::CompiledProgram;
 
-pub(super) fn emit(compiled: &Compiled) -> String {
-    let program = compiled.program();
+pub(super) fn emit(program: &CompiledProgram) -> String {
     let options = DisasmOptions { plain: false, endian: program.endian(), abi: None };
     disassemble(program.insns(), &options)
 }

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{comment, identifier};
-use crate::pipeline::Compiled;
+use crate::pipeline::{Compiled, CompiledProgram};
 
-pub(super) fn emit(compiled: &Compiled, name: &str) -> String {
+pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram, name: &str) -> String {
     let name = identifier(name);
     let mut out = format!(
         "/* Made by filterc from {}. Do not edit. ABIs: {}. */\n\
@@ -13,9 +13,9 @@ pub(super) fn emit(compiled: &Compiled, name: &str) -> String {
          #include <linux/filter.h>\n\n\
          static const struct sock_filter {name}[] = {{\n",
         comment(compiled.name()),
-        compiled.program().abi_names().join(", "),
+        program.abi_names().join(", "),
     );
-    for insn in compiled.program().insns() {
+    for insn in program.insns() {
         // Writing to a string cannot fail.
         let _ = writeln!(
             out,

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use crate::pipeline::Compiled;
+use crate::pipeline::CompiledProgram;
 
-pub(super) fn emit(compiled: &Compiled) -> String {
+pub(super) fn emit(program: &CompiledProgram) -> String {
     let mut out = String::new();
-    for insn in compiled.program().bytes().chunks(8) {
+    for insn in program.bytes().chunks(8) {
         for byte in insn {
             // Writing to a string cannot fail.
             let _ = write!(out, "{byte:02x}");

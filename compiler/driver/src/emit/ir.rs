@@ -1,11 +1,11 @@
 //! The decision DAG, as text and as a graph.
 
-use crate::pipeline::Compiled;
+use crate::pipeline::CompiledProgram;
 
-pub(super) fn text(compiled: &Compiled) -> String {
-    filterc_ir::print::print(compiled.program().dag())
+pub(super) fn text(program: &CompiledProgram) -> String {
+    filterc_ir::print::print(program.dag())
 }
 
-pub(super) fn dot(compiled: &Compiled) -> String {
-    filterc_ir::dot::dot(compiled.program().dag())
+pub(super) fn dot(program: &CompiledProgram) -> String {
+    filterc_ir::dot::dot(program.dag())
 }

@@ -3,7 +3,7 @@
 use filterc_grammar::source::Span;
 use serde::Serialize;
 
-use crate::pipeline::Compiled;
+use crate::pipeline::{Compiled, CompiledProgram};
 use crate::render::position;
 
 #[derive(Serialize)]
@@ -35,8 +35,7 @@ struct Instruction {
     rule: Option<u32>,
 }
 
-pub(super) fn emit(compiled: &Compiled) -> String {
-    let program = compiled.program();
+pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram) -> String {
     let place = |span: Span| position(compiled.sources(), span);
     let insns = program.insns().iter().zip(program.origin());
     let document = Document {

@@ -8,7 +8,7 @@ mod ir;
 mod json;
 mod rust;
 
-use crate::pipeline::Compiled;
+use crate::pipeline::{Compiled, CompiledProgram};
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,13 @@ pub const FORMATS: &[(&str, Format)] = &[
 ];
 
 impl Format {
+    /// Whether the form shows a program: a policy for two byte orders then has two texts.
+    /// The typed policy is one for all its ABIs.
+    #[must_use]
+    pub const fn is_of_program(self) -> bool {
+        !matches!(self, Self::Hir)
+    }
+
     /// Whether the form is bytes that a terminal should not be shown.
     #[must_use]
     pub const fn is_binary(self) -> bool {
@@ -54,19 +61,19 @@ impl Format {
     }
 }
 
-/// A compiled policy in some form. `name` becomes the constant's name in C and Rust.
+/// One of a policy's programs in some form. `name` becomes the constant's name in C and Rust.
 #[must_use]
-pub fn emit(compiled: &Compiled, format: Format, name: &str) -> Vec<u8> {
+pub fn emit(compiled: &Compiled, program: &CompiledProgram, format: Format, name: &str) -> Vec<u8> {
     match format {
-        Format::Bpf => compiled.program().bytes().to_vec(),
-        Format::Asm => asm::emit(compiled).into_bytes(),
-        Format::C => c::emit(compiled, name).into_bytes(),
-        Format::Rust => rust::emit(compiled, name).into_bytes(),
-        Format::Json => json::emit(compiled).into_bytes(),
+        Format::Bpf => program.bytes().to_vec(),
+        Format::Asm => asm::emit(program).into_bytes(),
+        Format::C => c::emit(compiled, program, name).into_bytes(),
+        Format::Rust => rust::emit(compiled, program, name).into_bytes(),
+        Format::Json => json::emit(compiled, program).into_bytes(),
         Format::Hir => hir::emit(compiled).into_bytes(),
-        Format::Ir => ir::text(compiled).into_bytes(),
-        Format::Dot => ir::dot(compiled).into_bytes(),
-        Format::Hex => hex::emit(compiled).into_bytes(),
+        Format::Ir => ir::text(program).into_bytes(),
+        Format::Dot => ir::dot(program).into_bytes(),
+        Format::Hex => hex::emit(program).into_bytes(),
     }
 }
 

@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 
 use super::{comment, identifier};
-use crate::pipeline::Compiled;
+use crate::pipeline::{Compiled, CompiledProgram};
 
-pub(super) fn emit(compiled: &Compiled, name: &str) -> String {
-    let insns = compiled.program().insns();
+pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram, name: &str) -> String {
+    let insns = program.insns();
     let mut out = format!(
         "/// Seccomp filter made by filterc from `{}`, for {}.\n\
          pub const {}: [filterc_loader::Insn; {}] = [\n",
         comment(compiled.name()),
-        compiled.program().abi_names().join(", "),
+        program.abi_names().join(", "),
         identifier(name),
         insns.len(),
     );

@@ -1,5 +1,7 @@
 //! The comment of one instruction in the rich form.
 
+use std::collections::BTreeSet;
+
 use filterc_abi::seccomp::{SECCOMP_DATA_SIZE, offset, ret};
 use filterc_abi::{Abi, Action, Arg, Endian, Regs, SetKind, Syscall};
 
@@ -9,8 +11,14 @@ use crate::errno;
 use crate::form::{self, Shape};
 use crate::insn::{Insn, code};
 
-/// What an instruction means; empty where the instruction says it all.
-pub(super) fn comment(insn: Insn, state: Option<&State>, options: &DisasmOptions) -> String {
+/// What an instruction means; empty where the instruction says it all. `tested` are the
+/// tokens that the program compares `arch` with.
+pub(super) fn comment(
+    insn: Insn,
+    state: Option<&State>,
+    tested: &BTreeSet<u32>,
+    options: &DisasmOptions,
+) -> String {
     let Some(form) = form::of(insn.code).filter(|form| form.is_whole(insn)) else {
         return "not an instruction of classic BPF".to_owned();
     };
@@ -21,7 +29,9 @@ pub(super) fn comment(insn: Insn, state: Option<&State>, options: &DisasmOptions
             format!("A = {}", facts.word(insn.k))
         }
         Shape::JumpK => facts.test(insn).unwrap_or_default(),
-        Shape::Imm if form.mnemonic == "ret" => return_comment(insn.k),
+        Shape::Imm if form.mnemonic == "ret" => {
+            return_comment(insn.k, state.arch.as_ref().unwrap_or(tested))
+        }
         Shape::None
         | Shape::A
         | Shape::X
@@ -36,10 +46,10 @@ pub(super) fn comment(insn: Insn, state: Option<&State>, options: &DisasmOptions
     }
 }
 
-fn return_comment(k: u32) -> String {
+fn return_comment(k: u32, tokens: &BTreeSet<u32>) -> String {
     match Action::from_ret(k) {
         Action::Errno(0) => "pretend success".to_owned(),
-        Action::Errno(number) => errno::errno_name(number).unwrap_or("").to_owned(),
+        Action::Errno(number) => errno_names(number, tokens),
         Action::KillProcess if k & ret::ACTION_FULL != ret::KILL_PROCESS => {
             "unknown action: kill_process".to_owned()
         }
@@ -54,28 +64,47 @@ fn return_comment(k: u32) -> String {
     }
 }
 
+/// The names that an error number has on the ABIs with these tokens; the generic name where
+/// there are none.
+fn errno_names(number: u16, tokens: &BTreeSet<u32>) -> String {
+    let abis = tokens.iter().filter_map(|token| filterc_abi::abi_by_audit_arch(*token));
+    let mut abis = abis.peekable();
+    if abis.peek().is_none() {
+        return errno::errno_name(number).unwrap_or_default().to_owned();
+    }
+    let mut names: Vec<&str> = Vec::new();
+    for name in abis.filter_map(|abi| errno::errno_name_on(abi, number)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(" or ")
+}
+
 struct Facts<'a> {
     state: &'a State,
     endian: Endian,
 }
 
 impl Facts<'_> {
-    /// The ABIs that the program may be looking at here.
+    /// The ABIs that the program may be looking at here, where the number does not tell.
     fn abis(&self) -> impl Iterator<Item = &'static Abi> {
         self.state.arch.iter().flatten().filter_map(|token| filterc_abi::abi_by_audit_arch(*token))
     }
 
-    /// The ABI, if there is just one.
-    fn abi(&self) -> Option<&'static Abi> {
-        let mut abis = self.abis();
-        abis.next().filter(|_| abis.next().is_none())
+    /// The calls that a number may be here, each with its ABI.
+    fn calls(&self, nr: u32) -> impl Iterator<Item = (&'static Abi, &'static Syscall)> {
+        let tokens = self.state.arch.iter().flatten();
+        let abis = tokens.filter_map(move |token| filterc_abi::abi_of_call(*token, nr));
+        abis.filter_map(move |abi| Some((abi, abi.syscall_by_nr(nr)?)))
     }
 
-    /// The call, if there is just one.
-    fn call(&self) -> Option<&'static Syscall> {
+    /// The call and its ABI, if there is just one.
+    fn call(&self) -> Option<(&'static Abi, &'static Syscall)> {
         let numbers = self.state.nr.as_ref()?;
-        let nr = numbers.first().filter(|_| numbers.len() == 1)?;
-        self.abi()?.syscall_by_nr(*nr)
+        let tokens = self.state.arch.as_ref()?;
+        let nr = numbers.first().filter(|_| numbers.len() == 1 && tokens.len() == 1)?;
+        self.calls(*nr).next()
     }
 
     /// The name of a word of the data.
@@ -90,7 +119,7 @@ impl Facts<'_> {
             }
             _ => {
                 let index = (at - offset::ARGS) / 8;
-                let name = self.arg(at).map(|(call, arg)| format!(" {}.{}", call.name, arg.name));
+                let name = self.arg(at).map(|(_, name, arg)| format!(" {name}.{}", arg.name));
                 format!("args[{index}].{}{}", self.half(at), name.unwrap_or_default())
             }
         }
@@ -103,15 +132,15 @@ impl Facts<'_> {
     }
 
     /// The call and the argument that a word belongs to, where the call is known.
-    fn arg(&self, at: u32) -> Option<(&'static Syscall, &'static Arg)> {
-        let call = self.call()?;
+    fn arg(&self, at: u32) -> Option<(&'static Abi, &'static str, &'static Arg)> {
+        let (abi, call) = self.call()?;
         let register = u8::try_from(at.checked_sub(offset::ARGS)? / 8).ok()?;
         let arg = call.args.iter().find(|arg| match arg.regs {
             Regs::One(only) => only == register,
             Regs::Pair { lo, hi } => lo == register || hi == register,
             Regs::Invisible => false,
         })?;
-        Some((call, arg))
+        Some((abi, call.name, arg))
     }
 
     /// What a conditional jump by a constant asks.
@@ -141,14 +170,17 @@ impl Facts<'_> {
     /// A system-call number with its name on every ABI that it can be of.
     fn number(&self, nr: u32) -> String {
         let mut names = Vec::new();
-        for call in self.abis().filter_map(|abi| abi.syscall_by_nr(nr)) {
+        let mut marked = false;
+        for (abi, call) in self.calls(nr) {
+            marked |= abi.mark.is_some_and(|mark| mark.set);
             if !names.contains(&call.name) {
                 names.push(call.name);
             }
         }
         match self.abis().find_map(|abi| abi.mark) {
-            Some(mark) if nr == mark.bit => format!("{nr:#x} (x32)"),
+            Some(mark) if names.is_empty() && nr == mark.bit => format!("{nr:#x} (x32)"),
             _ if names.is_empty() => nr.to_string(),
+            _ if marked => format!("{} (x32 {nr:#x})", names.join(" or ")),
             _ => format!("{} ({nr})", names.join(" or ")),
         }
     }
@@ -168,9 +200,8 @@ impl Facts<'_> {
         if self.half(at) == "hi" || value == 0 {
             return None;
         }
-        let (_, arg) = self.arg(at)?;
+        let (abi, _, arg) = self.arg(at)?;
         let set = filterc_abi::set(arg.set?)?;
-        let abi = self.abi()?;
         let members = set.members().filter_map(|name| {
             let value = abi.constant(name)?;
             Some((name, u32::try_from(value).ok()?))

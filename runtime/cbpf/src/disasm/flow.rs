@@ -63,7 +63,6 @@ fn join_known(known: &mut Known, other: &Known) {
 /// The state before each instruction; `None` where no way leads.
 pub(super) fn states(program: &[Insn], options: &DisasmOptions) -> Vec<Option<State>> {
     let mut states = vec![None; program.len()];
-    let assumed = options.abi.map(|abi| BTreeSet::from([abi.audit_arch]));
     let start = State { a: Value::Const(0), x: Value::Const(0), arch: None, nr: None };
     flow_to(&mut states, 0, start);
     for (pc, insn) in program.iter().enumerate() {
@@ -71,7 +70,11 @@ pub(super) fn states(program: &[Insn], options: &DisasmOptions) -> Vec<Option<St
             leave(&mut states, pc, *insn, state);
         }
     }
-    // The hint counts only where the program does not say itself.
+    // The hint counts only where the program does not say itself, and not against it.
+    let tested = tested_tokens(program, &states);
+    let hint = options.abi.map(|abi| abi.audit_arch);
+    let hint = hint.filter(|token| tested.is_empty() || tested.contains(token));
+    let assumed = hint.map(|token| BTreeSet::from([token]));
     for state in states.iter_mut().flatten() {
         if state.arch.is_none() {
             state.arch.clone_from(&assumed);
@@ -80,9 +83,19 @@ pub(super) fn states(program: &[Insn], options: &DisasmOptions) -> Vec<Option<St
     states
 }
 
+/// The tokens that the program compares `arch` with: those of its ABIs.
+pub(super) fn tested_tokens(program: &[Insn], states: &[Option<State>]) -> BTreeSet<u32> {
+    const ARCH: Value = Value::Word { offset: offset::ARCH, mask: u32::MAX };
+    let is_test = |(insn, state): &(&Insn, &Option<State>)| {
+        insn.code == JEQ_K && state.as_ref().is_some_and(|state| state.a == ARCH)
+    };
+    program.iter().zip(states).filter(is_test).map(|(insn, _)| insn.k).collect()
+}
+
+const JEQ_K: u16 = code::JMP | code::JEQ | code::K;
+
 /// Hands the state behind an instruction to its successors.
 fn leave(states: &mut [Option<State>], pc: usize, insn: Insn, mut state: State) {
-    const JEQ_K: u16 = code::JMP | code::JEQ | code::K;
     match insn.code & code::CLASS {
         code::RET => {}
         code::JMP if insn.code == JEQ_K => {

@@ -45,6 +45,7 @@ const COMMENT_COLUMN: usize = 40;
 pub fn disassemble(program: &[Insn], options: &DisasmOptions) -> String {
     let labelled = labelled(program);
     let states = if options.plain { Vec::new() } else { flow::states(program, options) };
+    let tested = flow::tested_tokens(program, &states);
     let mut text = String::new();
     for (pc, insn) in program.iter().enumerate() {
         let is_target = labelled.get(pc).copied().unwrap_or(false);
@@ -59,7 +60,7 @@ pub fn disassemble(program: &[Insn], options: &DisasmOptions) -> String {
                 w = COMMENT_COLUMN.saturating_sub(line.chars().count())
             );
             let state = states.get(pc).and_then(Option::as_ref);
-            let meaning = comment::comment(*insn, state, options);
+            let meaning = comment::comment(*insn, state, &tested, options);
             if !meaning.is_empty() {
                 line.push_str("  ");
                 line.push_str(&meaning);

@@ -5,6 +5,9 @@
 //! * [`run`]: a filter in force, real system calls, what came of each.
 //! * [`decisions`]: which return value the filter has for each call, without any call
 //!   being executed: safe for `kill(-1)` and `reboot` too.
+//! * [`sandboxed`]: scripts of system calls in a sandbox, with bits of an argument flipped:
+//!   which bits the kernel looks at.
+//! * [`detached`]: a kernel file system to read, mounted nowhere.
 //!
 //! These are oracles for tests and attestation. They fork, so they cost about a millisecond
 //! each; the children make only async-signal-safe calls, so that threads of the parent do
@@ -14,14 +17,19 @@
 mod acceptance;
 mod child;
 mod decisions;
+mod mount;
 mod real;
+mod sandbox;
+pub mod script;
 mod shared;
 
 use std::{fmt, io};
 
 pub use acceptance::{Verdict, accepts};
 pub use decisions::{Decision, decisions};
+pub use mount::detached;
 pub use real::{Call, Entry, Observed, run};
+pub use script::sandboxed;
 
 /// Why there is no answer.
 #[derive(Debug)]

@@ -1,0 +1,137 @@
+//! The files that a compilation writes: one for each program, named by a pattern.
+//!
+//! `%a` in the name is the program's ABIs, in the policy's order, joined by `+`; `%%` is a `%`.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use filterc::emit::Format;
+use filterc::{Compiled, CompiledProgram, emit, prove};
+
+use crate::console::Failure;
+
+/// A file and what it is to hold; without a path, standard output.
+pub(crate) type Output = (Option<PathBuf>, Vec<u8>);
+
+/// What is to be written, and where: nothing has been. `policy` is the policy's own file.
+pub(crate) fn outputs(
+    compiled: &Compiled,
+    format: Format,
+    output: Option<&Path>,
+    policy: &Path,
+) -> Result<Vec<Output>, Failure> {
+    let pattern = output.filter(|output| *output != Path::new("-"));
+    let names = |program: &CompiledProgram| program.abi_names().join("+");
+    if !format.is_of_program() {
+        let all: Vec<String> = compiled.programs().map(names).collect();
+        return Ok(vec![one(
+            compiled,
+            compiled.program(),
+            format,
+            pattern,
+            policy,
+            &all.join("+"),
+        )?]);
+    }
+    let outputs: Vec<Output> = compiled
+        .programs()
+        .map(|program| one(compiled, program, format, pattern, policy, &names(program)))
+        .collect::<Result<_, _>>()?;
+    let path = |output: Option<&Output>| output.and_then(|(path, _)| path.clone());
+    if outputs.len() > 1 && path(outputs.first()) == path(outputs.get(1)) {
+        return Err(two_programs(compiled, pattern));
+    }
+    Ok(outputs)
+}
+
+/// The certificates of the programs.
+pub(crate) fn certificates(compiled: &Compiled, pattern: &Path) -> Result<Vec<Output>, Failure> {
+    let mut outputs: Vec<Output> = Vec::new();
+    for program in compiled.programs() {
+        let path = expand(pattern, &program.abi_names().join("+"))?;
+        if outputs.iter().any(|(other, _)| other.as_ref() == Some(&path)) {
+            return Err(two_programs(compiled, Some(pattern)));
+        }
+        let certificate = prove::certificate(compiled, program).map_err(|why| {
+            Failure::No(format!(
+                "no certificate can be made: {why}; the proof stands without one: leave out \
+                 --certificate"
+            ))
+        })?;
+        outputs.push((Some(path), certificate));
+    }
+    Ok(outputs)
+}
+
+fn one(
+    compiled: &Compiled,
+    program: &CompiledProgram,
+    format: Format,
+    pattern: Option<&Path>,
+    policy: &Path,
+    abis: &str,
+) -> Result<Output, Failure> {
+    let path = pattern.map(|pattern| expand(pattern, abis)).transpose()?;
+    let stem = path.as_deref().unwrap_or(policy).file_stem();
+    let name = stem.map_or("policy".into(), OsStr::to_string_lossy);
+    let name = if name == "-" { "policy".into() } else { name };
+    let contents = emit::emit(compiled, program, format, &name);
+    Ok((path, contents))
+}
+
+/// The name for the program of these ABIs.
+fn expand(pattern: &Path, abis: &str) -> Result<PathBuf, Failure> {
+    let mut bytes = pattern.as_os_str().as_bytes().iter().copied();
+    let mut name = Vec::new();
+    while let Some(byte) = bytes.next() {
+        match (byte, (byte == b'%').then(|| bytes.next()).flatten()) {
+            (b'%', Some(b'a')) => name.extend_from_slice(abis.as_bytes()),
+            (b'%', Some(b'%')) => name.push(b'%'),
+            (b'%', _) => {
+                return Err(Failure::Environment(format!(
+                    "-o {}: `%a` stands for the ABIs, `%%` for a percent sign; there is nothing else",
+                    pattern.display()
+                )));
+            }
+            (other, _) => name.push(other),
+        }
+    }
+    Ok(PathBuf::from(OsString::from_vec(name)))
+}
+
+/// One place for two programs.
+fn two_programs(compiled: &Compiled, pattern: Option<&Path>) -> Failure {
+    let programs = compiled.programs().map(|program| program.abi_names().join(", "));
+    let programs: Vec<String> = programs.collect();
+    let pattern = pattern.unwrap_or(Path::new("policy.bpf"));
+    let stem = pattern.file_stem().map_or("policy".into(), OsStr::to_string_lossy);
+    let extension = pattern.extension().map_or("bpf".into(), OsStr::to_string_lossy);
+    Failure::Environment(format!(
+        "the policy's ABIs have two byte orders, and so it has two programs ({}): name a file for \
+         each with `-o {stem}-%a.{extension}`, or choose ABIs with --arch",
+        programs.join("; ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let expand = |pattern: &str| expand(Path::new(pattern), "x86_64+i386").ok();
+        for (pattern, name) in [
+            ("policy.bpf", "policy.bpf"),
+            ("policy-%a.bpf", "policy-x86_64+i386.bpf"),
+            ("%a/%a", "x86_64+i386/x86_64+i386"),
+            ("100%%.bpf", "100%.bpf"),
+            ("%%a", "%a"),
+        ] {
+            assert_eq!(expand(pattern), Some(PathBuf::from(name)), "{pattern}");
+        }
+        for pattern in ["%", "a%b", "%A", "x%"] {
+            assert_eq!(expand(pattern), None, "{pattern}");
+        }
+    }
+}

@@ -17,3 +17,4 @@ pub mod libseccomp;
 pub mod mutants;
 pub mod neutral;
 pub mod rng;
+pub mod subjects;

@@ -257,10 +257,10 @@ impl Condition {
         let ops = [Op::Eq, Op::Ne, Op::Lt, Op::Le, Op::Gt, Op::Ge, Op::MaskedEq];
         let op = rng.pick(&ops).copied().unwrap_or(Op::Eq);
         let (mask, value) = (rng.next(), rng.next());
-        match op {
-            Op::MaskedEq => Self { arg, op, value: value & mask, mask },
-            other => Self { arg, op: other, value, mask: 0 },
-        }
+        let masked = matches!(op, Op::MaskedEq);
+        // Only what is within the mask can be equal.
+        let value = if masked { value & mask } else { value };
+        Self { arg, op, value, mask: if masked { mask } else { 0 } }
     }
 
     fn opposite(&self) -> Self {

@@ -41,6 +41,7 @@ mod count;
 mod formula;
 mod gates;
 mod hash;
+mod joined;
 mod layout;
 mod meter;
 mod mtbdd;
@@ -53,6 +54,7 @@ mod resolved;
 mod run;
 mod sample;
 mod side;
+mod solver;
 mod spec;
 mod straight;
 mod tables;
@@ -85,7 +87,8 @@ pub enum Side<'a> {
 pub struct Budget {
     /// Nodes of a decision diagram, about 60 bytes each.
     pub nodes: usize,
-    /// States of a program run at one point of (arch, nr).
+    /// States of a program run at one point of (arch, nr); beyond, one question is asked for all,
+    /// and paths are joined where they meet.
     pub states: usize,
     /// Rectangles of (arch, nr); beyond, one question is asked for all.
     pub rectangles: u64,

@@ -65,7 +65,7 @@ fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Res
     let mut formula =
         Formula::new(Circuit::new(budget.gates, Meter::new(budget.steps)), endian, None);
     let all = conjunction(predicates, &mut formula)?;
-    Ok(match formula.into_gates().solve(all, budget.conflicts)? {
+    Ok(match formula.into_gates().ask(all).answer(budget.conflicts)? {
         Answer::Never => None,
         Answer::Here(bits) => Some(bits),
     })

@@ -2,7 +2,7 @@
 
 use filterc_abi::Endian;
 
-use crate::circuit::{Answer, Circuit};
+use crate::circuit::{Answer, Circuit, Question};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Form, Gates as _, OverBudget};
 use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of};
@@ -16,6 +16,9 @@ use crate::{Budget, Counterexample, Proof, Side, Unknown, Verdict};
 
 /// A first try with diagrams: what does not fit is either different, as a rule, or hard.
 const FEW_NODES: usize = 200_000;
+
+/// A first try with a solver.
+const FEW_CONFLICTS: u64 = 5_000;
 
 /// Calls that are tried where the first diagrams were too large.
 const SAMPLES: usize = 20_000;
@@ -35,7 +38,7 @@ pub(crate) struct Prover<'a> {
 enum Stop {
     Differ([u32; WORDS]),
     Unknown(Option<Head>),
-    /// Too many rectangles.
+    /// Too many rectangles, or paths in one.
     Shattered,
 }
 
@@ -98,8 +101,9 @@ impl<'a> Prover<'a> {
         let mut region = Region::ALL;
         // The sides are borrowed apart from the rest.
         let Self { left, right, endian, budget, meter, mtbdd, proof } = self;
-        let left_does = left.at(head, &mut region, budget.states, meter).map_err(over)?;
-        let right_does = right.at(head, &mut region, budget.states, meter).map_err(over)?;
+        let (states, shattered) = (budget.states, |OverBudget| Stop::Shattered);
+        let left_does = left.at(head, &mut region, states, meter).map_err(shattered)?;
+        let right_does = right.at(head, &mut region, states, meter).map_err(shattered)?;
         if let Some((a, b)) = left_does.only().zip(right_does.only()) {
             return if a == b { Ok(region) } else { Err(Stop::Differ(words(head, &[]))) };
         }
@@ -109,10 +113,7 @@ impl<'a> Prover<'a> {
             Ok(difference) => difference,
             Err(OverBudget) => match pair.samples(left, right) {
                 Some(words) => Some(words),
-                None => pair
-                    .diagrams(budget.nodes)
-                    .or_else(|OverBudget| pair.circuit(budget, meter))
-                    .map_err(over)?,
+                None => pair.in_the_end(budget, meter).map_err(over)?,
             },
         };
         difference.map_or(Ok(region), |words| Err(Stop::Differ(words)))
@@ -188,8 +189,25 @@ impl Pair<'_> {
         })
     }
 
-    /// Asks a solver for a call on which the sides differ.
-    fn circuit(&mut self, budget: &Budget, meter: &Meter) -> Result<Difference, OverBudget> {
+    /// Compares the sides where diagrams of few nodes do not do: a solver may see it soon, or
+    /// larger diagrams, or a solver that takes its time.
+    fn in_the_end(&mut self, budget: &Budget, meter: &Meter) -> Result<Difference, OverBudget> {
+        let mut question = self.question(budget, meter);
+        let soon = budget.conflicts.min(FEW_CONFLICTS);
+        if let Ok(answer) = question.as_mut().map_or(Err(OverBudget), |q| q.answer(soon)) {
+            return Ok(self.solved(answer));
+        }
+        if budget.nodes > FEW_NODES
+            && let Ok(difference) = self.diagrams(budget.nodes)
+        {
+            return Ok(difference);
+        }
+        let answer = question?.answer(budget.conflicts - soon)?;
+        Ok(self.solved(answer))
+    }
+
+    /// The question for a solver: is there a call on which the sides differ?
+    fn question(&self, budget: &Budget, meter: &Meter) -> Result<Question, OverBudget> {
         let circuit = Circuit::new(budget.gates, meter.clone());
         let mut formula = Formula::new(circuit, self.endian, self.head);
         let left = self.left.functions(&mut formula, Form::Bits)?;
@@ -200,12 +218,15 @@ impl Pair<'_> {
             let here = circuit.xor(*a, *b)?;
             differ = circuit.or(differ, here)?;
         }
-        let answer = circuit.solve(differ, budget.conflicts)?;
+        Ok(circuit.ask(differ))
+    }
+
+    fn solved(&mut self, answer: Answer) -> Difference {
         self.proof.solved += 1;
-        Ok(match answer {
+        match answer {
             Answer::Never => None,
             Answer::Here(bits) => Some(words(self.head, &bits)),
-        })
+        }
     }
 }
 

@@ -22,10 +22,10 @@ use crate::straight::{self, Straight};
 use crate::term::{Head, TermId, Terms};
 
 /// What is read later of a state: bit `i` is `M[i]`.
-type Live = u32;
+pub(crate) type Live = u32;
 
-const LIVE_A: Live = 1 << 16;
-const LIVE_X: Live = 1 << 17;
+pub(crate) const LIVE_A: Live = 1 << 16;
+pub(crate) const LIVE_X: Live = 1 << 17;
 
 /// A program, with what is read after each of its instructions.
 #[derive(Debug)]
@@ -90,6 +90,16 @@ impl<'p> Program<'p> {
             }
         }
         Self { ops, live }
+    }
+
+    /// The instructions.
+    pub(crate) fn ops(&self) -> &'p [Op] {
+        self.ops
+    }
+
+    /// What is read from an instruction on.
+    pub(crate) fn live(&self, pc: usize) -> Live {
+        self.live.get(pc).copied().unwrap_or(0)
     }
 
     /// All paths; the region shrinks to the part around `head` where they are the same.
@@ -174,7 +184,7 @@ struct Run<'r, 'p> {
 impl Run<'_, '_> {
     /// The state, with 0 in everything that is not read any more.
     fn state(&mut self, pc: usize, mut state: State<TermId>) -> usize {
-        let live = self.program.live.get(pc).copied().unwrap_or(0);
+        let live = self.program.live(pc);
         let zero = self.terms.constant(0);
         if live & LIVE_A == 0 {
             state.a = zero;
@@ -339,7 +349,13 @@ impl Paths {
     }
 }
 
-fn condition(gates: &mut impl Gates, test: Test, left: &[Node], right: &[Node]) -> Result<Node> {
+/// Whether a test holds for two words.
+pub(crate) fn condition(
+    gates: &mut impl Gates,
+    test: Test,
+    left: &[Node],
+    right: &[Node],
+) -> Result<Node> {
     match test {
         Test::Eq => bits::equal(gates, left, right),
         Test::Gt => bits::less(gates, right, left),

@@ -8,7 +8,8 @@ use filterc_hir::expr::Predicate;
 
 use crate::Side;
 use crate::formula::Formula;
-use crate::gates::{Form, Gates, Node, Result};
+use crate::gates::{Form, Gates, Node, OverBudget, Result};
+use crate::joined;
 use crate::layout::Ties;
 use crate::meter::Meter;
 use crate::region::Region;
@@ -31,6 +32,8 @@ pub(crate) enum Behaviour<'a> {
     Whole(&'a Spec),
     Value(u32),
     Paths(Paths),
+    /// There are too many paths.
+    Joined(&'a Program<'a>),
 }
 
 impl<'a> Subject<'a> {
@@ -56,9 +59,12 @@ impl<'a> Subject<'a> {
             (Self::Policy(spec), Some(head)) => Behaviour::Case(spec, spec.case(head, region)),
             (Self::Policy(spec), None) => Behaviour::Whole(spec),
             (Self::Program { program, .. }, head) => {
-                match program.run(head, region, states, meter)? {
-                    Runs::Value(value) => Behaviour::Value(value),
-                    Runs::Paths(paths) => Behaviour::Paths(paths),
+                match program.run(head, region, states, meter) {
+                    Ok(Runs::Value(value)) => Behaviour::Value(value),
+                    Ok(Runs::Paths(paths)) => Behaviour::Paths(paths),
+                    // Only at a point it matters where they lead elsewhere.
+                    Err(OverBudget) if head.is_none() => Behaviour::Joined(program),
+                    Err(OverBudget) => return Err(OverBudget),
                 }
             }
         })
@@ -82,7 +88,7 @@ impl Behaviour<'_> {
                 Some(arm) => (arm.predicate == Predicate::True).then(|| arm.action.to_ret()),
             },
             Self::Value(value) => Some(*value),
-            Self::Whole(_) | Self::Paths(_) => None,
+            Self::Whole(_) | Self::Paths(_) | Self::Joined(_) => None,
         }
     }
 
@@ -91,7 +97,7 @@ impl Behaviour<'_> {
         match self {
             Self::Case(spec, case) => Spec::tests(case, &mut |test| spec.tie(test, ties)),
             Self::Whole(spec) => spec.all_tests(&mut |test| spec.tie(test, ties)),
-            Self::Value(_) => {}
+            Self::Value(_) | Self::Joined(_) => {}
             Self::Paths(paths) => paths.tie(ties),
         }
     }
@@ -103,12 +109,14 @@ impl Behaviour<'_> {
             Self::Whole(spec) => spec.all_tests(&mut |test| spec.note(test, candidates)),
             Self::Value(_) => {}
             Self::Paths(paths) => paths.note(candidates),
+            Self::Joined(program) => joined::note(program, candidates),
         }
     }
 
     /// The form that does for its values.
     pub(crate) fn form(&self) -> Form {
         match self {
+            Self::Joined(_) => Form::Bits,
             Self::Paths(paths) if !paths.has_numbers() => Form::Bits,
             Self::Case(..) | Self::Whole(_) | Self::Value(_) | Self::Paths(_) => Form::Value,
         }
@@ -125,6 +133,7 @@ impl Behaviour<'_> {
             Self::Whole(spec) => spec.whole(formula, form),
             Self::Value(value) => formula.gates().value(*value, form),
             Self::Paths(paths) => paths.functions(formula, form),
+            Self::Joined(program) => joined::functions(program, formula),
         }
     }
 }

@@ -7,7 +7,7 @@
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
 use crate::layout::WordIndex;
-use crate::meter::Meter;
+use crate::meter::{Meter, cost};
 use crate::solver::{Clauses, Literal};
 
 /// What a gate is.
@@ -53,7 +53,7 @@ impl Circuit {
         if let Some(&node) = self.ids.get(&gate) {
             return Ok(node);
         }
-        self.meter.spend(1)?;
+        self.meter.spend(cost::GATE)?;
         let number = u32::try_from(self.gates.len()).ok().filter(|n| *n < u32::MAX / 2);
         let number = number.filter(|_| self.gates.len() < self.limit).ok_or(OverBudget)?;
         let node = Node(2 * number);

@@ -5,14 +5,34 @@ use std::rc::Rc;
 
 use crate::gates::{OverBudget, Result};
 
-/// Steps that are left: an instruction run on terms, an operation on diagrams or the making of a
-/// gate is one. Clones draw on the same.
+/// What things cost, in steps of about ten nanoseconds.
+pub(crate) mod cost {
+    /// An instruction, run on numbers.
+    pub(crate) const INSTRUCTION: u64 = 1;
+    /// An instruction, run on terms.
+    pub(crate) const TERMS: u64 = 10;
+    /// An operation on decision diagrams.
+    pub(crate) const OPERATION: u64 = 10;
+    /// A gate.
+    pub(crate) const GATE: u64 = 10;
+    /// An implication that a solver follows.
+    pub(crate) const IMPLICATION: u64 = 20;
+    /// A call that is tried on both sides.
+    pub(crate) const CALL: u64 = 100;
+}
+
+/// Steps that are left. Clones draw on the same.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter(Rc<Cell<u64>>);
 
 impl Meter {
     pub(crate) fn new(steps: u64) -> Self {
         Self(Rc::new(Cell::new(steps)))
+    }
+
+    /// How many are left.
+    pub(crate) fn left(&self) -> u64 {
+        self.0.get()
     }
 
     /// Without an end.

@@ -13,7 +13,7 @@ use crate::count::Count;
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
 use crate::layout::{Order, WordIndex};
-use crate::meter::Meter;
+use crate::meter::{Meter, cost};
 use crate::tables::{Cache, Unique};
 
 /// A bit's place in the order; those that are asked first are smaller.
@@ -183,7 +183,7 @@ impl Mtbdd {
             return Ok(());
         }
         self.steps = self.steps.checked_sub(1).ok_or(OverBudget)?;
-        self.meter.spend(1)?;
+        self.meter.spend(cost::OPERATION)?;
         let entries = [condition, then, otherwise].map(|node| self.entry(node));
         let level = entries.iter().map(|entry| entry.level).min().unwrap_or(VALUE);
         let half = |node: Node, entry: Entry, high: bool| match entry.level == level {

@@ -6,7 +6,7 @@ use crate::circuit::{Answer, Circuit, Question};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Form, Gates as _, OverBudget};
 use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of};
-use crate::meter::Meter;
+use crate::meter::{Meter, cost};
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::region::Region;
 use crate::sample::Candidates;
@@ -21,7 +21,7 @@ const FEW_NODES: usize = 200_000;
 const FEW_CONFLICTS: u64 = 5_000;
 
 /// Calls that are tried where the first diagrams were too large.
-const SAMPLES: usize = 20_000;
+const SAMPLES: u64 = 20_000;
 
 /// Both sides, and what was spent on them.
 pub(crate) struct Prover<'a> {
@@ -82,7 +82,10 @@ impl<'a> Prover<'a> {
             let mut last = u32::MAX;
             let mut nr = Some(0);
             while let Some(column) = nr {
-                if self.proof.rectangles >= self.budget.rectangles {
+                // The one question for all needs its part of the steps.
+                if self.proof.rectangles >= self.budget.rectangles
+                    || self.meter.left() < self.budget.steps / 2
+                {
                     return Err(Stop::Shattered);
                 }
                 self.proof.rectangles += 1;
@@ -111,7 +114,7 @@ impl<'a> Prover<'a> {
             Pair { left: left_does, right: right_does, endian: *endian, head, mtbdd, proof };
         let difference = match pair.diagrams(FEW_NODES.min(budget.nodes)) {
             Ok(difference) => difference,
-            Err(OverBudget) => match pair.samples(left, right) {
+            Err(OverBudget) => match pair.samples(left, right, meter).map_err(over)? {
                 Some(words) => Some(words),
                 None => pair.in_the_end(budget, meter).map_err(over)?,
             },
@@ -172,7 +175,13 @@ impl Pair<'_> {
     }
 
     /// Tries calls.
-    fn samples(&self, left: &Subject<'_>, right: &Subject<'_>) -> Difference {
+    fn samples(
+        &self,
+        left: &Subject<'_>,
+        right: &Subject<'_>,
+        meter: &Meter,
+    ) -> Result<Difference, OverBudget> {
+        meter.spend(cost::CALL * SAMPLES)?;
         let mut candidates = Candidates::default();
         self.left.note(&mut candidates);
         self.right.note(&mut candidates);
@@ -183,10 +192,10 @@ impl Pair<'_> {
         if let (Some(head), Some(slot)) = (self.head, fixed.get_mut(usize::from(ARCH))) {
             *slot = Some(head.arch);
         }
-        (0..SAMPLES).map(|_| candidates.draw(&fixed)).find(|words| {
+        Ok((0..SAMPLES).map(|_| candidates.draw(&fixed)).find(|words| {
             let call = call_of(words, self.endian);
             left.value(&call) != right.value(&call)
-        })
+        }))
     }
 
     /// Compares the sides where diagrams of few nodes do not do: a solver may see it soon, or

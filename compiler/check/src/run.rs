@@ -15,7 +15,7 @@ use crate::formula::Formula;
 use crate::gates::{Form, Gates, Node, OverBudget, Result};
 use crate::hash::Map;
 use crate::layout::{Ties, WordSet};
-use crate::meter::Meter;
+use crate::meter::{Meter, cost};
 use crate::region::Region;
 use crate::sample::Candidates;
 use crate::straight::{self, Straight};
@@ -177,7 +177,7 @@ struct Run<'r, 'p> {
     ids: Map<(usize, State<TermId>), usize>,
     /// States that nobody has looked at, by position.
     waiting: BTreeSet<(usize, usize)>,
-    /// Instructions that were run, each as much as ten simple steps.
+    /// Steps that are not yet on the meter.
     steps: u64,
 }
 
@@ -215,7 +215,7 @@ impl Run<'_, '_> {
             self.states.get(id).cloned().unwrap_or_else(|| (usize::MAX, State::new(&zero)));
         loop {
             let Some(op) = self.program.ops.get(pc) else { return Outcome::Return(zero) };
-            self.steps += 10;
+            self.steps += cost::TERMS;
             let (test, left, right, yes, no) = match step(&mut self.terms, *op, pc, &mut state) {
                 Next::At(next) => {
                     pc = next;

@@ -7,7 +7,7 @@ use filterc_cbpf::machine::{Alu, Next, Op, State, Words, step};
 
 use crate::gates::Result;
 use crate::layout::{ARCH, NR, WordSet};
-use crate::meter::Meter;
+use crate::meter::{Meter, cost};
 use crate::region::{Fixed, Origin, Region};
 use crate::term::{Head, TermId, Terms};
 
@@ -68,7 +68,7 @@ pub(crate) fn run(ops: &[Op], head: Head, region: &mut Region, meter: &Meter) ->
     let (mut pc, mut steps) = (0, 0);
     let end = loop {
         let Some(op) = ops.get(pc) else { break Straight::Returned(ZERO) };
-        steps += 1;
+        steps += cost::INSTRUCTION;
         // Division is left to where it has terms: its end is asked about.
         if matches!(op, Op::Alu(Alu::Div, _)) {
             break Straight::Asks(pc, Box::new(state));

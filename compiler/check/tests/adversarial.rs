@@ -35,8 +35,8 @@ enum Truth {
 use Truth::{Different, Equal, EqualButHard};
 
 fn program(text: &str) -> Verified {
-    let insns = assemble(text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
-    verify(&insns).unwrap_or_else(|error| panic!("{error}:\n{text}"))
+    let insns = assemble(text).unwrap_or_else(|error| panic!("{error}"));
+    verify(&insns).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn judge(name: &str, left: &str, right: &str, truth: Truth) {
@@ -175,10 +175,10 @@ fn product(left: usize, right: usize, bits: u32) -> String {
     format!("{}mul x\ntax\n{}jeq x, yes, no\n{ENDS}", pair(left, right, bits), low(2))
 }
 
-/// (a0 + a1) · a2, and a0 · a2 + a1 · a2, against a3.
-fn distributed(bits: u32) -> [String; 2] {
+/// (a0 + a1) · a2, and a0 · a2 + a1 · a2, against a3 or a constant.
+fn distributed(bits: u32, against: &str) -> [String; 2] {
     let mask = u32::MAX >> (32 - bits);
-    let end = format!("tax\n{}jeq x, yes, no\n{ENDS}", low(3));
+    let end = format!("{against}\n{ENDS}");
     let sum = format!(
         "{}add x\nst M[2]\n{}and #{mask}\ntax\nld M[2]\nmul x\n{end}",
         pair(0, 1, bits),
@@ -192,11 +192,15 @@ fn distributed(bits: u32) -> [String; 2] {
     [sum, products]
 }
 
+const AGAINST_CONSTANT: &str = "jeq #5040, yes, no";
+const AGAINST_WORD: &str = "tax\nld [40]\njeq x, yes, no";
+
 /// (a0 / a1) · a1 <= a0: always.
 fn quotient(bits: u32) -> [String; 2] {
+    let mask = u32::MAX >> (32 - bits);
     let rounded = format!(
-        "{}jeq #0, yes\n{}div x\nmul x\ntax\nld M[1]\njge x, yes, no\n{ENDS}",
-        format_args!("{}and #{}\n", low(1), u32::MAX >> (32 - bits)),
+        "{}and #{mask}\njeq #0, yes\n{}div x\nmul x\ntax\nld M[1]\njge x, yes, no\n{ENDS}",
+        low(1),
         pair(0, 1, bits)
     );
     [rounded, "ret allow\n".to_owned()]
@@ -209,8 +213,8 @@ fn words_multiplied_with_each_other() {
         judge(&name, &product(0, 1, bits), &product(1, 0, bits), Equal);
     }
     judge("a0 * a1 is not a0 * a0", &product(0, 1, 32), &product(0, 0, 32), Different);
-    let [sum, products] = distributed(8);
-    judge("products are distributed, 8 bits", &sum, &products, Equal);
+    let [sum, products] = distributed(6, AGAINST_CONSTANT);
+    judge("products are distributed, 6 bits", &sum, &products, Equal);
     let [rounded, always] = quotient(6);
     judge("a quotient is rounded down, 6 bits", &rounded, &always, Equal);
 }
@@ -220,9 +224,12 @@ fn words_multiplied_and_nobody_sees_through() {
     if !slow() {
         return;
     }
-    for bits in [10, 12, 16, 32] {
-        let [sum, products] = distributed(bits);
-        judge(&format!("products are distributed, {bits} bits"), &sum, &products, EqualButHard);
+    for (against, how) in [(AGAINST_CONSTANT, "a constant"), (AGAINST_WORD, "a word")] {
+        for bits in [8, 10, 32] {
+            let [sum, products] = distributed(bits, against);
+            let name = format!("products are distributed, {bits} bits, against {how}");
+            judge(&name, &sum, &products, EqualButHard);
+        }
     }
     for bits in [10, 16, 32] {
         let [rounded, always] = quotient(bits);
@@ -235,11 +242,88 @@ fn words_multiplied_and_nobody_sees_through() {
 fn weights(order: impl Iterator<Item = u32>, weight: impl Fn(u32) -> u32, limit: u32) -> String {
     let mut text = "ld #0\nst M[0]\n".to_owned();
     for bit in order {
-        let _ = write!(text, "{}jset #{}, +0, +3\n", low(0), 1_u32 << bit);
-        let _ = write!(text, "ld M[0]\nadd #{}\nst M[0]\n", weight(bit));
+        let (test, weight) = (1_u32 << bit, weight(bit));
+        let add = format!("ld M[0]\nadd #{weight}\nst M[0]");
+        let _ = writeln!(text, "{}jset #{test}, +0, +3\n{add}", low(0));
     }
     let _ = write!(text, "ld M[0]\njgt #{limit}, yes, no\n{ENDS}");
     text
+}
+
+/// What is asked of an argument, and with what.
+type Comparison = (usize, u64, u64);
+
+/// Rules of random 64-bit comparisons of different arguments: a call is allowed if all of one
+/// rule hold.
+fn rules(count: u64, comparisons: usize) -> Vec<Vec<Comparison>> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+    };
+    let mut rule = |i: u64| -> Vec<Comparison> {
+        (0..comparisons).map(|j| ((i as usize + j) % 6, random() >> 62, random())).collect()
+    };
+    (0..count).map(&mut rule).collect()
+}
+
+/// A program for rules, asked in that order.
+fn in_order(rules: &[Vec<Comparison>]) -> String {
+    let mut text = String::new();
+    for (i, rule) in rules.iter().enumerate() {
+        for (j, (arg, op, value)) in rule.iter().enumerate() {
+            let (upper, lower) = (value >> 32, value & 0xffff_ffff);
+            let (high, low) = (high(*arg), low(*arg));
+            let (no, ok) = (format!("no{i}"), format!("ok{i}_{j}"));
+            let test = match op {
+                // Less.
+                0 => format!(
+                    "{high}jgt #{upper}, {no}\njeq #{upper}, +0, {ok}\n{low}jge #{lower}, {no}"
+                ),
+                // At least.
+                1 => format!(
+                    "{high}jgt #{upper}, {ok}\njeq #{upper}, +0, {no}\n{low}jge #{lower}, +0, {no}"
+                ),
+                // A common bit in the upper half.
+                2 => format!("{high}jset #{upper}, +0, {no}"),
+                // A common bit.
+                _ => format!("{high}jset #{upper}, {ok}\n{low}jset #{lower}, +0, {no}"),
+            };
+            let _ = writeln!(text, "{test}\n{ok}: ld #0");
+        }
+        let _ = write!(text, "ret allow\n{}: ", format_args!("no{i}"));
+    }
+    text + "ret errno(1)\n"
+}
+
+fn judge_rules(count: u64, comparisons: usize, truth: Truth) {
+    let rules = rules(count, comparisons);
+    let mut turned: Vec<Vec<_>> = rules.iter().rev().cloned().collect();
+    turned.iter_mut().for_each(|rule| rule.reverse());
+    let (one, other) = (in_order(&rules), in_order(&turned));
+    println!("{} instructions", program(&one).insns().len());
+    let name = format!("one call, {count} rules of {comparisons} comparisons");
+    judge(&name, &one, &other, truth);
+    turned[0][0].2 ^= 1 << 63;
+    let name = format!("{name}, one bit another");
+    judge(&name, &one, &in_order(&turned), Different);
+}
+
+#[test]
+fn many_rules_for_one_call() {
+    judge_rules(10, 4, Equal);
+    judge_rules(20, 4, Equal);
+}
+
+#[test]
+fn very_many_rules_for_one_call() {
+    if slow() {
+        judge_rules(40, 4, Equal);
+        judge_rules(80, 4, EqualButHard);
+        judge_rules(100, 5, EqualButHard);
+    }
 }
 
 #[test]
@@ -253,4 +337,92 @@ fn millions_of_paths() {
     judge("weights that never agree", &up, &weights((0..24).rev(), weight, 1 << 23), Equal);
     let other = weights((0..24).rev(), weight, (1 << 23) + 1);
     judge("weights that never agree, another limit", &up, &other, Different);
+}
+
+#[test]
+fn numbers_calculated_with() {
+    // No part of the numbers behaves alike: three times the number, in two ways.
+    let times = |three: &str| {
+        let test = |k: u32| {
+            format!("ld [0]\n{three}jeq #{}, +0, +1\nret allow\n", k.wrapping_mul(0x0301_0703))
+        };
+        let tests: String = (0..60).map(test).collect();
+        tests + "ret errno(1)\n"
+    };
+    let product = times("mul #3\n");
+    let sum = times("st M[0]\nldx M[0]\nadd x\nadd x\n");
+    judge("three times the number", &product, &sum, Equal);
+    judge("three times the number, wrong", &product, &times("lsh #2\n"), Different);
+}
+
+/// Numbers below a bound, and a tail that all of them come to.
+fn dispatched(numbers: u32, tail: &str) -> String {
+    let mut text = "ld [0]\n".to_owned();
+    for nr in (0..numbers).step_by(10) {
+        let _ = writeln!(text, "jge #{}, +11", nr + 10);
+        for one in nr..nr + 10 {
+            let _ = writeln!(text, "jeq #{one}, +{}, +0", nr + 10 - one);
+        }
+        text.push_str("jmp tail\n");
+    }
+    text + "ret errno(1)\ntail: " + tail
+}
+
+#[test]
+fn a_hard_tail_for_many_numbers() {
+    let tail = |first, second| {
+        format!(
+            "{}and #{first}\ntax\n{}lsh x\nst M[0]\n{}and #{second}\ntax\nld M[0]\nlsh x\ntax\n\
+             {}jeq x, yes, no\n{ENDS}",
+            low(1),
+            low(0),
+            low(1),
+            low(2)
+        )
+    };
+    let judge = |numbers| {
+        let one = dispatched(numbers, &tail(16, 15));
+        let other = dispatched(numbers, &tail(3, 28));
+        judge(&format!("a shift in two ways, for {numbers} numbers"), &one, &other, Equal);
+    };
+    judge(20);
+    if slow() {
+        judge(1000);
+    }
+}
+
+#[test]
+fn as_long_as_can_be() {
+    if !slow() {
+        return;
+    }
+    // Bits of all words but nr and arch, with weights, added up modulo 2³², in two orders.
+    let order: Vec<(u32, u32)> =
+        (2..16).flat_map(|word| (0..32).map(move |bit| (word, bit))).collect();
+    let sum = |order: &mut dyn Iterator<Item = &(u32, u32)>| {
+        let mut text = "ld #0\nst M[0]\n".to_owned();
+        for (word, bit) in order {
+            let weight = (word * 32 + bit).wrapping_mul(0x9e37_79b9);
+            let _ = write!(text, "ld [{}]\njset #{}, +0, +3\n", 4 * word, 1_u32 << bit);
+            let _ = write!(text, "ld M[0]\nadd #{weight}\nst M[0]\n");
+        }
+        text + "ld M[0]\njgt #0x7fffffff, yes, no\n" + ENDS
+    };
+    let (up, down) = (sum(&mut order.iter()), sum(&mut order.iter().rev()));
+    judge("448 weights", &up, &down, EqualButHard);
+    // 4096 instructions that mix everything into the scratch memory: equal, but for one constant.
+    let mixed = |constant: u32| {
+        let mut text = String::new();
+        for i in 0..511_u32 {
+            let (word, cell) = (4 * (2 + i % 14), i % 16);
+            let _ = write!(text, "ld [{word}]\nldx M[{}]\nmul x\nadd #{i}\n", (i + 1) % 16);
+            let _ =
+                write!(text, "jset #{}, +1, +0\nrsh #7\nxor #{constant}\nst M[{cell}]\n", i | 1);
+        }
+        let clear: String = (0..16).map(|i| format!("st M[{i}]\n")).collect();
+        let text = "ld #1\n".to_owned() + &clear + &text[..text.len() - 200];
+        let cut = text.rfind('\n').unwrap();
+        format!("{}\nld M[3]\njset #1, yes, no\n{ENDS}", &text[..cut])
+    };
+    judge("4000 instructions that mix", &mixed(0x55), &mixed(0x54), Different);
 }

@@ -6,7 +6,7 @@ use batsat::{Callbacks, ClauseKind, Lit, Solver, SolverInterface as _, SolverOpt
 
 use super::Literal;
 use crate::gates::Result;
-use crate::meter::Meter;
+use crate::meter::{Meter, cost};
 
 /// Clauses, and what was learnt of them.
 pub(crate) struct Clauses {
@@ -16,9 +16,6 @@ pub(crate) struct Clauses {
 
 /// Conflicts after which it is seen what they took.
 const SLICE: u64 = 1000;
-
-/// Steps of the meter for an implication: as long as a few operations on diagrams.
-const STEPS_AN_IMPLICATION: u64 = 4;
 
 impl Clauses {
     /// No clauses yet, over so many variables.
@@ -58,7 +55,7 @@ impl Clauses {
                 return Ok(None);
             }
             let implications = self.solver.num_propagations().saturating_sub(before);
-            meter.spend(implications.saturating_mul(STEPS_AN_IMPLICATION))?;
+            meter.spend(implications.saturating_mul(cost::IMPLICATION))?;
         }
     }
 

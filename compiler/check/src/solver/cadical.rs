@@ -12,7 +12,7 @@ pub(crate) struct Clauses {
 }
 
 /// Steps of the meter for a conflict: CaDiCaL tells of no implications.
-const STEPS_A_CONFLICT: u64 = 1000;
+const STEPS_A_CONFLICT: u64 = 5000;
 
 impl Clauses {
     /// No clauses yet.

@@ -35,6 +35,7 @@ tests! {
     print_parse
     rules_are_judged
     text_never_panics
+    verdict_is_right
     verified_is_accepted
 }
 

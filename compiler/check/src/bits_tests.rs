@@ -3,6 +3,7 @@
 use super::*;
 use crate::circuit::Circuit;
 use crate::layout::{Order, Ties};
+use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered};
 
 const WIDTH: u8 = 4;
@@ -51,7 +52,7 @@ fn expected(x: u64, y: u64) -> [u64; 10] {
 
 #[test]
 fn on_diagrams() {
-    let mut mtbdd = Mtbdd::new(1 << 20);
+    let mut mtbdd = Mtbdd::new(1 << 20, Meter::free());
     let mut ties = Ties::none();
     ties.tie(crate::layout::WordSet::one(4).union(crate::layout::WordSet::one(5)));
     let order = Order::new(&ties, filterc_abi::Endian::Little);
@@ -81,7 +82,7 @@ fn on_diagrams() {
 
 #[test]
 fn on_circuits() {
-    let mut circuit = Circuit::new(1 << 20);
+    let mut circuit = Circuit::new(1 << 20, Meter::free());
     let (a, b) = words(&mut circuit);
     let results = operations(&mut circuit, &a, &b);
     for x in 0..16_u64 {

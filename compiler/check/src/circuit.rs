@@ -4,13 +4,11 @@
 //! Nodes are literals: twice the gate's number, plus one where it is inverted, so that the
 //! constants of [`crate::gates`] are gate 0 and its inverse.
 
-use std::cell::Cell;
-
-use batsat::{Callbacks, Lit, Solver, SolverInterface as _, SolverOpts, lbool};
-
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
 use crate::layout::WordIndex;
+use crate::meter::{Meter, cost};
+use crate::solver::{Clauses, Literal};
 
 /// What a gate is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,11 +22,12 @@ enum Gate {
 }
 
 /// All gates; each stands after those it uses.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Circuit {
     gates: Vec<Gate>,
     ids: Map<Gate, Node>,
     limit: usize,
+    meter: Meter,
 }
 
 /// What a solver found.
@@ -46,14 +45,15 @@ const fn inverse(node: Node) -> Node {
 
 impl Circuit {
     /// A circuit that grows to at most `limit` gates.
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { gates: vec![Gate::False], ids: Map::default(), limit }
+    pub(crate) fn new(limit: usize, meter: Meter) -> Self {
+        Self { gates: vec![Gate::False], ids: Map::default(), limit, meter }
     }
 
     fn make(&mut self, gate: Gate) -> Result<Node> {
         if let Some(&node) = self.ids.get(&gate) {
             return Ok(node);
         }
+        self.meter.spend(cost::GATE)?;
         let number = u32::try_from(self.gates.len()).ok().filter(|n| *n < u32::MAX / 2);
         let number = number.filter(|_| self.gates.len() < self.limit).ok_or(OverBudget)?;
         let node = Node(2 * number);
@@ -62,64 +62,55 @@ impl Circuit {
         Ok(node)
     }
 
-    /// Looks for a state in which the node is true.
-    ///
-    /// # Errors
-    /// The solver made `conflicts` conflicts and knew no answer.
-    pub(crate) fn solve(&self, node: Node, conflicts: u64) -> Result<Answer> {
-        if node == FALSE {
-            return Ok(Answer::Never);
-        }
-        let mut solver = Solver::new(SolverOpts::default(), Limit { left: Cell::new(conflicts) });
-        let variables: Vec<_> = self.gates.iter().map(|_| solver.new_var_default()).collect();
-        let literal = |node: Node| {
-            let variable = variables.get((node.0 / 2) as usize).copied();
-            variable.map(|variable| Lit::new(variable, node.0.is_multiple_of(2)))
-        };
-        let mut clause = |literals: &[Option<Lit>]| {
-            let mut literals: Vec<Lit> = literals.iter().copied().flatten().collect();
-            solver.add_clause_reuse(&mut literals);
-        };
-        clause(&[literal(TRUE)]);
-        for (number, gate) in (0..).zip(&self.gates) {
+    /// The question whether there is a state in which the node is true.
+    pub(crate) fn ask(self, node: Node) -> Question {
+        // Nothing has to be asked about what is false as it stands.
+        let gates = if node == FALSE { &[] } else { self.gates.as_slice() };
+        let mut clauses = Clauses::new(u32::try_from(gates.len()).unwrap_or(u32::MAX));
+        let literal = |node: Node| Literal { variable: node.0 / 2, inverted: node.0 % 2 == 1 };
+        clauses.add(&[literal(TRUE)]);
+        for (number, gate) in (0..).zip(gates) {
             // Tseitin's clauses: the gate is true just where both its sides are.
             if let Gate::And(a, b) = *gate {
                 let this = Node(2 * number);
-                clause(&[literal(inverse(this)), literal(a)]);
-                clause(&[literal(inverse(this)), literal(b)]);
-                clause(&[literal(this), literal(inverse(a)), literal(inverse(b))]);
+                clauses.add(&[literal(inverse(this)), literal(a)]);
+                clauses.add(&[literal(inverse(this)), literal(b)]);
+                clauses.add(&[literal(this), literal(inverse(a)), literal(inverse(b))]);
             }
         }
-        clause(&[literal(node)]);
-        let answer = solver.solve_limited(&[]);
-        if answer == lbool::FALSE {
+        clauses.add(&[literal(node)]);
+        Question { circuit: self, node, clauses }
+    }
+}
+
+/// Whether a node of a circuit can be true.
+pub(crate) struct Question {
+    circuit: Circuit,
+    node: Node,
+    clauses: Clauses,
+}
+
+impl Question {
+    /// Looks for an answer; asked again, it goes on from where it was.
+    ///
+    /// # Errors
+    /// The solver made `conflicts` conflicts and knew no answer.
+    pub(crate) fn answer(&mut self, conflicts: u64) -> Result<Answer> {
+        if self.node == FALSE {
             return Ok(Answer::Never);
         }
-        if answer != lbool::TRUE {
-            return Err(OverBudget);
-        }
-        let inputs = self.gates.iter().zip(&variables).filter_map(|(gate, variable)| match gate {
-            Gate::Input(word, bit) if solver.value_var(*variable) == lbool::TRUE => {
-                Some((*word, *bit))
+        match self.clauses.solve(conflicts, &self.circuit.meter)? {
+            None => Err(OverBudget),
+            Some(false) => Ok(Answer::Never),
+            Some(true) => {
+                let gates = (0..).zip(&self.circuit.gates);
+                let inputs = gates.filter_map(|(number, gate)| match gate {
+                    Gate::Input(word, bit) if self.clauses.holds(number) => Some((*word, *bit)),
+                    Gate::False | Gate::Input(..) | Gate::And(..) => None,
+                });
+                Ok(Answer::Here(inputs.collect()))
             }
-            Gate::False | Gate::Input(..) | Gate::And(..) => None,
-        });
-        Ok(Answer::Here(inputs.collect()))
-    }
-}
-
-/// Stops a solver after a number of conflicts.
-struct Limit {
-    left: Cell<u64>,
-}
-
-impl Callbacks for Limit {
-    fn on_new_clause(&mut self, _: &[Lit], _: batsat::ClauseKind) {
-        self.left.set(self.left.get().saturating_sub(1));
-    }
-
-    fn stop(&self) -> bool {
-        self.left.get() == 0
+        }
     }
 }
 
@@ -194,7 +185,7 @@ mod tests {
 
     #[test]
     fn answers_are_right_and_budgets_end() {
-        let mut circuit = Circuit::new(100_000);
+        let mut circuit = Circuit::new(100_000, Meter::free());
         let word = |circuit: &mut Circuit, index| -> Vec<Node> {
             (0..16).map(|bit| circuit.input(index, bit).unwrap()).collect()
         };
@@ -202,7 +193,7 @@ mod tests {
         let product = crate::bits::mul(&mut circuit, &a, &b).unwrap();
         let target = crate::bits::constant(0x3001, 16);
         let found = crate::bits::equal(&mut circuit, &product, &target).unwrap();
-        let Ok(Answer::Here(bits)) = circuit.solve(found, 1_000_000) else { panic!() };
+        let Ok(Answer::Here(bits)) = circuit.clone().ask(found).answer(1_000_000) else { panic!() };
         let number = |index: WordIndex| {
             bits.iter().filter(|(w, _)| *w == index).fold(0_u32, |n, (_, bit)| n | 1 << bit)
         };
@@ -211,10 +202,10 @@ mod tests {
         let square = crate::bits::mul(&mut circuit, &a, &a).unwrap();
         let five = crate::bits::constant(5, 3);
         let wrong = crate::bits::equal(&mut circuit, &square[..3], &five).unwrap();
-        assert_eq!(circuit.solve(wrong, 1_000_000), Ok(Answer::Never));
+        assert_eq!(circuit.clone().ask(wrong).answer(1_000_000), Ok(Answer::Never));
         // Multiplication commutes: too hard for a handful of conflicts.
         let other = crate::bits::mul(&mut circuit, &b, &a).unwrap();
         let same = crate::bits::equal(&mut circuit, &product, &other).unwrap();
-        assert_eq!(circuit.solve(inverse(same), 10), Err(OverBudget));
+        assert_eq!(circuit.ask(inverse(same)).answer(10), Err(OverBudget));
     }
 }

@@ -84,25 +84,27 @@ impl<G: Gates> Formula<G> {
             return Ok(bits::constant(value.into(), WORD_BITS));
         }
         let word = |id: TermId| known.get(&id).map(Vec::as_slice).unwrap_or_default();
-        let m = &mut self.gates;
         match terms.get(id) {
             Term::Constant(value) => Ok(bits::constant(value.into(), WORD_BITS)),
             Term::Data(index) => self.data(index),
-            Term::Neg(a) => bits::neg(m, word(a)),
-            Term::Alu(alu, a, b) => {
-                let (a, b) = (word(a), word(b));
-                match alu {
-                    Alu::Add => bits::add(m, a, b),
-                    Alu::Sub => bits::sub(m, a, b),
-                    Alu::Mul => bits::mul(m, a, b),
-                    Alu::Div => bits::div(m, a, b),
-                    Alu::Or => bits::each(m, a, b, G::or),
-                    Alu::And => bits::each(m, a, b, G::and),
-                    Alu::Xor => bits::each(m, a, b, G::xor),
-                    Alu::Lsh => bits::shift(m, a, b, Shift::Left),
-                    Alu::Rsh => bits::shift(m, a, b, Shift::Right),
-                }
-            }
+            Term::Neg(a) => bits::neg(&mut self.gates, word(a)),
+            Term::Alu(alu, a, b) => self.alu(alu, word(a), word(b)),
+        }
+    }
+
+    /// An operation of the machine.
+    pub(crate) fn alu(&mut self, alu: Alu, a: &[Node], b: &[Node]) -> Result<Bits> {
+        let m = &mut self.gates;
+        match alu {
+            Alu::Add => bits::add(m, a, b),
+            Alu::Sub => bits::sub(m, a, b),
+            Alu::Mul => bits::mul(m, a, b),
+            Alu::Div => bits::div(m, a, b),
+            Alu::Or => bits::each(m, a, b, G::or),
+            Alu::And => bits::each(m, a, b, G::and),
+            Alu::Xor => bits::each(m, a, b, G::xor),
+            Alu::Lsh => bits::shift(m, a, b, Shift::Left),
+            Alu::Rsh => bits::shift(m, a, b, Shift::Right),
         }
     }
 

@@ -32,6 +32,9 @@ const fn word_at(offset: u32) -> WordIndex {
 pub(crate) struct WordSet(u16);
 
 impl WordSet {
+    /// All words.
+    pub(crate) const ALL: Self = Self(u16::MAX);
+
     pub(crate) const fn one(word: WordIndex) -> Self {
         Self(1 << (word & 15))
     }

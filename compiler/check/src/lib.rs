@@ -41,7 +41,9 @@ mod count;
 mod formula;
 mod gates;
 mod hash;
+mod joined;
 mod layout;
+mod meter;
 mod mtbdd;
 mod order;
 mod predicates;
@@ -52,7 +54,10 @@ mod resolved;
 mod run;
 mod sample;
 mod side;
+mod solver;
 mod spec;
+mod straight;
+mod tables;
 mod term;
 
 use filterc_abi::{Endian, SeccompData};
@@ -82,7 +87,8 @@ pub enum Side<'a> {
 pub struct Budget {
     /// Nodes of a decision diagram, about 60 bytes each.
     pub nodes: usize,
-    /// States of a program run at one point of (arch, nr).
+    /// States of a program run at one point of (arch, nr); beyond, one question is asked for all,
+    /// and paths are joined where they meet.
     pub states: usize,
     /// Rectangles of (arch, nr); beyond, one question is asked for all.
     pub rectangles: u64,
@@ -90,6 +96,9 @@ pub struct Budget {
     pub gates: usize,
     /// Conflicts of the solver, for each question that diagrams did not answer.
     pub conflicts: u64,
+    /// Steps of all questions together, of about ten nanoseconds: what is done is counted, not
+    /// time, so that the answer is the same on every machine.
+    pub steps: u64,
 }
 
 impl Default for Budget {
@@ -102,6 +111,7 @@ impl Default for Budget {
             rectangles: 100_000,
             gates: 2_000_000,
             conflicts: 300_000,
+            steps: 2_000_000_000,
         }
     }
 }

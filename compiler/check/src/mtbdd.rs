@@ -13,6 +13,8 @@ use crate::count::Count;
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
 use crate::layout::{Order, WordIndex};
+use crate::meter::{Meter, cost};
+use crate::tables::{Cache, Unique};
 
 /// A bit's place in the order; those that are asked first are smaller.
 pub(crate) type Level = u16;
@@ -29,13 +31,30 @@ struct Entry {
     high: u32,
 }
 
+impl Entry {
+    fn fields(self) -> [u32; 3] {
+        [self.low, self.high, self.level.into()]
+    }
+}
+
+/// The fields of nodes.
+fn fields(entries: &[Entry]) -> impl Fn(Node) -> [u32; 3] {
+    |node| entries.get(node.0 as usize).map_or([0; 3], |entry| entry.fields())
+}
+
+/// Operations for each node of the limit: there may be many that make none.
+const STEPS_A_NODE: u64 = 16;
+
 /// All nodes.
 #[derive(Debug)]
 pub(crate) struct Mtbdd {
     entries: Vec<Entry>,
-    unique: Map<Entry, Node>,
-    chosen: Map<(Node, Node, Node), Node>,
+    unique: Unique,
+    chosen: Cache,
     limit: usize,
+    /// Operations that may still be made.
+    steps: u64,
+    meter: Meter,
     /// Reused by [`Self::choose`].
     tasks: Vec<Task>,
     results: Vec<Node>,
@@ -44,25 +63,24 @@ pub(crate) struct Mtbdd {
 #[derive(Clone, Copy, Debug)]
 enum Task {
     Choose(Node, Node, Node),
-    /// Join the last two results at that level, as the result for the key.
-    Join(Level, (Node, Node, Node)),
+    /// Join the last two results at that level, as the result of the operation.
+    Join(Level, [u32; 3]),
 }
 
 impl Mtbdd {
     /// An empty collection that grows to at most `limit` nodes.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize, meter: Meter) -> Self {
         let mut new = Self {
             entries: Vec::new(),
-            unique: Map::default(),
-            chosen: Map::default(),
-            limit: limit.max(2),
+            unique: Unique::new(),
+            chosen: Cache::new(),
+            limit: 0,
+            steps: 0,
+            meter,
             tasks: Vec::new(),
             results: Vec::new(),
         };
-        // The order makes these two the constants above.
-        for value in [0, 1] {
-            new.insert(Entry { level: VALUE, low: value, high: 0 });
-        }
+        new.reset(limit);
         new
     }
 
@@ -74,23 +92,26 @@ impl Mtbdd {
     /// Forgets all nodes, and allows that many from now on; the capacity is kept.
     pub(crate) fn reset(&mut self, limit: usize) {
         self.limit = limit.max(2);
-        self.entries.truncate(2);
+        self.steps = STEPS_A_NODE.saturating_mul(u64::try_from(limit).unwrap_or(u64::MAX));
+        self.entries.clear();
         self.unique.clear();
         self.chosen.clear();
-        for (entry, node) in self.entries.iter().zip([FALSE, TRUE]) {
-            self.unique.insert(*entry, node);
+        // The order makes these two the constants of `gates`.
+        for value in [0, 1] {
+            self.insert(Entry { level: VALUE, low: value, high: 0 });
         }
     }
 
     fn insert(&mut self, entry: Entry) -> Node {
         let node = Node(u32::try_from(self.entries.len()).unwrap_or(u32::MAX));
         self.entries.push(entry);
-        self.unique.insert(entry, node);
+        self.unique.insert(node, fields(&self.entries));
+        self.chosen.fit(self.unique.room());
         node
     }
 
     fn make(&mut self, entry: Entry) -> Result<Node> {
-        if let Some(&node) = self.unique.get(&entry) {
+        if let Some(node) = self.unique.get(entry.fields(), fields(&self.entries)) {
             return Ok(node);
         }
         if self.entries.len() >= self.limit {
@@ -124,8 +145,10 @@ impl Mtbdd {
         self.tasks.push(Task::Choose(condition, then, otherwise));
         while let Some(task) = self.tasks.pop() {
             match task {
-                Task::Choose(condition, then, otherwise) => self.expand(condition, then, otherwise),
-                Task::Join(level, key) => {
+                Task::Choose(condition, then, otherwise) => {
+                    self.expand(condition, then, otherwise)?;
+                }
+                Task::Join(level, operation) => {
                     // The branch for 0 was finished last.
                     let low = self.results.pop().unwrap_or(FALSE);
                     let high = self.results.pop().unwrap_or(FALSE);
@@ -134,7 +157,7 @@ impl Mtbdd {
                     } else {
                         self.make(Entry { level, low: low.0, high: high.0 })?
                     };
-                    self.chosen.insert(key, node);
+                    self.chosen.insert(operation, node);
                     self.results.push(node);
                 }
             }
@@ -152,13 +175,15 @@ impl Mtbdd {
         }
     }
 
-    fn expand(&mut self, condition: Node, then: Node, otherwise: Node) {
-        let key = (condition, then, otherwise);
+    fn expand(&mut self, condition: Node, then: Node, otherwise: Node) -> Result<()> {
+        let operation = [condition.0, then.0, otherwise.0];
         let known = Self::trivial(condition, then, otherwise);
-        if let Some(node) = known.or_else(|| self.chosen.get(&key).copied()) {
+        if let Some(node) = known.or_else(|| self.chosen.get(operation)) {
             self.results.push(node);
-            return;
+            return Ok(());
         }
+        self.steps = self.steps.checked_sub(1).ok_or(OverBudget)?;
+        self.meter.spend(cost::OPERATION)?;
         let entries = [condition, then, otherwise].map(|node| self.entry(node));
         let level = entries.iter().map(|entry| entry.level).min().unwrap_or(VALUE);
         let half = |node: Node, entry: Entry, high: bool| match entry.level == level {
@@ -167,7 +192,7 @@ impl Mtbdd {
             false => node,
         };
         let [c, t, o] = entries;
-        self.tasks.push(Task::Join(level, key));
+        self.tasks.push(Task::Join(level, operation));
         self.tasks.push(Task::Choose(
             half(condition, c, false),
             half(then, t, false),
@@ -178,6 +203,7 @@ impl Mtbdd {
             half(then, t, true),
             half(otherwise, o, true),
         ));
+        Ok(())
     }
 
     /// Bits (level and state) for which two functions have different values; `None` if they
@@ -357,7 +383,7 @@ mod tests {
 
     #[test]
     fn every_function_of_three_bits_has_one_node() {
-        let mut mtbdd = Mtbdd::new(10_000);
+        let mut mtbdd = Mtbdd::new(10_000, Meter::free());
         let bits: Vec<Node> = (0..3).map(|level| mtbdd.bit(level).unwrap()).collect();
         let mut nodes = std::collections::HashSet::new();
         for table in 0_u32..256 {
@@ -391,7 +417,7 @@ mod tests {
 
     #[test]
     fn differences_are_real() {
-        let mut mtbdd = Mtbdd::new(10_000);
+        let mut mtbdd = Mtbdd::new(10_000, Meter::free());
         let bits: Vec<Node> = (0..4).map(|level| mtbdd.bit(level).unwrap()).collect();
         let (a, b) = (mtbdd.value(7).unwrap(), mtbdd.value(9).unwrap());
         let both = gates(&mut mtbdd).and(bits[1], bits[3]).unwrap();
@@ -407,7 +433,7 @@ mod tests {
 
     #[test]
     fn a_budget_ends_it_and_clearing_begins_anew() {
-        let mut mtbdd = Mtbdd::new(5);
+        let mut mtbdd = Mtbdd::new(5, Meter::free());
         assert!(mtbdd.bit(0).is_ok() && mtbdd.bit(1).is_ok() && mtbdd.bit(2).is_ok());
         assert_eq!(mtbdd.bit(3), Err(OverBudget));
         assert_eq!(mtbdd.len(), 5);

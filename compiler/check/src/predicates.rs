@@ -8,6 +8,7 @@ use crate::circuit::{Answer, Circuit};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Gates, Node, Result, TRUE};
 use crate::layout::{Order, Ties, WORDS, WordIndex, call_of};
+use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::spec::{each_test, tie};
 use crate::{Budget, Unknown};
@@ -48,7 +49,7 @@ fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Re
     for predicate in predicates {
         each_test(predicate, &mut |test| tie(test, endian, &mut ties));
     }
-    let mut mtbdd = Mtbdd::new(budget.nodes);
+    let mut mtbdd = Mtbdd::new(budget.nodes, Meter::new(budget.steps));
     let gates = Ordered { mtbdd: &mut mtbdd, order: Order::new(&ties, endian) };
     let mut formula = Formula::new(gates, endian, None);
     let all = conjunction(predicates, &mut formula)?;
@@ -61,9 +62,10 @@ fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Re
 }
 
 fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Result<Option<Set>> {
-    let mut formula = Formula::new(Circuit::new(budget.gates), endian, None);
+    let mut formula =
+        Formula::new(Circuit::new(budget.gates, Meter::new(budget.steps)), endian, None);
     let all = conjunction(predicates, &mut formula)?;
-    Ok(match formula.into_gates().solve(all, budget.conflicts)? {
+    Ok(match formula.into_gates().ask(all).answer(budget.conflicts)? {
         Answer::Never => None,
         Answer::Here(bits) => Some(bits),
     })

@@ -2,10 +2,11 @@
 
 use filterc_abi::Endian;
 
-use crate::circuit::{Answer, Circuit};
+use crate::circuit::{Answer, Circuit, Question};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Form, Gates as _, OverBudget};
 use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of};
+use crate::meter::{Meter, cost};
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::region::Region;
 use crate::sample::Candidates;
@@ -14,10 +15,13 @@ use crate::term::Head;
 use crate::{Budget, Counterexample, Proof, Side, Unknown, Verdict};
 
 /// A first try with diagrams: what does not fit is either different, as a rule, or hard.
-const FEW_NODES: usize = 50_000;
+const FEW_NODES: usize = 200_000;
+
+/// A first try with a solver.
+const FEW_CONFLICTS: u64 = 5_000;
 
 /// Calls that are tried where the first diagrams were too large.
-const SAMPLES: usize = 20_000;
+const SAMPLES: u64 = 20_000;
 
 /// Both sides, and what was spent on them.
 pub(crate) struct Prover<'a> {
@@ -25,6 +29,7 @@ pub(crate) struct Prover<'a> {
     right: Subject<'a>,
     endian: Endian,
     budget: Budget,
+    meter: Meter,
     mtbdd: Mtbdd,
     proof: Proof,
 }
@@ -33,7 +38,7 @@ pub(crate) struct Prover<'a> {
 enum Stop {
     Differ([u32; WORDS]),
     Unknown(Option<Head>),
-    /// Too many rectangles.
+    /// Too many rectangles, or paths in one.
     Shattered,
 }
 
@@ -42,12 +47,14 @@ type Difference = Option<[u32; WORDS]>;
 
 impl<'a> Prover<'a> {
     pub(crate) fn new(left: Side<'a>, right: Side<'a>, endian: Endian, budget: &Budget) -> Self {
+        let meter = Meter::new(budget.steps);
         Self {
             left: Subject::new(left, endian),
             right: Subject::new(right, endian),
             endian,
             budget: *budget,
-            mtbdd: Mtbdd::new(budget.nodes),
+            mtbdd: Mtbdd::new(budget.nodes, meter.clone()),
+            meter,
             proof: Proof::default(),
         }
     }
@@ -75,7 +82,10 @@ impl<'a> Prover<'a> {
             let mut last = u32::MAX;
             let mut nr = Some(0);
             while let Some(column) = nr {
-                if self.proof.rectangles >= self.budget.rectangles {
+                // The one question for all needs its part of the steps.
+                if self.proof.rectangles >= self.budget.rectangles
+                    || self.meter.left() < self.budget.steps / 2
+                {
                     return Err(Stop::Shattered);
                 }
                 self.proof.rectangles += 1;
@@ -93,9 +103,10 @@ impl<'a> Prover<'a> {
         let over = |OverBudget| Stop::Unknown(head);
         let mut region = Region::ALL;
         // The sides are borrowed apart from the rest.
-        let Self { left, right, endian, budget, mtbdd, proof } = self;
-        let left_does = left.at(head, &mut region, budget.states).map_err(over)?;
-        let right_does = right.at(head, &mut region, budget.states).map_err(over)?;
+        let Self { left, right, endian, budget, meter, mtbdd, proof } = self;
+        let (states, shattered) = (budget.states, |OverBudget| Stop::Shattered);
+        let left_does = left.at(head, &mut region, states, meter).map_err(shattered)?;
+        let right_does = right.at(head, &mut region, states, meter).map_err(shattered)?;
         if let Some((a, b)) = left_does.only().zip(right_does.only()) {
             return if a == b { Ok(region) } else { Err(Stop::Differ(words(head, &[]))) };
         }
@@ -103,12 +114,9 @@ impl<'a> Prover<'a> {
             Pair { left: left_does, right: right_does, endian: *endian, head, mtbdd, proof };
         let difference = match pair.diagrams(FEW_NODES.min(budget.nodes)) {
             Ok(difference) => difference,
-            Err(OverBudget) => match pair.samples(left, right) {
+            Err(OverBudget) => match pair.samples(left, right, meter).map_err(over)? {
                 Some(words) => Some(words),
-                None => pair
-                    .diagrams(budget.nodes)
-                    .or_else(|OverBudget| pair.circuit(budget))
-                    .map_err(over)?,
+                None => pair.in_the_end(budget, meter).map_err(over)?,
             },
         };
         difference.map_or(Ok(region), |words| Err(Stop::Differ(words)))
@@ -167,7 +175,13 @@ impl Pair<'_> {
     }
 
     /// Tries calls.
-    fn samples(&self, left: &Subject<'_>, right: &Subject<'_>) -> Difference {
+    fn samples(
+        &self,
+        left: &Subject<'_>,
+        right: &Subject<'_>,
+        meter: &Meter,
+    ) -> Result<Difference, OverBudget> {
+        meter.spend(cost::CALL * SAMPLES)?;
         let mut candidates = Candidates::default();
         self.left.note(&mut candidates);
         self.right.note(&mut candidates);
@@ -178,15 +192,32 @@ impl Pair<'_> {
         if let (Some(head), Some(slot)) = (self.head, fixed.get_mut(usize::from(ARCH))) {
             *slot = Some(head.arch);
         }
-        (0..SAMPLES).map(|_| candidates.draw(&fixed)).find(|words| {
+        Ok((0..SAMPLES).map(|_| candidates.draw(&fixed)).find(|words| {
             let call = call_of(words, self.endian);
             left.value(&call) != right.value(&call)
-        })
+        }))
     }
 
-    /// Asks a solver for a call on which the sides differ.
-    fn circuit(&mut self, budget: &Budget) -> Result<Difference, OverBudget> {
-        let circuit = Circuit::new(budget.gates);
+    /// Compares the sides where diagrams of few nodes do not do: a solver may see it soon, or
+    /// larger diagrams, or a solver that takes its time.
+    fn in_the_end(&mut self, budget: &Budget, meter: &Meter) -> Result<Difference, OverBudget> {
+        let mut question = self.question(budget, meter);
+        let soon = budget.conflicts.min(FEW_CONFLICTS);
+        if let Ok(answer) = question.as_mut().map_or(Err(OverBudget), |q| q.answer(soon)) {
+            return Ok(self.solved(answer));
+        }
+        if budget.nodes > FEW_NODES
+            && let Ok(difference) = self.diagrams(budget.nodes)
+        {
+            return Ok(difference);
+        }
+        let answer = question?.answer(budget.conflicts - soon)?;
+        Ok(self.solved(answer))
+    }
+
+    /// The question for a solver: is there a call on which the sides differ?
+    fn question(&self, budget: &Budget, meter: &Meter) -> Result<Question, OverBudget> {
+        let circuit = Circuit::new(budget.gates, meter.clone());
         let mut formula = Formula::new(circuit, self.endian, self.head);
         let left = self.left.functions(&mut formula, Form::Bits)?;
         let right = self.right.functions(&mut formula, Form::Bits)?;
@@ -196,12 +227,15 @@ impl Pair<'_> {
             let here = circuit.xor(*a, *b)?;
             differ = circuit.or(differ, here)?;
         }
-        let answer = circuit.solve(differ, budget.conflicts)?;
+        Ok(circuit.ask(differ))
+    }
+
+    fn solved(&mut self, answer: Answer) -> Difference {
         self.proof.solved += 1;
-        Ok(match answer {
+        match answer {
             Answer::Never => None,
             Answer::Here(bits) => Some(words(self.head, &bits)),
-        })
+        }
     }
 }
 

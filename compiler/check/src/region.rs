@@ -1,9 +1,9 @@
 //! Rectangles of (arch, nr): where nothing that depends on these two words alone changes.
 
-use filterc_cbpf::machine::{Alu, Test};
+use filterc_cbpf::machine::Test;
 
 use crate::layout::{ARCH, NR, WordIndex, WordSet};
-use crate::term::{Head, Term, TermId, Terms};
+use crate::term::Head;
 
 /// Numbers from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,38 +54,51 @@ impl Region {
         }
     }
 
-    /// Keeps a part around `head` in which a test of two terms without other words comes
-    /// out as it does there.
-    pub(crate) fn keep(
-        &mut self,
-        terms: &Terms,
-        test: Test,
-        left: TermId,
-        right: TermId,
-        head: Head,
-    ) {
-        let words = terms.words(left).union(terms.words(right));
-        if words == WordSet::default() {
-            return;
-        }
-        let constant = terms.value(right).filter(|_| terms.words(right) == WordSet::default());
-        match (terms.get(left), constant) {
-            (Term::Data(word), Some(k)) => self.narrow(word, span(test, value(word, head), k)),
-            (Term::Alu(Alu::And, a, b), Some(_)) => self.keep_masked(terms, (a, b), words, head),
+    /// Keeps a part around `head` in which a test of two fixed words comes out as it does there.
+    pub(crate) fn keep(&mut self, test: Test, left: Fixed, right: Fixed, head: Head) {
+        let words = left.from.words().union(right.from.words());
+        match (left.from, right.from) {
+            (Origin::Nothing, Origin::Nothing) => {}
+            (Origin::Word(word), Origin::Nothing) => {
+                self.narrow(word, span(test, value(word, head), right.value));
+            }
+            // `word & mask` has one value where the bits from the mask's lowest up are the same.
+            (Origin::Masked(word, mask), Origin::Nothing) => {
+                self.narrow(word, block(value(word, head), mask));
+            }
             _ => self.fix(words, head),
         }
     }
+}
 
-    /// `word & mask` has one value where the bits from the mask's lowest up are the same.
-    fn keep_masked(&mut self, terms: &Terms, pair: (TermId, TermId), words: WordSet, head: Head) {
-        let constant = |id| terms.value(id).filter(|_| terms.words(id) == WordSet::default());
-        let masked = |word, mask| match terms.get(word) {
-            Term::Data(word) => constant(mask).map(|mask| (word, mask)),
-            Term::Constant(_) | Term::Alu(..) | Term::Neg(_) => None,
-        };
-        match masked(pair.0, pair.1).or_else(|| masked(pair.1, pair.0)) {
-            Some((word, mask)) => self.narrow(word, block(value(word, head), mask)),
-            None => self.fix(words, head),
+/// What is known of a word where `nr` and `arch` are fixed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fixed {
+    /// The number that it is there.
+    pub(crate) value: u32,
+    /// What it depends on.
+    pub(crate) from: Origin,
+}
+
+/// How a word is made of words of the data, as far as that shows where a test changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// It is a constant.
+    Nothing,
+    /// It is one of them.
+    Word(WordIndex),
+    /// One of them, and a mask.
+    Masked(WordIndex, u32),
+    /// It is calculated of these, somehow.
+    Words(WordSet),
+}
+
+impl Origin {
+    pub(crate) fn words(self) -> WordSet {
+        match self {
+            Self::Nothing => WordSet::default(),
+            Self::Word(word) | Self::Masked(word, _) => WordSet::one(word),
+            Self::Words(words) => words,
         }
     }
 }

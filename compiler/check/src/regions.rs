@@ -8,6 +8,7 @@ use crate::count::Count;
 use crate::formula::Formula;
 use crate::gates::{Form, OverBudget};
 use crate::layout::{ARCH, NR, Order, Ties, WORDS, call_of};
+use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered, Way};
 use crate::region::{Region, Span};
 use crate::side::{Behaviour, Subject};
@@ -56,12 +57,14 @@ pub fn differences(
     endian: Endian,
     budget: &Budget,
 ) -> Result<Vec<Difference>, Unknown> {
+    let meter = Meter::new(budget.steps);
     let mut finder = Finder {
         left: Subject::new(left, endian),
         right: Subject::new(right, endian),
         endian,
         budget: *budget,
-        mtbdd: Mtbdd::new(budget.nodes),
+        mtbdd: Mtbdd::new(budget.nodes, meter.clone()),
+        meter,
         found: Vec::new(),
     };
     let unknown = |at: Option<Head>| Unknown {
@@ -98,6 +101,7 @@ struct Finder<'a> {
     endian: Endian,
     budget: Budget,
     mtbdd: Mtbdd,
+    meter: Meter,
     found: Vec<Difference>,
 }
 
@@ -105,8 +109,8 @@ impl Finder<'_> {
     /// The differences around a point, from there on; the part for which they are that.
     fn part(&mut self, head: Head) -> Result<Region, OverBudget> {
         let mut region = Region::ALL;
-        let left = self.left.at(Some(head), &mut region, self.budget.states)?;
-        let right = self.right.at(Some(head), &mut region, self.budget.states)?;
+        let left = self.left.at(Some(head), &mut region, self.budget.states, &self.meter)?;
+        let right = self.right.at(Some(head), &mut region, self.budget.states, &self.meter)?;
         let nr = Span { first: head.nr, last: region.nr.last };
         if let Some((a, b)) = left.only().zip(right.only()) {
             if a != b {

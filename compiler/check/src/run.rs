@@ -15,16 +15,17 @@ use crate::formula::Formula;
 use crate::gates::{Form, Gates, Node, OverBudget, Result};
 use crate::hash::Map;
 use crate::layout::{Ties, WordSet};
-
+use crate::meter::{Meter, cost};
 use crate::region::Region;
 use crate::sample::Candidates;
+use crate::straight::{self, Straight};
 use crate::term::{Head, TermId, Terms};
 
 /// What is read later of a state: bit `i` is `M[i]`.
-type Live = u32;
+pub(crate) type Live = u32;
 
-const LIVE_A: Live = 1 << 16;
-const LIVE_X: Live = 1 << 17;
+pub(crate) const LIVE_A: Live = 1 << 16;
+pub(crate) const LIVE_X: Live = 1 << 17;
 
 /// A program, with what is read after each of its instructions.
 #[derive(Debug)]
@@ -40,6 +41,15 @@ enum Outcome {
     Return(TermId),
     /// What is asked, and the states that yes and no lead to.
     Either { test: Test, left: TermId, right: TermId, then: usize, otherwise: usize },
+}
+
+/// What a run comes to.
+#[derive(Debug)]
+pub(crate) enum Runs {
+    /// Always to this value.
+    Value(u32),
+    /// To one of several, or to something that is calculated.
+    Paths(Paths),
 }
 
 /// Everything that can happen in a run.
@@ -82,18 +92,43 @@ impl<'p> Program<'p> {
         Self { ops, live }
     }
 
+    /// The instructions.
+    pub(crate) fn ops(&self) -> &'p [Op] {
+        self.ops
+    }
+
+    /// What is read from an instruction on.
+    pub(crate) fn live(&self, pc: usize) -> Live {
+        self.live.get(pc).copied().unwrap_or(0)
+    }
+
     /// All paths; the region shrinks to the part around `head` where they are the same.
     ///
     /// # Errors
-    /// There are more than `limit` states or terms.
+    /// There are more than `limit` states or terms, or the meter is used up.
     pub(crate) fn run(
         &self,
         head: Option<Head>,
         region: &mut Region,
         limit: usize,
-    ) -> Result<Paths> {
+        meter: &Meter,
+    ) -> Result<Runs> {
         let mut terms = Terms::new(head);
+        let mut start = None;
+        if let Some(head) = head {
+            match straight::run(self.ops, head, region, meter)? {
+                Straight::Returned(value) => {
+                    // A number that is made of nr or arch is another one elsewhere.
+                    region.fix(value.from.words(), head);
+                    return Ok(Runs::Value(value.value));
+                }
+                Straight::Asks(pc, state) => {
+                    start = straight::terms(&state, &mut terms).map(|state| (pc, state));
+                }
+            }
+        }
         let zero = terms.constant(0);
+        let (pc, state) = start.unwrap_or_else(|| (0, State::new(&zero)));
         let mut run = Run {
             program: self,
             terms,
@@ -102,8 +137,9 @@ impl<'p> Program<'p> {
             states: Vec::new(),
             ids: HashMap::default(),
             waiting: BTreeSet::new(),
+            steps: 0,
         };
-        run.state(0, State::new(&zero));
+        run.state(pc, state);
         let mut outcomes: Vec<Option<(usize, Outcome)>> = Vec::new();
         // Jumps go forward: in the order of positions, every state is met before its turn.
         while let Some((pc, id)) = run.waiting.pop_first() {
@@ -115,8 +151,13 @@ impl<'p> Program<'p> {
             if run.states.len().max(run.terms.len()) > limit {
                 return Err(OverBudget);
             }
+            meter.spend(std::mem::take(&mut run.steps))?;
         }
-        Ok(Paths { terms: run.terms, outcomes: outcomes.into_iter().flatten().collect() })
+        let paths = Paths { terms: run.terms, outcomes: outcomes.into_iter().flatten().collect() };
+        Ok(match paths.only() {
+            Some(value) => Runs::Value(value),
+            None => Runs::Paths(paths),
+        })
     }
 }
 
@@ -136,12 +177,14 @@ struct Run<'r, 'p> {
     ids: Map<(usize, State<TermId>), usize>,
     /// States that nobody has looked at, by position.
     waiting: BTreeSet<(usize, usize)>,
+    /// Steps that are not yet on the meter.
+    steps: u64,
 }
 
 impl Run<'_, '_> {
     /// The state, with 0 in everything that is not read any more.
     fn state(&mut self, pc: usize, mut state: State<TermId>) -> usize {
-        let live = self.program.live.get(pc).copied().unwrap_or(0);
+        let live = self.program.live(pc);
         let zero = self.terms.constant(0);
         if live & LIVE_A == 0 {
             state.a = zero;
@@ -172,6 +215,7 @@ impl Run<'_, '_> {
             self.states.get(id).cloned().unwrap_or_else(|| (usize::MAX, State::new(&zero)));
         loop {
             let Some(op) = self.program.ops.get(pc) else { return Outcome::Return(zero) };
+            self.steps += cost::TERMS;
             let (test, left, right, yes, no) = match step(&mut self.terms, *op, pc, &mut state) {
                 Next::At(next) => {
                     pc = next;
@@ -206,11 +250,11 @@ impl Run<'_, '_> {
 
     /// What a test comes out as, if it has no words that are not fixed.
     fn decided(&mut self, test: Test, left: TermId, right: TermId) -> Option<bool> {
-        let (a, b) = self.terms.value(left).zip(self.terms.value(right))?;
+        let (left, right) = self.terms.fixed(left).zip(self.terms.fixed(right))?;
         if let Some(head) = self.head {
-            self.region.keep(&self.terms, test, left, right, head);
+            self.region.keep(test, left, right, head);
         }
-        Some(test.holds(a, b))
+        Some(test.holds(left.value, right.value))
     }
 
     fn finish(&mut self, value: TermId) -> Outcome {
@@ -224,7 +268,7 @@ impl Run<'_, '_> {
 
 impl Paths {
     /// The value, if there is but one.
-    pub(crate) fn only(&self) -> Option<u32> {
+    fn only(&self) -> Option<u32> {
         match self.outcomes.as_slice() {
             [(_, Outcome::Return(value))] => self.terms.value(*value),
             _ => None,
@@ -305,7 +349,13 @@ impl Paths {
     }
 }
 
-fn condition(gates: &mut impl Gates, test: Test, left: &[Node], right: &[Node]) -> Result<Node> {
+/// Whether a test holds for two words.
+pub(crate) fn condition(
+    gates: &mut impl Gates,
+    test: Test,
+    left: &[Node],
+    right: &[Node],
+) -> Result<Node> {
     match test {
         Test::Eq => bits::equal(gates, left, right),
         Test::Gt => bits::less(gates, right, left),

@@ -8,10 +8,12 @@ use filterc_hir::expr::Predicate;
 
 use crate::Side;
 use crate::formula::Formula;
-use crate::gates::{Form, Gates, Node, Result};
+use crate::gates::{Form, Gates, Node, OverBudget, Result};
+use crate::joined;
 use crate::layout::Ties;
+use crate::meter::Meter;
 use crate::region::Region;
-use crate::run::{Paths, Program};
+use crate::run::{Paths, Program, Runs};
 use crate::sample::Candidates;
 use crate::spec::Spec;
 use crate::term::Head;
@@ -28,7 +30,10 @@ pub(crate) enum Subject<'a> {
 pub(crate) enum Behaviour<'a> {
     Case(&'a Spec, Case<'a>),
     Whole(&'a Spec),
+    Value(u32),
     Paths(Paths),
+    /// There are too many paths.
+    Joined(&'a Program<'a>),
 }
 
 impl<'a> Subject<'a> {
@@ -48,12 +53,19 @@ impl<'a> Subject<'a> {
         head: Option<Head>,
         region: &mut Region,
         states: usize,
+        meter: &Meter,
     ) -> Result<Behaviour<'_>> {
         Ok(match (self, head) {
             (Self::Policy(spec), Some(head)) => Behaviour::Case(spec, spec.case(head, region)),
             (Self::Policy(spec), None) => Behaviour::Whole(spec),
             (Self::Program { program, .. }, head) => {
-                Behaviour::Paths(program.run(head, region, states)?)
+                match program.run(head, region, states, meter) {
+                    Ok(Runs::Value(value)) => Behaviour::Value(value),
+                    Ok(Runs::Paths(paths)) => Behaviour::Paths(paths),
+                    // Only at a point it matters where they lead elsewhere.
+                    Err(OverBudget) if head.is_none() => Behaviour::Joined(program),
+                    Err(OverBudget) => return Err(OverBudget),
+                }
             }
         })
     }
@@ -75,8 +87,8 @@ impl Behaviour<'_> {
                 None => Some(case.otherwise.action.to_ret()),
                 Some(arm) => (arm.predicate == Predicate::True).then(|| arm.action.to_ret()),
             },
-            Self::Whole(_) => None,
-            Self::Paths(paths) => paths.only(),
+            Self::Value(value) => Some(*value),
+            Self::Whole(_) | Self::Paths(_) | Self::Joined(_) => None,
         }
     }
 
@@ -85,6 +97,7 @@ impl Behaviour<'_> {
         match self {
             Self::Case(spec, case) => Spec::tests(case, &mut |test| spec.tie(test, ties)),
             Self::Whole(spec) => spec.all_tests(&mut |test| spec.tie(test, ties)),
+            Self::Value(_) | Self::Joined(_) => {}
             Self::Paths(paths) => paths.tie(ties),
         }
     }
@@ -94,15 +107,18 @@ impl Behaviour<'_> {
         match self {
             Self::Case(spec, case) => Spec::tests(case, &mut |test| spec.note(test, candidates)),
             Self::Whole(spec) => spec.all_tests(&mut |test| spec.note(test, candidates)),
+            Self::Value(_) => {}
             Self::Paths(paths) => paths.note(candidates),
+            Self::Joined(program) => joined::note(program, candidates),
         }
     }
 
     /// The form that does for its values.
     pub(crate) fn form(&self) -> Form {
         match self {
+            Self::Joined(_) => Form::Bits,
             Self::Paths(paths) if !paths.has_numbers() => Form::Bits,
-            Self::Case(..) | Self::Whole(_) | Self::Paths(_) => Form::Value,
+            Self::Case(..) | Self::Whole(_) | Self::Value(_) | Self::Paths(_) => Form::Value,
         }
     }
 
@@ -115,7 +131,9 @@ impl Behaviour<'_> {
         match self {
             Self::Case(_, case) => Spec::functions(case, formula, form),
             Self::Whole(spec) => spec.whole(formula, form),
+            Self::Value(value) => formula.gates().value(*value, form),
             Self::Paths(paths) => paths.functions(formula, form),
+            Self::Joined(program) => joined::functions(program, formula),
         }
     }
 }

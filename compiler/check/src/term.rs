@@ -3,10 +3,13 @@
 //! Equal terms are one (hash-consing); constants are folded, and operands of commutative
 //! operations have one order, so that `a·b` and `b·a` need no proof.
 
+use std::hash::{Hash as _, Hasher as _};
+
 use filterc_cbpf::machine::{Alu, Words};
 
-use crate::hash::Map;
+use crate::hash::{Map, Quick};
 use crate::layout::{ARCH, NR, WordIndex, WordSet};
+use crate::region::{Fixed, Origin};
 
 /// A term, by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,6 +43,8 @@ struct Facts {
     words: WordSet,
     /// The number that it is, if it is made of nothing but fixed words.
     value: Option<u32>,
+    /// A digest of how it is made: the same for the same term of another run.
+    digest: u64,
 }
 
 /// The terms of one run.
@@ -57,7 +62,8 @@ impl Terms {
     }
 
     fn facts(&self, id: TermId) -> Facts {
-        let nothing = Facts { term: Term::Constant(0), words: WordSet::default(), value: Some(0) };
+        let (term, words) = (Term::Constant(0), WordSet::default());
+        let nothing = Facts { term, words, value: Some(0), digest: 0 };
         self.list.get(id.0 as usize).copied().unwrap_or(nothing)
     }
 
@@ -75,6 +81,23 @@ impl Terms {
         self.facts(id).value
     }
 
+    /// Where a term is a number, what that depends on.
+    pub(crate) fn fixed(&self, id: TermId) -> Option<Fixed> {
+        let facts = self.facts(id);
+        let value = facts.value?;
+        let from = match facts.term {
+            Term::Constant(_) => Origin::Nothing,
+            Term::Data(word) => Origin::Word(word),
+            Term::Alu(Alu::And, a, b) => match (self.get(a), self.get(b)) {
+                (Term::Data(word), Term::Constant(mask))
+                | (Term::Constant(mask), Term::Data(word)) => Origin::Masked(word, mask),
+                _ => Origin::Words(facts.words),
+            },
+            Term::Alu(..) | Term::Neg(_) => Origin::Words(facts.words),
+        };
+        Some(Fixed { value, from })
+    }
+
     fn is_constant(&self, id: TermId) -> Option<u32> {
         self.facts(id).value.filter(|_| self.words(id) == WordSet::default())
     }
@@ -90,7 +113,7 @@ impl Terms {
         }
         let (words, value) = match term {
             Term::Constant(value) => (WordSet::default(), Some(value)),
-            Term::Data(word) => (WordSet::one(word), self.fixed(word)),
+            Term::Data(word) => (WordSet::one(word), self.given(word)),
             Term::Alu(alu, a, b) => {
                 let values = self.value(a).zip(self.value(b));
                 (self.words(a).union(self.words(b)), values.map(|(a, b)| alu.apply(a, b)))
@@ -98,12 +121,26 @@ impl Terms {
             Term::Neg(a) => (self.words(a), self.value(a).map(u32::wrapping_neg)),
         };
         let id = TermId(u32::try_from(self.list.len()).unwrap_or(u32::MAX));
-        self.list.push(Facts { term, words, value });
+        let digest = self.digest(term);
+        self.list.push(Facts { term, words, value, digest });
         self.ids.insert(term, id);
         id
     }
 
-    fn fixed(&self, word: WordIndex) -> Option<u32> {
+    fn digest(&self, term: Term) -> u64 {
+        let mut hasher = Quick::default();
+        match term {
+            Term::Constant(value) => (0_u8, value).hash(&mut hasher),
+            Term::Data(word) => (1_u8, word).hash(&mut hasher),
+            Term::Alu(alu, a, b) => {
+                (2_u8, alu, self.facts(a).digest, self.facts(b).digest).hash(&mut hasher);
+            }
+            Term::Neg(a) => (3_u8, self.facts(a).digest).hash(&mut hasher),
+        }
+        hasher.finish()
+    }
+
+    fn given(&self, word: WordIndex) -> Option<u32> {
         let head = self.head?;
         match word {
             NR => Some(head.nr),
@@ -129,7 +166,9 @@ impl Words for Terms {
             return self.make(Term::Constant(alu.apply(a, b)));
         }
         let commutes = matches!(alu, Alu::Add | Alu::Mul | Alu::Or | Alu::And | Alu::Xor);
-        let (a, b) = if commutes && b < a { (*b, *a) } else { (*a, *b) };
+        // By digest: the other side's run makes its terms in another order.
+        let digest = |id: TermId| self.facts(id).digest;
+        let (a, b) = if commutes && digest(*b) < digest(*a) { (*b, *a) } else { (*a, *b) };
         self.make(Term::Alu(alu, a, b))
     }
 

@@ -102,7 +102,7 @@ fn reason(action: Action, reason: Reason) -> String {
 }
 
 fn undecided(unknown: &Unknown) -> Diagnostic {
-    let Budget { nodes, states, rectangles, gates, conflicts } = unknown.budget;
+    let Budget { nodes, states, rectangles, gates, conflicts, steps } = unknown.budget;
     let place = match unknown.at {
         Some((arch, nr)) => format!(
             "the question is about the call with the number {} under the architecture {arch:#010x}",
@@ -116,7 +116,8 @@ fn undecided(unknown: &Unknown) -> Diagnostic {
     } else {
         help.push(format!(
             "spent: decision diagrams of {nodes} nodes, {states} states of the program, \
-             {rectangles} parts of the numbers, {gates} gates and {conflicts} conflicts of the solver"
+             {rectangles} parts of the numbers, {gates} gates and {conflicts} conflicts of the \
+             solver, {steps} steps in all"
         ));
         help.push("`--no-prove` compiles without a proof".to_owned());
     }

@@ -13,6 +13,8 @@ pub mod agree;
 pub mod boundary;
 pub mod corpus;
 pub mod ignored;
+pub mod libseccomp;
 pub mod mutants;
 pub mod neutral;
 pub mod rng;
+pub mod subjects;

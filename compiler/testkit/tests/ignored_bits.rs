@@ -20,7 +20,7 @@ use filterc_hir::expr::{CmpOp, Predicate, Test};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::{Field, Kind, Place, Type};
 use filterc_testkit::ignored::{check, ignored, random_calls};
-use filterc_testkit::{agree, boundary, corpus};
+use filterc_testkit::{boundary, corpus};
 
 /// Random combinations for each number that has tests of arguments.
 const COMBINATIONS: usize = 100;

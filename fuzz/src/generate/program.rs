@@ -1,7 +1,7 @@
 //! Classic BPF programs: legal ones, ones that are wrong in one place, and any at all.
 
 use arbitrary::{Result, Unstructured};
-use filterc_cbpf::{Insn, Program, code};
+use filterc_cbpf::{Insn, Program, Verified, code, verify};
 
 /// Every code that the kernel takes in a seccomp filter.
 const LEGAL: &[u16] = &[
@@ -162,6 +162,38 @@ pub fn near_legal(u: &mut Unstructured<'_>) -> Result<Program> {
         }
     }
     Ok(program)
+}
+
+/// Two programs that the kernel takes, the second one often the first with a few changes; `None`
+/// if none were found.
+///
+/// # Errors
+/// The bytes were used up.
+pub fn pair(u: &mut Unstructured<'_>) -> Result<Option<(Verified, Verified)>> {
+    let Some(first) = verify(&legal(u)?).ok() else { return Ok(None) };
+    if u.ratio(1, 8)? {
+        return Ok(verify(&legal(u)?).ok().map(|second| (first, second)));
+    }
+    let mut insns = first.insns().to_vec();
+    for _ in 0..u.int_in_range(1..=3)? {
+        let at = u.int_in_range(0..=insns.len() - 1)?;
+        let (k, bit) = (constant(u)?, u.int_in_range(0..=31)?);
+        let what = u.int_in_range(0..=6)?;
+        if what == 6 {
+            insns.swap(at, at.saturating_sub(1));
+        } else if let Some(insn) = insns.get_mut(at) {
+            match what {
+                0 => insn.k = k,
+                1 => insn.k ^= 1 << bit,
+                2 => std::mem::swap(&mut insn.jt, &mut insn.jf),
+                3 => insn.jt = insn.jt.saturating_sub(1),
+                4 => insn.jf = insn.jf.wrapping_add(1),
+                // A neighbouring operation, or X in place of the constant.
+                _ => insn.code ^= *u.choose(&[code::X, 0x10, 0x20])?,
+            }
+        }
+    }
+    Ok(verify(&insns).ok().map(|second| (first, second)))
 }
 
 /// Any program at all.

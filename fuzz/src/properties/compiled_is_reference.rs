@@ -3,7 +3,7 @@
 use arbitrary::{Result, Unstructured};
 use filterc::{OptLevel, Options, Source, compile};
 use filterc_cbpf::interpret;
-use filterc_testkit::{agree, boundary, corpus};
+use filterc_testkit::{boundary, corpus};
 
 use crate::generate::policy;
 

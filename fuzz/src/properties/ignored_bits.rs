@@ -5,7 +5,7 @@ use arbitrary::{Result, Unstructured};
 use filterc::{OptLevel, Options, Source, compile};
 use filterc_cbpf::interpret;
 use filterc_hir::eval::eval;
-use filterc_testkit::{agree, boundary, corpus, ignored};
+use filterc_testkit::{boundary, corpus, ignored};
 
 use crate::generate::policy;
 

@@ -11,6 +11,7 @@ pub mod passes_preserve;
 pub mod print_parse;
 pub mod rules_are_judged;
 pub mod text_never_panics;
+pub mod verdict_is_right;
 pub mod verified_is_accepted;
 
 use crate::Property;
@@ -28,5 +29,6 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("print_parse", print_parse::property),
     ("rules_are_judged", rules_are_judged::property),
     ("text_never_panics", text_never_panics::property),
+    ("verdict_is_right", verdict_is_right::property),
     ("verified_is_accepted", verified_is_accepted::property),
 ];

@@ -221,7 +221,10 @@ pub(crate) fn family(line: &'static str) -> Option<Family> {
     Some(Family { name, about, calls: words(columns.next()?) })
 }
 
-/// The lines of `consts.tsv`, sorted by name, searched where they lie.
+/// The lines of `consts.tsv`, sorted by name, searched where they lie: `name, type, default
+/// value, exceptions`. The type is that of the C expression: `s` or `u` for its sign, then
+/// its width in bits, or `w` for the ABI's word. An exception is `value=abi,abi`; `-` for a
+/// value: not there.
 pub(crate) mod consts {
     use std::cmp::Ordering;
 

@@ -92,9 +92,10 @@ pub(crate) const PRELUDE: [&str; 7] = [
 ];
 
 /// What single headers need besides.
-const NEEDS: [(&str, &str); 5] = [
+const NEEDS: [(&str, &str); 6] = [
     ("asm/ioctls.h", "linux/serial.h"),
     ("asm/ioctls.h", "linux/termios.h"),
+    ("linux/fs.h", "linux/fiemap.h"),
     ("linux/hdlc/ioctl.h", "linux/if.h"),
     ("linux/if_pppox.h", "linux/in.h"),
     ("linux/sctp.h", "internal/linux/socket.h"),

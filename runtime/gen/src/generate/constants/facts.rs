@@ -163,6 +163,16 @@ impl Facts {
         partial.collect()
     }
 
+    /// Requests that are constants on no ABI, as when a header does not include what they
+    /// need; names with `_` in front are parts of others.
+    pub(crate) fn unusable_requests(&self) -> impl Iterator<Item = &str> {
+        let facts = self.by_name.values();
+        let unusable = facts.filter(|fact| {
+            fact.is_request && fact.values.is_empty() && !fact.name.starts_with('_')
+        });
+        unusable.map(|fact| fact.name.as_str())
+    }
+
     /// The line of a name for `consts.tsv`.
     pub(crate) fn line(&self, name: &str, abis: &[Abi]) -> Option<String> {
         let fact = self.by_name.get(name)?;

@@ -32,11 +32,12 @@ pub(crate) const LIBC: &str = "libc/constants.h";
 
 /// What headers ask of a C library, as far as constants depend on it: the types are the
 /// kernel's own.
-const SHIMS: [(&str, &str); 14] = [
+const SHIMS: [(&str, &str); 15] = [
     ("endian.h", "#include <asm/byteorder.h>\n"),
     ("limits.h", "#include <linux/limits.h>\n"),
     ("netinet/if_ether.h", "#include <linux/if_ether.h>\n"),
     ("netinet/in.h", "#include <linux/in.h>\n#include <linux/in6.h>\n"),
+    ("stdbool.h", "#define bool _Bool\n#define true 1\n#define false 0\n"),
     (
         "stddef.h",
         "#ifndef FILTERC_STDDEF\n#define FILTERC_STDDEF\n\
@@ -92,12 +93,19 @@ pub(crate) const PRELUDE: [&str; 7] = [
 ];
 
 /// What single headers need besides.
-const NEEDS: [(&str, &str); 5] = [
+const NEEDS: [(&str, &str); 12] = [
     ("asm/ioctls.h", "linux/serial.h"),
     ("asm/ioctls.h", "linux/termios.h"),
+    ("linux/fs.h", "linux/blktrace_api.h"),
+    ("linux/fs.h", "linux/fiemap.h"),
     ("linux/hdlc/ioctl.h", "linux/if.h"),
     ("linux/if_pppox.h", "linux/in.h"),
+    ("linux/ivtvfb.h", "linux/videodev2.h"),
+    ("linux/ppp-ioctl.h", "linux/filter.h"),
+    ("linux/raid/md_u.h", "linux/major.h"),
     ("linux/sctp.h", "internal/linux/socket.h"),
+    ("linux/sonet.h", "linux/atmioc.h"),
+    ("misc/xilinx_sdfec.h", "stdbool.h"),
 ];
 
 /// The folders of headers, prepared.

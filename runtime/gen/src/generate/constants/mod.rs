@@ -43,7 +43,9 @@ pub(crate) fn write(
     let facts = Facts::collect(outcome.found, &curated.preferred, abis).map_err(Error::Failed)?;
     let members = curated.sets.resolve(&facts.usable()).map_err(Error::Failed)?;
     let names: BTreeSet<String> = members.values().flat_map(names_of).collect();
-    holds(partial(&facts.partial(&names, abis.len()), &curated.partial, abis))?;
+    let mut lacking = facts.partial(&names, abis.len());
+    lacking.extend(facts.unusable_requests().map(|name| (name, (0..abis.len()).collect())));
+    holds(partial(&lacking, &curated.partial, abis))?;
     holds(bindings::unknown_sets(&curated.bindings, &members))?;
     let is_constant = |name: &str| names.contains(name);
     let dependents =

@@ -93,7 +93,8 @@ pub(crate) const PRELUDE: [&str; 7] = [
 ];
 
 /// What single headers need besides.
-const NEEDS: [(&str, &str); 12] = [
+const NEEDS: [(&str, &str); 13] = [
+    ("asm/cmb.h", "asm/dasd.h"),
     ("asm/ioctls.h", "linux/serial.h"),
     ("asm/ioctls.h", "linux/termios.h"),
     ("linux/fs.h", "linux/blktrace_api.h"),

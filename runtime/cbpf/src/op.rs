@@ -57,15 +57,15 @@ pub enum Op {
     LoadWord(u8),
     /// A = constant (also `ld #len`, which is 64 in seccomp).
     LoadImm(u32),
-    /// A = M[i].
+    /// A = `M[i]`.
     LoadMem(u8),
     /// X = constant.
     LoadXImm(u32),
-    /// X = M[i].
+    /// X = `M[i]`.
     LoadXMem(u8),
-    /// M[i] = A.
+    /// `M[i]` = A.
     Store(u8),
-    /// M[i] = X.
+    /// `M[i]` = X.
     StoreX(u8),
     /// A = A op operand.
     Alu(Alu, Source),

@@ -2,18 +2,15 @@
 //! what Docker's and Podman's profiles add (`archMap`, `includes`, `excludes`, old forms).
 //!
 //! What a profile means is what Docker, runc and libseccomp together make of it on one
-//! machine; [`live`] says how rules combine. On purpose it differs in this:
+//! machine; `live` says how rules combine. On purpose it differs in this:
 //!
 //! * A comparison is of the argument as the kernel uses it, so that nobody goes round it by
 //!   the register's upper bits; [`Width`] says when it is the register.
 //! * A call newer than the newest one that the profile names, or than the kernel that is
 //!   given, gets ENOSYS. runc wants the same and knows numbers only, so that it misses what
 //!   came late with a low number, and gives the default to numbers that no kernel has.
-//! * A multiplexer gets the strictest of what a call with conditions can get: [`multiplexer`].
+//! * A multiplexer gets the strictest of what a call with conditions can get: `multiplexer`.
 //! * Rules whose order decides are refused.
-//!
-//! [`live`]: self::live
-//! [`multiplexer`]: self::multiplexer
 
 mod actions;
 mod arches;

@@ -163,6 +163,24 @@ pub struct Predicate {
     pub span: Span,
 }
 
+impl Predicate {
+    /// Whether it is written as `true`, perhaps in parentheses.
+    #[must_use]
+    pub fn is_true(&self) -> bool {
+        match &self.kind {
+            PredicateKind::True => true,
+            PredicateKind::Paren(inner) => inner.is_true(),
+            PredicateKind::Or(_)
+            | PredicateKind::And(_)
+            | PredicateKind::Not(_)
+            | PredicateKind::False
+            | PredicateKind::Let(_)
+            | PredicateKind::Test(_)
+            | PredicateKind::Error => false,
+        }
+    }
+}
+
 /// The predicates of `design/language.md` section 2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PredicateKind {

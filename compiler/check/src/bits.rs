@@ -1,14 +1,10 @@
 //! Arithmetic on words whose bits are truth functions, the lowest bit first.
 
+pub(crate) use crate::gates::constant;
 use crate::gates::{FALSE, Gates, Node, Result, TRUE};
 
 /// A word: bit 0 first. Both operands of an operation have the same width.
 pub(crate) type Bits = Vec<Node>;
-
-/// The constant, of that width.
-pub(crate) fn constant(value: u64, width: u8) -> Bits {
-    (0..width).map(|bit| if value >> bit & 1 == 1 { TRUE } else { FALSE }).collect()
-}
 
 /// Whether two words are equal.
 pub(crate) fn equal(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Node> {

@@ -3,7 +3,6 @@
 //! Two representations share the arithmetic of [`crate::bits`]: decision diagrams, which are
 //! canonical, and circuits, which a solver looks at.
 
-use crate::bits::constant;
 use crate::layout::{WORD_BITS, WordIndex};
 
 /// A function of the bits, by its place in its collection.
@@ -21,6 +20,11 @@ pub(crate) const TRUE: Node = Node(1);
 pub(crate) struct OverBudget;
 
 pub(crate) type Result<T> = std::result::Result<T, OverBudget>;
+
+/// The bits of a number, the lowest first.
+pub(crate) fn constant(value: u64, width: u8) -> Vec<Node> {
+    (0..width).map(|bit| if value >> bit & 1 == 1 { TRUE } else { FALSE }).collect()
+}
 
 /// How a returned value is made into functions of the bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
 use filterc_abi::{Endian, SeccompData};
 use filterc_hir::types::Place;
 
-use crate::mtbdd::Level;
+/// A bit's place in the order; those that are asked first are smaller.
+pub(crate) type Level = u16;
 
 /// A word of the data, by its index, 0…15.
 pub(crate) type WordIndex = u8;

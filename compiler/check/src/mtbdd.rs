@@ -12,12 +12,9 @@ use std::collections::BTreeMap;
 use crate::count::Count;
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
-use crate::layout::{Order, WordIndex};
+use crate::layout::{Level, Order, WordIndex};
 use crate::meter::{Meter, cost};
 use crate::tables::{Cache, Unique};
-
-/// A bit's place in the order; those that are asked first are smaller.
-pub(crate) type Level = u16;
 
 /// The level of a value.
 const VALUE: Level = Level::MAX;

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use filterc::output::{write_all_atomically, write_atomically};
 use filterc::{Diagnostics, render};
@@ -12,7 +12,6 @@ use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use serde_json::json;
 
-use crate::naming::Output;
 use crate::options::{ColorChoice, MessageFormat};
 
 /// Why a command did not end with status 0.
@@ -38,6 +37,9 @@ impl From<Diagnostics> for Failure {
         Self::Policy(Box::new(diagnostics))
     }
 }
+
+/// A file and what it is to hold; without a path, standard output.
+pub(crate) type Output = (Option<PathBuf>, Vec<u8>);
 
 /// Where messages go and how they look.
 #[derive(Debug)]

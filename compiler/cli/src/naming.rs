@@ -9,10 +9,7 @@ use std::path::{Path, PathBuf};
 use filterc::emit::Format;
 use filterc::{Compiled, CompiledProgram, emit, prove};
 
-use crate::console::Failure;
-
-/// A file and what it is to hold; without a path, standard output.
-pub(crate) type Output = (Option<PathBuf>, Vec<u8>);
+use crate::console::{Failure, Output};
 
 /// What is to be written, and where: nothing has been. `policy` is the policy's own file.
 pub(crate) fn outputs(

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use filterc_abi::{Abi, Action, SubCall};
-use filterc_grammar::ast::{self, PredicateKind};
+use filterc_grammar::ast;
 use filterc_grammar::source::Span;
 
 use crate::error::{Kind, Limit};
@@ -42,21 +42,7 @@ impl<'a> Rule<'a> {
     }
 
     pub(crate) fn is_unconditional(&self) -> bool {
-        self.predicate.is_none_or(is_true)
-    }
-}
-
-fn is_true(predicate: &ast::Predicate) -> bool {
-    match &predicate.kind {
-        PredicateKind::True => true,
-        PredicateKind::Paren(inner) => is_true(inner),
-        PredicateKind::Or(_)
-        | PredicateKind::And(_)
-        | PredicateKind::Not(_)
-        | PredicateKind::False
-        | PredicateKind::Let(_)
-        | PredicateKind::Test(_)
-        | PredicateKind::Error => false,
+        self.predicate.is_none_or(ast::Predicate::is_true)
     }
 }
 
@@ -235,7 +221,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         let Some(sub_call) = on.sub_call else { return direct };
         let multiplexer = sub_call.multiplexer;
         match job.rule.predicate {
-            Some(predicate) if !is_true(predicate) => {
+            Some(predicate) if !predicate.is_true() => {
                 // A rule that cannot match here leaves nothing to go round.
                 let idle = direct.is_ok() && on.direct.is_some_and(|c| arms.is_idle(job, c.nr));
                 if !idle && !job.decided.contains(multiplexer) {

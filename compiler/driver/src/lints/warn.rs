@@ -65,7 +65,7 @@ struct About<'a> {
 impl About<'_> {
     /// The worst that is to be said of the rule: what follows from it is not said too.
     fn warn(&self, parts: &mut Parts<'_>, warnings: &mut Vec<Diagnostic>) {
-        let predicate = self.rule.predicate.as_ref().filter(|predicate| !is_true(predicate));
+        let predicate = self.rule.predicate.as_ref().filter(|predicate| !predicate.is_true());
         let is_told = self.is_settled_within(self.span);
         let facts = self.facts;
         if let Some(predicate) = predicate.filter(|_| facts.holds == Answer::No) {
@@ -211,21 +211,6 @@ fn superfluous(part: &Superfluous) -> Diagnostic {
 /// Whether one span lies within another.
 pub(crate) fn is_within(inner: Span, outer: Span) -> bool {
     inner.file == outer.file && outer.start <= inner.start && inner.end <= outer.end
-}
-
-/// Whether a predicate is written as `true`.
-fn is_true(predicate: &ast::Predicate) -> bool {
-    match &predicate.kind {
-        PredicateKind::True => true,
-        PredicateKind::Paren(inner) => is_true(inner),
-        PredicateKind::Or(_)
-        | PredicateKind::And(_)
-        | PredicateKind::Not(_)
-        | PredicateKind::False
-        | PredicateKind::Let(_)
-        | PredicateKind::Test(_)
-        | PredicateKind::Error => false,
-    }
 }
 
 fn has_parts(predicate: &ast::Predicate) -> bool {

@@ -65,10 +65,15 @@ fn stages(criterion: &mut Criterion) {
     let build = || filterc_ir::build(compiled.policy(), endian).unwrap();
     group.bench_function("build", |bencher| bencher.iter(build));
     group.bench_function("passes", |bencher| {
-        bencher.iter_with_setup(build, |dag| filterc_ir::passes::run(dag, 2, &mut |_, _| ()));
+        bencher.iter_with_setup(build, |dag| {
+            filterc_ir::passes::run(dag, 2, &filterc_ir::Objective::default(), &mut |_, _| ())
+        });
     });
     group.bench_function("emit", |bencher| {
-        bencher.iter(|| filterc_codegen::cbpf::emit(compiled.program().dag()).unwrap());
+        bencher.iter(|| {
+            filterc_codegen::cbpf::emit(compiled.program().dag(), &filterc_ir::Objective::default())
+                .unwrap()
+        });
     });
     group.finish();
 }

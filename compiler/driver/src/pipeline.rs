@@ -145,8 +145,10 @@ fn generate(
     options: &Options,
 ) -> Result<CompiledProgram, Box<Diagnostic>> {
     let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
-    let dag = ir::passes::run(dag, options.opt_level.number(), &mut |_, _| ());
-    let object = codegen::cbpf::emit(&dag).map_err(|error| limits::too_long(policy, &error))?;
+    let objective = ir::Objective::default();
+    let dag = ir::passes::run(dag, options.opt_level.number(), &objective, &mut |_, _| ());
+    let object =
+        codegen::cbpf::emit(&dag, &objective).map_err(|error| limits::too_long(policy, &error))?;
     let bytes = cbpf::encode(&object.insns, endian);
     // From here on only the bytes count.
     let insns =

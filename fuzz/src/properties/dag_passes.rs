@@ -27,14 +27,20 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     }
     let expected: Vec<_> = calls.iter().map(|call| eval(&dag, call)).collect();
     for level in 0..=2 {
-        let lowered = passes::run(dag.clone(), level, &mut |pass, after| {
-            let shown = || format!("-O{level} {pass}\n{}", print::print(&dag));
-            validate(after).unwrap_or_else(|error| panic!("{error}: {}", shown()));
-            for (call, expected) in calls.iter().zip(&expected) {
-                assert_eq!(eval(after, call), *expected, "{call:x?}: {}", shown());
-            }
-        });
-        let object = filterc_codegen::cbpf::emit(&lowered).expect("a small DAG fits");
+        let lowered = passes::run(
+            dag.clone(),
+            level,
+            &filterc_ir::Objective::default(),
+            &mut |pass, after| {
+                let shown = || format!("-O{level} {pass}\n{}", print::print(&dag));
+                validate(after).unwrap_or_else(|error| panic!("{error}: {}", shown()));
+                for (call, expected) in calls.iter().zip(&expected) {
+                    assert_eq!(eval(after, call), *expected, "{call:x?}: {}", shown());
+                }
+            },
+        );
+        let object = filterc_codegen::cbpf::emit(&lowered, &filterc_ir::Objective::default())
+            .expect("a small DAG fits");
         let verified = verify(&object.insns).expect("what is emitted verifies");
         for (call, expected) in calls.iter().zip(&expected) {
             let ret = interpret(&verified, call, dag.endian());

@@ -12,7 +12,7 @@ mod relax;
 mod select;
 
 use filterc_cbpf::{Insn, MAX_INSNS};
-use filterc_ir::{Dag, RuleId, passes};
+use filterc_ir::{Dag, Objective, RuleId, passes};
 
 pub use error::{CODES, Kind, RuleCost, TooLong};
 
@@ -25,15 +25,15 @@ pub struct Object {
     pub origin: Vec<Option<RuleId>>,
 }
 
-/// The program of a DAG. One that was not lowered yet is lowered here, without optimisation.
+/// The program of a DAG, laid out for an objective. One that was not lowered yet is lowered here, without optimisation.
 ///
 /// # Errors
 /// F0401, if it has more instructions than the kernel takes.
-pub fn emit(dag: &Dag) -> Result<Object, TooLong> {
+pub fn emit(dag: &Dag, objective: &Objective) -> Result<Object, TooLong> {
     let object = if dag.is_lowered() {
         layout::lay_out(dag)
     } else {
-        layout::lay_out(&passes::run(dag.clone(), 0, &mut |_, _| ()))
+        layout::lay_out(&passes::run(dag.clone(), 0, objective, &mut |_, _| ()))
     };
     if object.insns.len() > MAX_INSNS {
         return Err(TooLong::of(&object));

@@ -14,6 +14,7 @@ pub mod boundary;
 pub mod corpus;
 pub mod ignored;
 pub mod libseccomp;
+pub mod measure;
 pub mod mutants;
 pub mod neutral;
 pub mod rng;

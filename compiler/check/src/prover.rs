@@ -5,7 +5,7 @@ use filterc_abi::Endian;
 use crate::circuit::{Answer, Circuit, Question};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Form, Gates as _, OverBudget};
-use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of};
+use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of, words_with};
 use crate::meter::{Meter, cost};
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::region::Region;
@@ -241,14 +241,9 @@ impl Pair<'_> {
 
 /// The words of a call at a point, with these bits set and everything else 0.
 fn words(head: Option<Head>, bits: &[(WordIndex, u8)]) -> [u32; WORDS] {
-    let mut words = [0; WORDS];
+    let mut words = words_with(bits.iter().copied());
     if let (Some(head), [nr, arch, ..]) = (head, &mut words) {
         (*nr, *arch) = (head.nr, head.arch);
-    }
-    for (word, bit) in bits {
-        if let Some(slot) = words.get_mut(usize::from(*word)) {
-            *slot |= 1 << (bit & 31);
-        }
     }
     words
 }

@@ -14,6 +14,7 @@
 use filterc_abi::Endian;
 use filterc_cbpf::{self as cbpf, Insn, Verified};
 use filterc_check::Proof;
+use filterc_check::rules::Facts;
 use filterc_codegen as codegen;
 use filterc_grammar::ast::Statement;
 use filterc_grammar::diagnostic::{Diagnostic, Severity};
@@ -23,7 +24,7 @@ use filterc_ir as ir;
 
 use crate::diagnostics::Diagnostics;
 use crate::limits;
-use crate::lints::{self, Facts};
+use crate::lints;
 use crate::options::Options;
 use crate::prove::prove;
 use crate::source::{self, Expanded, Source};

@@ -11,7 +11,8 @@ use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::Place;
 
 use super::search::{MAX_WANTED, Searches};
-use super::table::Table;
+use crate::hash::Map;
+use crate::term::Head;
 
 /// Entries of residuals that may be looked at, over all numbers: a policy that has more is
 /// far from fitting a filter.
@@ -40,6 +41,11 @@ pub(crate) struct Group<'p> {
 }
 
 impl Group<'_> {
+    /// The token and the first number.
+    pub(crate) fn head(&self) -> Head {
+        Head { arch: self.call.arch, nr: self.call.nr.cast_unsigned() }
+    }
+
     /// Whether the call is one of the group, by its number and token.
     pub(crate) fn has(&self, call: &SeccompData) -> bool {
         (self.call.nr, self.call.arch) == (call.nr, call.arch)
@@ -137,7 +143,7 @@ struct Finder<'p> {
     any: Vec<usize>,
     /// By arm: its predicate as a number, equal ones alike, and whether it asks for `nr`.
     predicates: Vec<(u32, bool)>,
-    by_key: Table<Vec<Key>, usize>,
+    by_key: Map<Vec<Key>, usize>,
     /// The key at hand.
     key: Vec<Key>,
 }
@@ -166,7 +172,7 @@ impl<'p> Finder<'p> {
             });
         }
         own.sort_unstable();
-        Self { part, own, any, predicates, by_key: Table::default(), key: Vec::new() }
+        Self { part, own, any, predicates, by_key: Map::default(), key: Vec::new() }
     }
 
     fn groups(mut self, groups: &mut Vec<Group<'p>>, left: &mut usize) -> Option<()> {

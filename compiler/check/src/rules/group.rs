@@ -138,14 +138,34 @@ type Key = (RuleId, u32, Option<u32>);
 struct Finder<'p> {
     part: &'p AbiPolicy,
     /// Arms of single numbers, by number.
-    own: Vec<(u32, usize)>,
+    own: Vec<Own>,
     /// Arms of every known number.
     any: Vec<usize>,
     /// By arm: its predicate as a number, equal ones alike, and whether it asks for `nr`.
     predicates: Vec<(u32, bool)>,
     by_key: Map<Vec<Key>, usize>,
-    /// The key at hand.
+    /// The key at hand, and the group of the one before: neighbours are often alike.
     key: Vec<Key>,
+    latest: Option<usize>,
+}
+
+/// An arm of a single number: that, and where the arm stands. In one word they are sorted
+/// quickly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Own(u64);
+
+impl Own {
+    fn new(nr: u32, arm: usize) -> Self {
+        Self(u64::from(nr) << 32 | arm as u64 & 0xffff_ffff)
+    }
+
+    fn nr(self) -> u32 {
+        u32::try_from(self.0 >> 32).unwrap_or_default()
+    }
+
+    fn arm(self) -> usize {
+        usize::try_from(self.0 & 0xffff_ffff).unwrap_or_default()
+    }
 }
 
 const TRUE: u32 = 0;
@@ -159,7 +179,7 @@ impl<'p> Finder<'p> {
         let mut interned = HashMap::new();
         for (index, arm) in part.arms().iter().enumerate() {
             match arm.selector {
-                Selector::Nr(nr) => own.push((nr, index)),
+                Selector::Nr(nr) => own.push(Own::new(nr, index)),
                 Selector::Known => any.push(index),
             }
             predicates.push(match &arm.predicate {
@@ -172,23 +192,28 @@ impl<'p> Finder<'p> {
             });
         }
         own.sort_unstable();
-        Self { part, own, any, predicates, by_key: Map::default(), key: Vec::new() }
+        let (by_key, key) = (Map::default(), Vec::new());
+        Self { part, own, any, predicates, by_key, key, latest: None }
     }
 
     fn groups(mut self, groups: &mut Vec<Group<'p>>, left: &mut usize) -> Option<()> {
         let own = std::mem::take(&mut self.own);
-        for same in own.chunk_by(|a, b| a.0 == b.0) {
-            let Some(&(nr, _)) = same.first() else { continue };
-            self.number(nr, self.part.has(nr), same, groups, left)?;
-        }
-        if self.any.is_empty() {
-            return Some(());
-        }
-        for call in self.part.abi().syscalls() {
-            let is_named = || own.binary_search_by_key(&call.nr, |(nr, _)| *nr).is_ok();
-            if call.exists_in(self.part.kernel()) && !is_named() {
-                self.number(call.nr, true, &[], groups, left)?;
+        let calls = self.part.abi().syscalls().iter();
+        let known = calls.filter(|call| call.exists_in(self.part.kernel())).map(|call| call.nr);
+        let mut known = known.peekable();
+        let is_any = !self.any.is_empty();
+        for same in own.chunk_by(|a, b| a.nr() == b.nr()) {
+            let Some(nr) = same.first().map(|own| own.nr()) else { continue };
+            while let Some(unnamed) = known.next_if(|known| *known < nr) {
+                if is_any {
+                    self.number(unnamed, true, &[], groups, left)?;
+                }
             }
+            let is_known = known.next_if_eq(&nr).is_some();
+            self.number(nr, is_known, same, groups, left)?;
+        }
+        for unnamed in known.filter(|_| is_any) {
+            self.number(unnamed, true, &[], groups, left)?;
         }
         Some(())
     }
@@ -198,7 +223,7 @@ impl<'p> Finder<'p> {
         &mut self,
         nr: u32,
         is_known: bool,
-        own: &[(u32, usize)],
+        own: &[Own],
         groups: &mut Vec<Group<'p>>,
         left: &mut usize,
     ) -> Option<()> {
@@ -209,20 +234,31 @@ impl<'p> Finder<'p> {
         *left = left.checked_sub(own.len() + any.len())?;
         let arch = self.part.abi().audit_arch;
         let call = SeccompData { nr: nr.cast_signed(), arch, ..SeccompData::default() };
-        let mut key = std::mem::take(&mut self.key);
+        let before = std::mem::take(&mut self.key);
         let arms = || merged(own, any).filter_map(|index| self.entry(index, &call));
-        key.clear();
-        key.extend(arms().map(|(key, _)| key));
         // A number that the kernel lacks is a group of its own kind.
-        key.extend((!is_known).then_some((RuleId(u32::MAX), FALSE, None)));
-        if let Some(group) = self.by_key.get(&key).and_then(|index| groups.get_mut(*index)) {
-            group.numbers.push(nr);
-            self.key = key;
-            return Some(());
+        let unknown = (!is_known).then_some((RuleId(u32::MAX), FALSE, None));
+        let keys = || arms().map(|(key, _)| key).chain(unknown);
+        let (key, found) = if self.latest.is_some() && keys().eq(before.iter().copied()) {
+            (before, self.latest)
+        } else {
+            let key: Vec<Key> = keys().collect();
+            let found = self.by_key.get(&key).copied();
+            (key, found)
+        };
+        match found.and_then(|index| Some((index, groups.get_mut(index)?))) {
+            Some((index, group)) => {
+                group.numbers.push(nr);
+                self.latest = Some(index);
+            }
+            None => {
+                let entries = arms().map(|(_, entry)| entry).collect();
+                self.latest = Some(groups.len());
+                self.by_key.insert(key.clone(), groups.len());
+                groups.push(Group { part: self.part, call, numbers: vec![nr], is_known, entries });
+            }
         }
-        let entries = arms().map(|(_, entry)| entry).collect();
-        self.by_key.insert(key, groups.len());
-        groups.push(Group { part: self.part, call, numbers: vec![nr], is_known, entries });
+        self.key = key;
         Some(())
     }
 
@@ -249,8 +285,8 @@ fn intern<T: Hash + Eq>(known: &mut HashMap<T, u32>, new: T) -> u32 {
 }
 
 /// Two sorted lists of arms as one.
-fn merged(own: &[(u32, usize)], any: &[usize]) -> impl Iterator<Item = usize> {
-    let mut own = own.iter().map(|(_, index)| *index).peekable();
+fn merged(own: &[Own], any: &[usize]) -> impl Iterator<Item = usize> {
+    let mut own = own.iter().map(|own| own.arm()).peekable();
     let mut any = any.iter().copied().peekable();
     std::iter::from_fn(move || match (own.peek(), any.peek()) {
         (Some(a), Some(b)) if a < b => own.next(),

@@ -9,6 +9,7 @@ mod facts;
 mod group;
 mod parts;
 mod reach;
+mod residual;
 mod run;
 mod search;
 mod views;

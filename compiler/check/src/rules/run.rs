@@ -12,8 +12,9 @@ use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
 use super::facts::{Allowed, Answer, Facts, RuleFacts};
-use super::group::{self, Group};
+use super::group::Group;
 use super::reach::{Reach, Removal};
+use super::residual;
 use super::search::Searches;
 use crate::Budget;
 use crate::gates::{OverBudget, Result};
@@ -30,7 +31,7 @@ pub fn facts(policy: &Policy, budget: &Budget) -> Facts {
 }
 
 fn look(policy: &Policy, budget: &Budget, searches: Searches) -> Facts {
-    let Some(groups) = group::groups(policy) else {
+    let Some(groups) = residual::groups(policy) else {
         let open = Found { is_open: true, ..Found::default() };
         return Facts { rules: vec![open.facts(); policy.rules().len()], allowed: Vec::new() };
     };

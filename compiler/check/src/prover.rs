@@ -8,10 +8,9 @@ use crate::gates::{FALSE, Form, Gates as _, OverBudget};
 use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of, words_with};
 use crate::meter::{Meter, cost};
 use crate::mtbdd::{Mtbdd, Ordered};
-use crate::region::Region;
+use crate::region::{Head, Region};
 use crate::sample::Candidates;
 use crate::side::{Behaviour, Subject};
-use crate::term::Head;
 use crate::{Budget, Counterexample, Proof, Side, Unknown, Verdict};
 
 /// A first try with diagrams: what does not fit is either different, as a rule, or hard.

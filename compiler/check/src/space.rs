@@ -8,8 +8,8 @@ use crate::formula::Formula;
 use crate::gates::{FALSE, Node, Result};
 use crate::layout::{Level, Order, Ties, call_of, words_with};
 use crate::mtbdd::{Mtbdd, Ordered};
+use crate::region::Head;
 use crate::spec::{each_test, tie};
-use crate::term::Head;
 
 /// The calls with one number and token, or all of them, and where their bits stand in the
 /// order. Spaces may share a collection of diagrams, but no functions.

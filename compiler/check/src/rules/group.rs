@@ -7,7 +7,7 @@ use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{AbiPolicy, RuleId};
 
 use super::search::{MAX_WANTED, Searches};
-use crate::term::Head;
+use crate::region::Head;
 
 /// One arm of a residual.
 #[derive(Clone, Copy)]

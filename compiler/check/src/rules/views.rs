@@ -7,8 +7,8 @@ use filterc_hir::policy::{Policy, RuleId};
 use filterc_hir::types::Place;
 
 use super::search::{Searches, Wanted};
+use crate::region::Head;
 use crate::space::Space;
-use crate::term::Head;
 
 /// Different predicates that one rule may have, over its calls and ABIs.
 const MAX_VIEWS: usize = 64;

@@ -8,22 +8,15 @@
 
 mod error;
 mod layout;
+mod object;
 mod relax;
 mod select;
 
-use filterc_cbpf::{Insn, MAX_INSNS};
-use filterc_ir::{Dag, RuleId, passes};
+use filterc_cbpf::MAX_INSNS;
+use filterc_ir::{Dag, passes};
 
 pub use error::{CODES, Kind, RuleCost, TooLong};
-
-/// A program, and what each of its instructions is there for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// The instructions.
-    pub insns: Vec<Insn>,
-    /// For each instruction, the rule; none for dispatch, defaults, and shared returns.
-    pub origin: Vec<Option<RuleId>>,
-}
+pub use object::Object;
 
 /// The program of a DAG. One that was not lowered yet is lowered here, without optimisation.
 ///

@@ -14,9 +14,9 @@ use filterc_check::rules::Facts;
 use filterc_grammar::diagnostic::{Code, Diagnostic};
 use filterc_hir::policy::{Policy, RuleId};
 
-use super::CODES;
+use super::codes::CODES;
 use super::warn::is_within;
-use crate::pipeline::CompiledProgram;
+use crate::compiled::CompiledProgram;
 
 const UNCACHED: Code = Code("F0323");
 

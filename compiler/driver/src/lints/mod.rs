@@ -10,26 +10,12 @@
 //! libraries are for. Only the cache is a matter of all rules together.
 
 mod cached;
+mod codes;
+mod judge;
 mod warn;
 mod written;
 
-use filterc_check::Budget;
-use filterc_check::rules::{self, Facts};
-use filterc_hir::policy::Policy;
-
 pub(crate) use cached::uncached;
+pub use codes::CODES;
+pub use judge::facts;
 pub(crate) use warn::warnings;
-
-/// The codes of this stage, sorted.
-pub const CODES: &[&str] = &["F0301", "F0320", "F0321", "F0322", "F0323", "F0324"];
-
-/// What the judge may spend on warnings: they are not worth what a proof is.
-fn budget() -> Budget {
-    Budget { nodes: 1 << 20, steps: 10 << 20, ..Budget::default() }
-}
-
-/// What is true of the rules of a policy, within what warnings are worth.
-#[must_use]
-pub fn facts(policy: &Policy) -> Facts {
-    rules::facts(policy, &budget())
-}

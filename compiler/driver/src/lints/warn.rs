@@ -9,6 +9,7 @@ use filterc_grammar::source::{FileId, Span};
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId, Selector};
 
+use super::judge::budget;
 use super::written::written;
 
 const SHADOWED: Code = Code("F0301");
@@ -31,7 +32,7 @@ pub(crate) fn warnings(
     told: &[Diagnostic],
 ) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
-    let budget = super::budget();
+    let budget = budget();
     let mut parts = Parts::new(policy, &budget);
     let mut settled: Vec<Span> = told
         .iter()

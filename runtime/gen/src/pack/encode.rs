@@ -1,7 +1,7 @@
 //! All sections, and the file that they make.
 
 use filterc_abi::KernelVersion;
-use filterc_abi::layout::{MAGIC, NONE, SECTIONS, Section, VERSION};
+use filterc_abi::layout::{MAGIC, SECTIONS, Section, VERSION};
 
 use super::bytes::{Bytes, Sorted, small};
 use super::ids::Ids;

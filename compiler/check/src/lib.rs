@@ -48,13 +48,17 @@ mod mtbdd;
 mod order;
 mod predicates;
 mod prover;
+#[cfg(test)]
+mod random;
 mod region;
 mod regions;
 mod resolved;
+pub mod rules;
 mod run;
 mod sample;
 mod side;
 mod solver;
+mod space;
 mod spec;
 mod straight;
 mod tables;

@@ -6,11 +6,11 @@ use filterc_hir::expr::Predicate;
 
 use crate::circuit::{Answer, Circuit};
 use crate::formula::Formula;
-use crate::gates::{FALSE, Gates, Node, Result, TRUE};
-use crate::layout::{Order, Ties, WORDS, WordIndex, call_of};
+use crate::gates::{FALSE, Gates, OverBudget, Result, TRUE};
+use crate::layout::{call_of, words_with};
 use crate::meter::Meter;
-use crate::mtbdd::{Mtbdd, Ordered};
-use crate::spec::{each_test, tie};
+use crate::mtbdd::Mtbdd;
+use crate::space::Space;
 use crate::{Budget, Unknown};
 
 /// A call for which all the predicates hold; `None` if there is none. `nr` and `arch` are
@@ -23,62 +23,41 @@ pub fn satisfiable(
     endian: Endian,
     budget: &Budget,
 ) -> std::result::Result<Option<SeccompData>, Unknown> {
+    let unknown = |spurious| Unknown { budget: *budget, at: None, spurious };
     let found = by_diagrams(predicates, endian, budget)
-        .or_else(|_| by_circuit(predicates, endian, budget))
-        .map_err(|_| Unknown { budget: *budget, at: None, spurious: false })?;
-    let Some(bits) = found else { return Ok(None) };
-    let mut words = [0; WORDS];
-    for (word, bit) in bits {
-        if let Some(slot) = words.get_mut(usize::from(word)) {
-            *slot |= 1 << (bit & 31);
-        }
-    }
-    let call = call_of(&words, endian);
-    if predicates.iter().all(|predicate| eval::holds(predicate, &call)) {
-        Ok(Some(call))
-    } else {
-        Err(Unknown { budget: *budget, at: None, spurious: true })
-    }
+        .or_else(|OverBudget| by_circuit(predicates, endian, budget))
+        .map_err(|OverBudget| unknown(false))?;
+    let holds = |call: &SeccompData| predicates.iter().all(|p| eval::holds(p, call));
+    if found.is_none_or(|call| holds(&call)) { Ok(found) } else { Err(unknown(true)) }
 }
 
-/// Bits that are set.
-type Set = Vec<(WordIndex, u8)>;
+/// A call, if there is one.
+type Found = Result<Option<SeccompData>>;
 
-fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Result<Option<Set>> {
-    let mut ties = Ties::none();
-    for predicate in predicates {
-        each_test(predicate, &mut |test| tie(test, endian, &mut ties));
-    }
+fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Found {
+    let space = Space::new(None, endian, predicates.iter().copied());
     let mut mtbdd = Mtbdd::new(budget.nodes, Meter::new(budget.steps));
-    let gates = Ordered { mtbdd: &mut mtbdd, order: Order::new(&ties, endian) };
-    let mut formula = Formula::new(gates, endian, None);
-    let all = conjunction(predicates, &mut formula)?;
-    let Ordered { mtbdd, order } = formula.into_gates();
-    let path = mtbdd.difference(all, FALSE);
-    Ok(path.map(|path| {
-        let set = path.into_iter().filter(|(_, state)| *state);
-        set.filter_map(|(level, _)| order.bit(level)).collect()
-    }))
-}
-
-fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Result<Option<Set>> {
-    let mut formula =
-        Formula::new(Circuit::new(budget.gates, Meter::new(budget.steps)), endian, None);
-    let all = conjunction(predicates, &mut formula)?;
-    Ok(match formula.into_gates().ask(all).answer(budget.conflicts)? {
-        Answer::Never => None,
-        Answer::Here(bits) => Some(bits),
-    })
-}
-
-fn conjunction<G: Gates>(predicates: &[&Predicate], formula: &mut Formula<G>) -> Result<Node> {
     let mut all = TRUE;
     for predicate in predicates {
-        let one = eval::truth(formula, predicate);
+        let one = space.predicate(&mut mtbdd, predicate)?;
+        all = mtbdd.choose(all, one, FALSE)?;
+    }
+    Ok(space.witness(&mtbdd, all))
+}
+
+fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Found {
+    let circuit = Circuit::new(budget.gates, Meter::new(budget.steps));
+    let mut formula = Formula::new(circuit, endian, None);
+    let mut all = TRUE;
+    for predicate in predicates {
+        let one = eval::truth(&mut formula, predicate);
         formula.finish()?;
         all = formula.gates().and(all, one)?;
     }
-    Ok(all)
+    Ok(match formula.into_gates().ask(all).answer(budget.conflicts)? {
+        Answer::Never => None,
+        Answer::Here(bits) => Some(call_of(&words_with(bits), endian)),
+    })
 }
 
 #[cfg(test)]

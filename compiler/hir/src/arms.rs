@@ -16,11 +16,12 @@ use crate::field;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header;
 use crate::limits::MAX_ARMS;
+use crate::on_abi::OnAbi;
 use crate::outcomes::{Known, Outcomes};
 use crate::policy::{Arm, RuleId, Selector};
 use crate::predicate::Reader;
 use crate::raw;
-use crate::resolve::{Calls, Entry, OnAbi};
+use crate::resolve::{Calls, Entry};
 
 /// A rule with its calls written out.
 pub(crate) struct Rule<'a> {

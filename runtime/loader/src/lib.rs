@@ -17,6 +17,7 @@
 mod entry;
 pub mod error;
 pub mod exec;
+mod flag_table;
 pub mod flags;
 pub mod install;
 pub mod probe;

@@ -8,24 +8,18 @@
 
 mod error;
 mod layout;
+mod object;
 mod relax;
 mod select;
 
-use filterc_cbpf::{Insn, MAX_INSNS};
-use filterc_ir::{Dag, Objective, RuleId, passes};
+use filterc_cbpf::MAX_INSNS;
+use filterc_ir::{Dag, Objective, passes};
 
 pub use error::{CODES, Kind, RuleCost, TooLong};
+pub use object::Object;
 
-/// A program, and what each of its instructions is there for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// The instructions.
-    pub insns: Vec<Insn>,
-    /// For each instruction, the rule; none for dispatch, defaults, and shared returns.
-    pub origin: Vec<Option<RuleId>>,
-}
-
-/// The program of a DAG, laid out for an objective. One that was not lowered yet is lowered here, without optimisation.
+/// The program of a DAG, laid out for an objective. One that was not lowered yet is lowered
+/// here, without optimisation.
 ///
 /// # Errors
 /// F0401, if it has more instructions than the kernel takes.

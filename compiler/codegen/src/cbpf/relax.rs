@@ -10,7 +10,7 @@
 use filterc_cbpf::{Insn, code};
 use filterc_ir::RuleId;
 
-use super::Object;
+use super::object::Object;
 
 /// The furthest that a conditional jump reaches.
 const REACH: usize = u8::MAX as usize;

@@ -3,7 +3,7 @@
 use filterc_grammar::source::Span;
 use serde::Serialize;
 
-use crate::pipeline::{Compiled, CompiledProgram};
+use crate::compiled::{Compiled, CompiledProgram};
 use crate::render::position;
 
 #[derive(Serialize)]

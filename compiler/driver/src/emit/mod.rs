@@ -6,9 +6,10 @@ mod hex;
 mod hir;
 mod ir;
 mod json;
+mod names;
 mod rust;
 
-use crate::pipeline::{Compiled, CompiledProgram};
+use crate::compiled::{Compiled, CompiledProgram};
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,22 +76,4 @@ pub fn emit(compiled: &Compiled, program: &CompiledProgram, format: Format, name
         Format::Dot => ir::dot(program).into_bytes(),
         Format::Hex => hex::emit(program).into_bytes(),
     }
-}
-
-/// A name that C and Rust take as an identifier, in upper case: `docker-default` becomes
-/// `DOCKER_DEFAULT`.
-fn identifier(name: &str) -> String {
-    let mut text: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-        .collect();
-    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        text.insert_str(0, "POLICY_");
-    }
-    text
-}
-
-/// A file name in a form that cannot end a comment of C or Rust.
-fn comment(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() || c == '*' { '?' } else { c }).collect()
 }

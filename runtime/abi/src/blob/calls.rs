@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Blob;
+use super::bytes::Blob;
 use super::reader::{Reader, between, u16_at};
 use crate::layout::{NO_REGISTER, NONE, SIGNED, Section};
 use crate::{Abi, Arg, ArgKind, Regs, Status, SubCall, Syscall};

@@ -4,11 +4,11 @@
 //! of that is looked for in the conjunctions around the test; where it is not known, the
 //! constants of all its values are in place.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use filterc_abi::{Abi, Arg, Dependent, Set, SetKind};
 use filterc_grammar::ast::{Constant, ConstantKind};
+use hashbrown::HashMap;
 
 use crate::error::Kind;
 use crate::field;

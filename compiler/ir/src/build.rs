@@ -8,7 +8,6 @@
 //! numbers with the same residual share it and cost a look-up an arm; those that no rule
 //! names, and they are most, share one residual outright.
 
-
 use filterc_abi::{Endian, SeccompData};
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};

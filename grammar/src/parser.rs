@@ -85,7 +85,7 @@ pub fn parse_constant(file: FileId, text: &str) -> (Constant, Vec<Diagnostic>) {
 pub fn parse_call(file: FileId, text: &str) -> (CallExample, Vec<Diagnostic>) {
     let (tree, errors) = parse_entry(file, text, Token::StartCall);
     let example = match tree {
-        Some(Tree::Call(example)) => example,
+        Some(Tree::Call(example)) => *example,
         Some(Tree::Statement(_) | Tree::Predicate(_) | Tree::Constant(_)) | None => {
             let span = whole(file, text);
             let call = Call::Name(Name { text: String::new(), span });

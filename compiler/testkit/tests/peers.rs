@@ -15,7 +15,7 @@
 use std::collections::BTreeSet;
 
 use filterc::{Options, Source, compile};
-use filterc_abi::Endian;
+use filterc_abi::{Action, Endian, SeccompData};
 use filterc_cbpf::{Verified, interpret, verify};
 use filterc_hir::eval::eval;
 use filterc_hir::policy::Policy;
@@ -132,4 +132,29 @@ fn no_program_is_larger_or_slower_than_a_peers() {
         }
     }
     assert!(worse.is_empty(), "{worse:#?}");
+}
+
+/// libseccomp 2.5.4 does not come back from these two rules for one call.
+#[test]
+fn two_rules_that_a_peer_never_finishes() {
+    let text = "arch x86_64\nkernel 6.18\ndefault errno(EPERM)\n\
+         allow write if args[1] <= 1024 && args[2] <= 0x7fffffff\n\
+         allow write if args[1] <= 1024 && args[2] == 0xffffffff\n";
+    let compiled = compile(&Source::text("two.flt", text), &corpus::options());
+    let compiled = compiled.unwrap_or_else(|diagnostics| panic!("{diagnostics}"));
+    let program = compiled.program();
+    // Proved, and so decided, for every call; here are those at the edges.
+    assert!(program.proof().is_some());
+    let values = [0, 1024, 1025, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 1 << 32];
+    for (a1, a2) in values.iter().flat_map(|a1| values.iter().map(move |a2| (*a1, *a2))) {
+        let call = SeccompData {
+            nr: 1,
+            arch: filterc_abi::x86_64().audit_arch,
+            args: [0, a1, a2, 0, 0, 0],
+            ..SeccompData::default()
+        };
+        let allowed = a1 <= 1024 && (a2 <= 0x7fff_ffff || a2 == 0xffff_ffff);
+        let expected = if allowed { Action::Allow } else { Action::Errno(1) };
+        assert_eq!(interpret(program.verified(), &call, ENDIAN), expected.to_ret(), "{call:x?}");
+    }
 }

@@ -152,19 +152,17 @@ impl Build {
                 unnamed = Some(target);
             }
             if let Some(first) = next.filter(|first| *first < nr) {
-                cases.push(Case { first, target: unknown });
+                go_on(&mut cases, first, unknown);
             }
-            cases.push(Case { first: nr, target });
+            go_on(&mut cases, nr, target);
             next = nr.checked_add(1);
         }
         if let Some(first) = next.filter(|first| skipped.is_none() || *first != u32::MAX) {
-            cases.push(Case { first, target: unknown });
+            go_on(&mut cases, first, unknown);
         }
         if let Some(target) = skipped {
-            cases.push(Case { first: u32::MAX, target });
+            go_on(&mut cases, u32::MAX, target);
         }
-        // Most neighbours lead to the same node.
-        cases.dedup_by_key(|case| case.target);
         if let Some(first) = cases.first_mut() {
             first.first = 0;
         }
@@ -259,9 +257,9 @@ impl<'p> Arms<'p> {
     /// A number with its own arms, if it has some.
     fn number(&self, nr: u32) -> Number<'_> {
         let start = self.own.partition_point(|(other, _)| *other < nr);
-        let own = self.own.get(start..).unwrap_or_default();
-        let own = own.chunk_by(|a, b| a.0 == b.0).next().filter(|own| is_of(own, nr));
-        Number { nr, is_known: self.part.has(nr), own: own.unwrap_or_default() }
+        let end = self.own.partition_point(|(other, _)| *other <= nr);
+        let own = self.own.get(start..end).unwrap_or_default();
+        Number { nr, is_known: self.part.has(nr), own }
     }
 
     /// Every number that is not simply unknown, in order.
@@ -269,12 +267,18 @@ impl<'p> Arms<'p> {
         let kernel = self.part.kernel();
         let calls = self.part.abi().syscalls().iter().filter(move |call| call.exists_in(kernel));
         let mut calls = calls.map(|call| call.nr).peekable();
-        let mut all_own = self.own.chunk_by(|a, b| a.0 == b.0).peekable();
+        let mut rest = self.own.as_slice();
         std::iter::from_fn(move || {
-            let named = all_own.peek().and_then(|own| own.first()).map(|(nr, _)| *nr);
-            let nr = calls.peek().copied().into_iter().chain(named).min()?;
+            let named = rest.first().map(|(nr, _)| *nr);
+            let nr = match (calls.peek().copied(), named) {
+                (Some(call), Some(named)) => call.min(named),
+                (Some(nr), None) | (None, Some(nr)) => nr,
+                (None, None) => return None,
+            };
             let is_known = calls.next_if_eq(&nr).is_some();
-            let own = all_own.next_if(|own| is_of(own, nr)).unwrap_or_default();
+            let own = rest.iter().take_while(|(named, _)| *named == nr).count();
+            let (own, others) = rest.split_at_checked(own)?;
+            rest = others;
             Some(Number { nr, is_known, own })
         })
     }
@@ -310,9 +314,11 @@ impl<'p> Arms<'p> {
     }
 }
 
-/// Whether arms are a number's own.
-fn is_of(own: &[(u32, usize)], nr: u32) -> bool {
-    own.first().is_some_and(|(own, _)| *own == nr)
+/// Numbers from `first` on lead to `target`: one case with those before, if they lead there too.
+fn go_on(cases: &mut Vec<Case>, first: u32, target: NodeId) {
+    if cases.last().is_none_or(|last| last.target != target) {
+        cases.push(Case { first, target });
+    }
 }
 
 /// Whether a number comes to the ABI's switch; with a mark, −1 does not (see [`Build::root`]).

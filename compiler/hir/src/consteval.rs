@@ -8,11 +8,11 @@
 //! A name is first a `-D` definition, then a `const`, then a kernel constant.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use filterc_abi::Abi;
 use filterc_grammar::ast::{BinOp, Constant, ConstantKind};
 use filterc_grammar::source::Span;
+use hashbrown::HashMap;
 
 use crate::error::Kind;
 use crate::findings::{Calls, Findings, Subject};

@@ -1,11 +1,10 @@
 //! Collects what is wrong: each finding once, however many calls and ABIs it concerns,
 //! and in the order of the text.
 
-use std::collections::HashMap;
-
 use filterc_abi::{Abi, Syscall};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_grammar::source::Span;
+use hashbrown::HashMap;
 
 use crate::error::{Kind, Limit};
 use crate::limits::MAX_FINDINGS;

@@ -3,10 +3,9 @@
 //! An ABI on which the rule's predicate cannot hold, since it asks for another `arch`, is
 //! left out: there the number is not meant.
 
-use std::collections::{HashMap, HashSet};
-
 use filterc_abi::Abi;
 use filterc_grammar::ast;
+use hashbrown::{HashMap, HashSet};
 
 use crate::arms::Rule;
 use crate::consteval::Constants;

@@ -3,10 +3,11 @@
 //! A name that some listed ABI has is skipped on those that lack it; one that none has is
 //! an error. Nothing here looks at predicates.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use filterc_abi::{Abi, Alias, KernelVersion};
 use filterc_grammar::ast;
+use hashbrown::HashMap;
 
 use crate::builtin::{self, Builtin, Found};
 use crate::error::{Kind, Limit};

@@ -17,5 +17,6 @@ pub mod libseccomp;
 pub mod measure;
 pub mod mutants;
 pub mod neutral;
+pub mod peers;
 pub mod rng;
 pub mod subjects;

@@ -10,6 +10,9 @@ use serde::Deserialize;
 use crate::corpus;
 use crate::rng::Rng;
 
+/// The workloads of the corpus.
+pub const NAMES: [&str; 3] = ["docker", "small", "argheavy"];
+
 /// A policy: one entry a call, raw 64-bit comparisons, one default.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Workload {

@@ -77,7 +77,8 @@ pub enum Next<W> {
 }
 
 /// Executes the instruction at `pc`.
-#[inline]
+// In an interpreter's loop what it returns must not go through memory.
+#[inline(always)]
 pub fn step<M: Words>(
     machine: &mut M,
     op: Op,

@@ -8,7 +8,6 @@ use std::rc::Rc;
 
 use filterc_abi::{Abi, Arg, Dependent, Set, SetKind};
 use filterc_grammar::ast::{Constant, ConstantKind};
-use hashbrown::HashMap;
 
 use crate::error::Kind;
 use crate::field;

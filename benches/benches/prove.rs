@@ -10,6 +10,7 @@
     reason = "a bench stops where it cannot go on"
 )]
 
+use std::fs;
 use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -38,12 +39,25 @@ fn assert_proved(compiled: &Compiled) {
     assert_equal(Side::Policy(compiled.policy()), Side::Program(program));
 }
 
+/// The peak of this process's memory so far, in KiB: with tables, compiler and criterion, so more
+/// than a proof takes.
+fn peak_kib() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok()).unwrap_or(0)
+}
+
 /// Policies against what we compile them to.
 fn policies(criterion: &mut Criterion) {
     for name in ["docker-default", "three", "small", "argheavy", "web-worker", "50x1x6", "50x3x3"] {
         let compiled = compiled(&subjects::source(name));
         let program = compiled.program_for(ENDIAN);
-        println!("{name}: {} instructions", program.insns().len());
+        assert_proved(&compiled);
+        println!(
+            "{name}: {} instructions; until here at most {} KiB of memory",
+            program.insns().len(),
+            peak_kib()
+        );
         let mut group = criterion.benchmark_group(name);
         group.sample_size(30);
         group.bench_function("prove", |bencher| {

@@ -15,24 +15,44 @@ pub(crate) mod cost {
     pub(crate) const OPERATION: u64 = 10;
     /// A gate.
     pub(crate) const GATE: u64 = 10;
-    /// An implication that a solver follows.
-    pub(crate) const IMPLICATION: u64 = 20;
-    /// A call that is tried on both sides.
-    pub(crate) const CALL: u64 = 100;
+    /// A call that is tried on both sides, beside the instructions.
+    pub(crate) const CALL: u64 = 50;
 }
 
 /// Steps that are left. Clones draw on the same.
 #[derive(Clone, Debug)]
-pub(crate) struct Meter(Rc<Cell<u64>>);
+pub(crate) struct Meter(Rc<Counters>);
+
+#[derive(Debug)]
+struct Counters {
+    steps: u64,
+    left: Cell<u64>,
+    conflicts: Cell<u64>,
+}
 
 impl Meter {
     pub(crate) fn new(steps: u64) -> Self {
-        Self(Rc::new(Cell::new(steps)))
+        Self(Rc::new(Counters { steps, left: Cell::new(steps), conflicts: Cell::new(0) }))
     }
 
     /// How many are left.
     pub(crate) fn left(&self) -> u64 {
-        self.0.get()
+        self.0.left.get()
+    }
+
+    /// How many were taken.
+    pub(crate) fn spent(&self) -> u64 {
+        self.0.steps - self.left()
+    }
+
+    /// Notes conflicts of a solver.
+    pub(crate) fn conflicts(&self, more: u64) {
+        self.0.conflicts.set(self.0.conflicts.get().saturating_add(more));
+    }
+
+    /// How many of them were noted.
+    pub(crate) fn all_conflicts(&self) -> u64 {
+        self.0.conflicts.get()
     }
 
     /// Without an end.
@@ -46,13 +66,13 @@ impl Meter {
     /// # Errors
     /// There are not so many left.
     pub(crate) fn spend(&self, steps: u64) -> Result<()> {
-        match self.0.get().checked_sub(steps) {
+        match self.left().checked_sub(steps) {
             Some(left) => {
-                self.0.set(left);
+                self.0.left.set(left);
                 Ok(())
             }
             None => {
-                self.0.set(0);
+                self.0.left.set(0);
                 Err(OverBudget)
             }
         }

@@ -11,7 +11,7 @@ use crate::layout::{call_of, words_with};
 use crate::meter::Meter;
 use crate::mtbdd::Mtbdd;
 use crate::space::Space;
-use crate::{Budget, Unknown};
+use crate::{Budget, Spent, Unknown};
 
 /// A call for which all the predicates hold; `None` if there is none. `nr` and `arch` are
 /// words like others here.
@@ -23,9 +23,14 @@ pub fn satisfiable(
     endian: Endian,
     budget: &Budget,
 ) -> std::result::Result<Option<SeccompData>, Unknown> {
-    let unknown = |spurious| Unknown { budget: *budget, at: None, spurious };
-    let found = by_diagrams(predicates, endian, budget)
-        .or_else(|OverBudget| by_circuit(predicates, endian, budget))
+    let meter = Meter::new(budget.steps);
+    let unknown = |spurious| {
+        let (steps, conflicts) = (meter.spent(), meter.all_conflicts());
+        let spent = Spent { steps, conflicts, ..Spent::default() };
+        Unknown { budget: *budget, spent, at: None, spurious }
+    };
+    let found = by_diagrams(predicates, endian, budget, &meter)
+        .or_else(|OverBudget| by_circuit(predicates, endian, budget, &meter))
         .map_err(|OverBudget| unknown(false))?;
     let holds = |call: &SeccompData| predicates.iter().all(|p| eval::holds(p, call));
     if found.is_none_or(|call| holds(&call)) { Ok(found) } else { Err(unknown(true)) }
@@ -34,9 +39,9 @@ pub fn satisfiable(
 /// A call, if there is one.
 type Found = Result<Option<SeccompData>>;
 
-fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Found {
+fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget, meter: &Meter) -> Found {
     let space = Space::new(None, endian, predicates.iter().copied());
-    let mut mtbdd = Mtbdd::new(budget.nodes, Meter::new(budget.steps));
+    let mut mtbdd = Mtbdd::new(budget.nodes, meter.clone());
     let mut all = TRUE;
     for predicate in predicates {
         let one = space.predicate(&mut mtbdd, predicate)?;
@@ -45,8 +50,8 @@ fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Fo
     Ok(space.witness(&mtbdd, all))
 }
 
-fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Found {
-    let circuit = Circuit::new(budget.gates, Meter::new(budget.steps));
+fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget, meter: &Meter) -> Found {
+    let circuit = Circuit::new(budget.gates, meter.clone());
     let mut formula = Formula::new(circuit, endian, None);
     let mut all = TRUE;
     for predicate in predicates {

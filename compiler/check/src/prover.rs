@@ -11,7 +11,7 @@ use crate::mtbdd::{Mtbdd, Ordered};
 use crate::region::{Head, Region};
 use crate::sample::Candidates;
 use crate::side::{Behaviour, Subject};
-use crate::{Budget, Counterexample, Proof, Side, Unknown, Verdict};
+use crate::{Budget, Counterexample, Proof, Side, Spent, Unknown, Verdict};
 
 /// A first try with diagrams: what does not fit is either different, as a rule, or hard.
 const FEW_NODES: usize = 200_000;
@@ -133,7 +133,13 @@ impl<'a> Prover<'a> {
 
     fn unknown(&self, head: Option<Head>, spurious: bool) -> Verdict {
         let at = head.map(|head| (head.arch, head.nr));
-        Verdict::Unknown(Unknown { budget: self.budget, at, spurious })
+        let spent = Spent {
+            steps: self.meter.spent(),
+            rectangles: self.proof.rectangles,
+            nodes: self.proof.nodes,
+            conflicts: self.meter.all_conflicts(),
+        };
+        Verdict::Unknown(Unknown { budget: self.budget, spent, at, spurious })
     }
 }
 
@@ -180,7 +186,7 @@ impl Pair<'_> {
         right: &Subject<'_>,
         meter: &Meter,
     ) -> Result<Difference, OverBudget> {
-        meter.spend(cost::CALL * SAMPLES)?;
+        meter.spend(SAMPLES * (2 * cost::CALL + left.longest() + right.longest()))?;
         let mut candidates = Candidates::default();
         self.left.note(&mut candidates);
         self.right.note(&mut candidates);

@@ -12,7 +12,7 @@ use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered, Way};
 use crate::region::{Head, Region, Span};
 use crate::side::{Behaviour, Subject};
-use crate::{Budget, Side, Unknown};
+use crate::{Budget, Side, Spent, Unknown};
 
 /// A set of calls: of each word some bits are given, the others free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,26 +64,24 @@ pub fn differences(
         budget: *budget,
         mtbdd: Mtbdd::new(budget.nodes, meter.clone()),
         meter,
+        parts: 0,
         found: Vec::new(),
     };
-    let unknown = |at: Option<Head>| Unknown {
-        budget: *budget,
-        at: at.map(|h| (h.arch, h.nr)),
-        spurious: false,
-    };
-    let mut parts = 0;
     let mut arch = Some(0);
     while let Some(row) = arch {
         let mut last = u32::MAX;
         let mut nr = Some(0);
         let before = finder.found.len();
         while let Some(column) = nr {
-            parts += 1;
-            if parts > budget.rectangles {
-                return Err(unknown(None));
+            if finder.parts >= budget.rectangles {
+                return Err(finder.unknown(None, false));
             }
+            finder.parts += 1;
             let head = Head { arch: row, nr: column };
-            let region = finder.part(head).map_err(|OverBudget| unknown(Some(head)))?;
+            let region = match finder.part(head) {
+                Ok(region) => region,
+                Err(OverBudget) => return Err(finder.unknown(Some(head), false)),
+            };
             last = last.min(region.arch.last);
             nr = region.nr.last.checked_add(1);
         }
@@ -91,6 +89,7 @@ pub fn differences(
         finder.close(before, Span { first: row, last });
         arch = last.checked_add(1);
     }
+    finder.run_both()?;
     Ok(finder.found)
 }
 
@@ -101,10 +100,35 @@ struct Finder<'a> {
     budget: Budget,
     mtbdd: Mtbdd,
     meter: Meter,
+    /// How many parts of (arch, nr) were looked at.
+    parts: u64,
     found: Vec<Difference>,
 }
 
 impl Finder<'_> {
+    fn unknown(&self, at: Option<Head>, spurious: bool) -> Unknown {
+        let spent = Spent {
+            steps: self.meter.spent(),
+            rectangles: self.parts,
+            nodes: self.mtbdd.len(),
+            conflicts: 0,
+        };
+        Unknown { budget: self.budget, spent, at: at.map(|h| (h.arch, h.nr)), spurious }
+    }
+
+    /// Runs both sides on every witness: they say what the difference says.
+    fn run_both(&self) -> Result<(), Unknown> {
+        for difference in &self.found {
+            let call = &difference.witness;
+            let values = (self.left.value(call), self.right.value(call));
+            if values != (difference.left, difference.right) {
+                let head = Head { arch: call.arch, nr: call.nr.cast_unsigned() };
+                return Err(self.unknown(Some(head), true));
+            }
+        }
+        Ok(())
+    }
+
     /// The differences around a point, from there on; the part for which they are that.
     fn part(&mut self, head: Head) -> Result<Region, OverBudget> {
         let mut region = Region::ALL;

@@ -11,7 +11,7 @@ use crate::formula::Formula;
 use crate::gates::{Form, Gates, Node, OverBudget, Result};
 use crate::joined;
 use crate::layout::Ties;
-use crate::meter::Meter;
+use crate::meter::{Meter, cost};
 use crate::region::{Head, Region};
 use crate::run::{Paths, Program, Runs};
 use crate::sample::Candidates;
@@ -67,6 +67,17 @@ impl<'a> Subject<'a> {
                 }
             }
         })
+    }
+
+    /// Steps that [`Self::value`] takes at most, more or less.
+    pub(crate) fn longest(&self) -> u64 {
+        match self {
+            Self::Policy(_) => cost::CALL,
+            Self::Program { program, .. } => {
+                let instructions = u64::try_from(program.ops().len()).unwrap_or(u64::MAX);
+                instructions.saturating_mul(cost::INSTRUCTION)
+            }
+        }
     }
 
     /// What it says to one call.

@@ -428,6 +428,22 @@ fn equiv_answers_by_meaning() {
     let json: serde_json::Value = serde_json::from_slice(&differ.stdout).unwrap();
     assert_eq!(json["equal"], false);
     assert!(json["call"].as_str().unwrap().ends_with("on x86_64"));
+    assert!(json["left_why"].as_str().unwrap().contains("by the instructions 0"));
+    let shown = stdout(&filterc(&["equiv", &small, &docker]));
+    assert!(shown.contains("by the default") && shown.contains("docker-default.flt:"), "{shown}");
+    // Status 1 says that they differ, and nothing else: what cannot be compared is an error.
+    let wrong = |name: &str, contents: &[u8]| {
+        let file = folder.path().join(name);
+        fs::write(&file, contents).unwrap();
+        let output = filterc(&["equiv", &small, path(&file)]);
+        assert!(stdout(&output).is_empty() && !output.stderr.is_empty(), "{name}");
+        status(&output)
+    };
+    assert_eq!(wrong("broken.flt", b"arch x86_64\nallow raed\n"), 2);
+    assert_eq!(wrong("short.bpf", &[6, 0, 0]), 2);
+    // Nothing is returned at the end.
+    assert_eq!(wrong("refused.bpf", &[0x20, 0, 0, 0, 0, 0, 0, 0]), 2);
+    assert_eq!(wrong("neither", &[0xff, 0xfe]), 2);
     assert_eq!(status(&filterc(&["equiv", &small, "/nowhere.bpf"])), 2);
     assert_eq!(status(&filterc(&["equiv", "-", "-"])), 2);
 }

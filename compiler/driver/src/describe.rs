@@ -1,8 +1,11 @@
-//! Calls and ways through a program as text, for whoever has to understand one.
+//! Calls, ways through a program, decisions, and proofs that came to no end as text, for whoever
+//! has to understand one.
 
 use std::fmt::Write as _;
 
 use filterc_abi::{self as abi, Abi, Arg, ArgKind, Regs, SeccompData};
+use filterc_check::Unknown;
+use filterc_hir::eval::{Decision, Reason};
 
 /// A call with its arguments decoded: `openat(dfd = -100, filename = 0x0, …) on x86_64`. Bits
 /// that the kernel does not use are shown where they are not 0.
@@ -96,6 +99,47 @@ pub fn path(pcs: &[usize]) -> String {
         if first == last { first.to_string() } else { format!("{first}-{last}") }
     };
     runs.into_iter().map(run).collect::<Vec<_>>().join(", ")
+}
+
+/// What a policy decides, and by what.
+#[must_use]
+pub fn decision(decision: &Decision) -> String {
+    let action = decision.action;
+    match decision.reason {
+        Reason::Rule(rule) => format!("{action}, by rule {}", rule.0 + 1),
+        Reason::Default => format!("{action}, by the default"),
+        Reason::Unknown => format!("{action}, as for any unknown number"),
+        Reason::Foreign => format!("{action}, as for any foreign ABI"),
+    }
+}
+
+/// Where a proof came to no end, and what was spent on it: a sentence each.
+#[must_use]
+pub fn unknown(unknown: &Unknown) -> Vec<String> {
+    let place = match unknown.at {
+        Some((arch, nr)) => format!(
+            "the question is about the call with the number {} under the architecture {arch:#010x}",
+            nr.cast_signed()
+        ),
+        None => "the question is about all calls at once".to_owned(),
+    };
+    if unknown.spurious {
+        let fault = "a call was found that turned out to be none: a fault of the prover";
+        return vec![place, fault.to_owned()];
+    }
+    let (spent, budget) = (unknown.spent, unknown.budget);
+    vec![
+        place,
+        format!(
+            "spent: {} of {} steps, on {} parts of the numbers, with {} conflicts of the solver",
+            spent.steps, budget.steps, spent.rectangles, spent.conflicts
+        ),
+        format!(
+            "each question may take decision diagrams of {} nodes, {} states of a program, {} \
+             gates and {} conflicts",
+            budget.nodes, budget.states, budget.gates, budget.conflicts
+        ),
+    ]
 }
 
 #[cfg(test)]

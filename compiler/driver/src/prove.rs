@@ -84,7 +84,7 @@ fn refuted(
         secondary: Vec::new(),
         help: vec![
             format!("the call is {}", describe::call(&found.call)),
-            format!("the policy says {}", reason(decision.action, decision.reason)),
+            format!("the policy says {}", describe::decision(&decision)),
             format!("the program returns {:#010x}: {}", found.right, Action::from_ret(found.right)),
             format!("by the instructions {}", describe::path(&path)),
             "this is a fault of filterc, not of the policy: please report it".to_owned(),
@@ -92,33 +92,9 @@ fn refuted(
     }
 }
 
-fn reason(action: Action, reason: Reason) -> String {
-    match reason {
-        Reason::Rule(rule) => format!("{action}, by rule {}", rule.0 + 1),
-        Reason::Default => format!("{action}, by the default"),
-        Reason::Unknown => format!("{action}, as for any unknown number"),
-        Reason::Foreign => format!("{action}, as for any foreign ABI"),
-    }
-}
-
 fn undecided(unknown: &Unknown) -> Diagnostic {
-    let Budget { nodes, states, rectangles, gates, conflicts, steps } = unknown.budget;
-    let place = match unknown.at {
-        Some((arch, nr)) => format!(
-            "the question is about the call with the number {} under the architecture {arch:#010x}",
-            nr.cast_signed()
-        ),
-        None => "the question is about all calls at once".to_owned(),
-    };
-    let mut help = vec![place];
-    if unknown.spurious {
-        help.push("a call was found that turned out to be none: a fault of the prover".to_owned());
-    } else {
-        help.push(format!(
-            "spent: decision diagrams of {nodes} nodes, {states} states of the program, \
-             {rectangles} parts of the numbers, {gates} gates and {conflicts} conflicts of the \
-             solver, {steps} steps in all"
-        ));
+    let mut help = describe::unknown(unknown);
+    if !unknown.spurious {
         help.push("`--no-prove` compiles without a proof".to_owned());
     }
     Diagnostic {
@@ -134,6 +110,7 @@ fn undecided(unknown: &Unknown) -> Diagnostic {
 #[cfg(test)]
 mod tests {
     use filterc_cbpf::verify;
+    use filterc_check::Spent;
 
     use super::*;
     use crate::{Options, Source, compile};
@@ -164,11 +141,15 @@ mod tests {
     #[test]
     fn f0602_says_what_was_spent() {
         let budget = Budget { nodes: 2, gates: 2, ..Budget::default() };
-        let error = undecided(&Unknown { budget, at: Some((0xc000_003e, 1)), spurious: false });
+        let spent = Spent { steps: 77, rectangles: 5, nodes: 2, conflicts: 33 };
+        let at = Some((0xc000_003e, 1));
+        let error = undecided(&Unknown { budget, spent, at, spurious: false });
         assert_eq!(error.code.0, "F0602");
         let help = error.help.join("\n");
         assert!(help.contains("number 1 under the architecture 0xc000003e"), "{help}");
-        assert!(help.contains("2 nodes") && help.contains("--no-prove"), "{help}");
+        for part in ["77 of 3000000000 steps", "33 conflicts", "2 nodes", "--no-prove"] {
+            assert!(help.contains(part), "{part}: {help}");
+        }
     }
 
     #[test]

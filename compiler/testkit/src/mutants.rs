@@ -7,59 +7,67 @@ use filterc_cbpf::{Insn, Verified, code, verify};
 /// jump distance one more, one less and 0, the two distances exchanged, neighbours exchanged,
 /// the instruction repeated in its neighbour's place, and deleted.
 pub fn of(program: &[Insn]) -> impl Iterator<Item = (String, Verified)> {
-    let all = (0..program.len()).flat_map(move |pc| at(program, pc));
-    all.filter_map(|(what, mutant)| Some((what, verify(&mutant).ok()?)))
+    edits(program).filter_map(|(pc, edit)| edit.made(program, pc))
 }
 
-fn at(program: &[Insn], pc: usize) -> Vec<(String, Vec<Insn>)> {
-    let Some(&insn) = program.get(pc) else { return Vec::new() };
-    let mut changed: Vec<(String, Insn)> = Vec::new();
-    let mut change = |what: String, to: Insn| {
-        if to != insn {
-            changed.push((format!("{pc}: {what}"), to));
+/// About `count` of them, spread over the program; made one at a time, for a program has
+/// many times as many mutants as instructions.
+pub fn some(program: &[Insn], count: usize) -> impl Iterator<Item = (String, Verified)> {
+    let stride = edits(program).count().div_ceil(count).max(1);
+    // One of each so many, and not always at the same place: that would be the same edit.
+    let picked = move |i: usize| i % stride == (i / stride).wrapping_mul(7919) % stride;
+    let edits = edits(program).enumerate().filter(move |(i, _)| picked(*i));
+    edits.filter_map(|(_, (pc, edit))| edit.made(program, pc))
+}
+
+/// What is done to an instruction.
+#[derive(Clone, Copy, Debug)]
+enum Edit {
+    /// Another stands there.
+    Replaced(Insn),
+    /// It is left out.
+    Deleted,
+    /// It changes places with the next.
+    Exchanged,
+    /// It stands in place of the next too.
+    Repeated,
+}
+
+impl Edit {
+    /// The mutant, if the kernel would take it.
+    fn made(self, program: &[Insn], pc: usize) -> Option<(String, Verified)> {
+        let mut mutant = program.to_vec();
+        match self {
+            Self::Replaced(insn) => *mutant.get_mut(pc)? = insn,
+            Self::Deleted => drop(mutant.remove(pc)),
+            Self::Exchanged => mutant.swap(pc, pc + 1),
+            Self::Repeated => *mutant.get_mut(pc + 1)? = *program.get(pc)?,
         }
-    };
-    for code in others(insn.code) {
-        change(format!("code {code:#x}"), Insn { code, ..insn });
+        Some((format!("{pc}: {self:?}"), verify(&mutant).ok()?))
     }
-    for k in [insn.k.wrapping_add(1), insn.k.wrapping_sub(1)] {
-        change(format!("k {k:#x}"), Insn { k, ..insn });
-    }
-    for bit in 0..32 {
-        let k = insn.k ^ (1 << bit);
-        change(format!("k {k:#x}"), Insn { k, ..insn });
-    }
-    for d in [insn.jt.wrapping_add(1), insn.jt.wrapping_sub(1), 0] {
-        change(format!("jt {d}"), Insn { jt: d, ..insn });
-    }
-    for d in [insn.jf.wrapping_add(1), insn.jf.wrapping_sub(1), 0] {
-        change(format!("jf {d}"), Insn { jf: d, ..insn });
-    }
-    change("jt and jf exchanged".to_owned(), Insn { jt: insn.jf, jf: insn.jt, ..insn });
-    let mut mutants: Vec<(String, Vec<Insn>)> = changed
-        .into_iter()
-        .map(|(what, to)| {
-            let mut mutant = program.to_vec();
-            if let Some(slot) = mutant.get_mut(pc) {
-                *slot = to;
-            }
-            (what, mutant)
-        })
-        .collect();
-    let mut deleted = program.to_vec();
-    deleted.remove(pc);
-    mutants.push((format!("{pc}: deleted"), deleted));
-    if pc + 1 < program.len() {
-        let mut exchanged = program.to_vec();
-        exchanged.swap(pc, pc + 1);
-        mutants.push((format!("{pc}: exchanged with the next"), exchanged));
-        let mut repeated = program.to_vec();
-        if let Some(slot) = repeated.get_mut(pc + 1) {
-            *slot = insn;
-        }
-        mutants.push((format!("{pc}: in place of the next too"), repeated));
-    }
-    mutants
+}
+
+fn edits(program: &[Insn]) -> impl Iterator<Item = (usize, Edit)> {
+    let last = program.len().saturating_sub(1);
+    program.iter().enumerate().flat_map(move |(pc, insn)| {
+        let replaced = replacements(*insn).into_iter().map(Edit::Replaced);
+        let pairs = [Edit::Exchanged, Edit::Repeated].into_iter().filter(move |_| pc < last);
+        replaced.chain([Edit::Deleted]).chain(pairs).map(move |edit| (pc, edit))
+    })
+}
+
+fn replacements(insn: Insn) -> Vec<Insn> {
+    let codes = others(insn.code).into_iter().map(|code| Insn { code, ..insn });
+    let near = [insn.k.wrapping_add(1), insn.k.wrapping_sub(1)].into_iter();
+    let constants = near.chain((0..32).map(|bit| insn.k ^ (1 << bit)));
+    let distances = |d: u8| [d.wrapping_add(1), d.wrapping_sub(1), 0];
+    let mut all: Vec<Insn> = codes.collect();
+    all.extend(constants.map(|k| Insn { k, ..insn }));
+    all.extend(distances(insn.jt).map(|jt| Insn { jt, ..insn }));
+    all.extend(distances(insn.jf).map(|jf| Insn { jf, ..insn }));
+    all.push(Insn { jt: insn.jf, jf: insn.jt, ..insn });
+    all.retain(|other| *other != insn);
+    all
 }
 
 /// Every other code that `verify` may accept.

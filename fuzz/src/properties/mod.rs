@@ -1,6 +1,7 @@
 //! The properties: one file and one line each.
 
 pub mod asm_disasm;
+pub mod boxes_are_sound;
 pub mod bytes_never_panic;
 pub mod compiled_is_reference;
 pub mod dag_passes;
@@ -19,6 +20,7 @@ use crate::Property;
 /// Every property by its name, which is that of its file and of its cargo-fuzz target.
 pub const PROPERTIES: &[(&str, Property)] = &[
     ("asm_disasm", asm_disasm::property),
+    ("boxes_are_sound", boxes_are_sound::property),
     ("bytes_never_panic", bytes_never_panic::property),
     ("compiled_is_reference", compiled_is_reference::property),
     ("dag_passes", dag_passes::property),

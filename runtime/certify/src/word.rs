@@ -88,11 +88,17 @@ impl Word {
     /// A word of 64 bits of two of 32.
     #[must_use]
     pub const fn join(high: Self, low: Self) -> Self {
+        Self::joined(high, low, 32)
+    }
+
+    /// A word of two, of which the lower has so many bits, 1…63.
+    const fn joined(high: Self, low: Self, bits: u32) -> Self {
+        let lower = !(u64::MAX << bits);
         Self {
-            min: high.min << 32 | low.min,
-            max: high.max << 32 | low.max,
-            ones: high.ones << 32 | low.ones & 0xffff_ffff,
-            zeros: high.zeros << 32 | low.zeros & 0xffff_ffff,
+            min: high.min << bits | low.min,
+            max: high.max << bits | low.max,
+            ones: high.ones << bits | low.ones & lower,
+            zeros: high.zeros << bits | low.zeros & lower,
         }
     }
 
@@ -248,20 +254,21 @@ mod tests {
     }
 
     #[test]
-    fn joined_words_hold_both() {
-        let narrow = |min: u64, max: u64| {
-            let word = Word { min, max, ..Word::any(32) };
-            word.settled().unwrap()
-        };
-        let joined = Word::join(narrow(2, 5), narrow(7, 0xffff_fff0));
-        for high in [2_u64, 3, 5] {
-            for low in [7_u64, 8, 0xffff_fff0] {
-                let value = high << 32 | low;
-                assert!(joined.min <= value && value <= joined.max);
-                assert_eq!(value & joined.ones, joined.ones);
-                assert_eq!(value & joined.zeros, 0);
+    fn joined_words_hold_all_pairs() {
+        let words = words();
+        let sets: Vec<Vec<u64>> = words.iter().map(|word| members(*word)).collect();
+        for (high, upper) in words.iter().zip(&sets) {
+            for (low, lower) in words.iter().zip(&sets) {
+                let joined = Word::joined(*high, *low, BITS);
+                let pairs = upper.iter().flat_map(|h| lower.iter().map(move |l| h << BITS | l));
+                for value in pairs {
+                    assert!(joined.min <= value && value <= joined.max, "{high:?} {low:?}");
+                    assert_eq!(value & joined.ones, joined.ones, "{high:?} {low:?}");
+                    assert_eq!(value & joined.zeros, 0, "{high:?} {low:?}");
+                }
             }
         }
         assert_eq!(Word::of(u64::MAX).masked(0xff).value(), Some(0xff));
+        assert_eq!(Word::join(Word::of(5), Word::of(7)), Word::of(5 << 32 | 7));
     }
 }

@@ -6,27 +6,36 @@ use batsat::{Callbacks, ClauseKind, Lit, Solver, SolverInterface as _, SolverOpt
 
 use super::literal::Literal;
 use crate::gates::Result;
-use crate::meter::{Meter, cost};
+use crate::meter::Meter;
 
 /// Clauses, and what was learnt of them.
 pub(crate) struct Clauses {
     solver: Solver<Limit>,
     variables: Vec<Var>,
+    /// How many clauses were added.
+    count: u64,
 }
 
 /// Conflicts after which it is seen what they took.
-const SLICE: u64 = 1000;
+const SLICE: u64 = 200;
+
+/// Steps of the meter for an implication, where all clauses are in the processor's cache.
+const IMPLICATION: u64 = 10;
+
+/// Clauses that make every implication a step dearer: measured from 5,000 to 600,000 of them.
+const CLAUSES_A_STEP: u64 = 30_000;
 
 impl Clauses {
     /// No clauses yet, over so many variables.
     pub(crate) fn new(variables: u32) -> Self {
         let mut solver = Solver::new(SolverOpts::default(), Limit { left: Cell::new(0) });
         let variables = (0..variables).map(|_| solver.new_var_default()).collect();
-        Self { solver, variables }
+        Self { solver, variables, count: 0 }
     }
 
     /// Some of these must hold.
     pub(crate) fn add(&mut self, clause: &[Literal]) {
+        self.count += 1;
         let of = |literal: &Literal| {
             let variable = self.variables.get(usize::try_from(literal.variable).ok()?)?;
             Some(Lit::new(*variable, !literal.inverted))
@@ -41,21 +50,30 @@ impl Clauses {
     /// # Errors
     /// The meter is used up.
     pub(crate) fn solve(&mut self, conflicts: u64, meter: &Meter) -> Result<Option<bool>> {
+        let implication = IMPLICATION + self.count / CLAUSES_A_STEP;
         let mut left = conflicts;
-        loop {
+        while left > 0 {
             let slice = left.min(SLICE);
             self.solver.cb_mut().left.set(slice);
-            let before = self.solver.num_propagations();
+            let before = self.spent();
             let answer = self.solver.solve_limited(&[]);
+            let after = self.spent();
+            meter.conflicts(after.conflicts - before.conflicts);
+            let implications = after.implications - before.implications;
+            let paid = meter.spend(implications.saturating_mul(implication));
             if answer != lbool::UNDEF {
                 return Ok(Some(answer == lbool::TRUE));
             }
+            paid?;
             left -= slice;
-            if left == 0 {
-                return Ok(None);
-            }
-            let implications = self.solver.num_propagations().saturating_sub(before);
-            meter.spend(implications.saturating_mul(cost::IMPLICATION))?;
+        }
+        Ok(None)
+    }
+
+    fn spent(&self) -> Spent {
+        Spent {
+            conflicts: self.solver.num_conflicts(),
+            implications: self.solver.num_propagations(),
         }
     }
 
@@ -64,6 +82,12 @@ impl Clauses {
         let variable = self.variables.get(variable as usize);
         variable.is_some_and(|variable| self.solver.value_var(*variable) == lbool::TRUE)
     }
+}
+
+/// What a solver has done.
+struct Spent {
+    conflicts: u64,
+    implications: u64,
 }
 
 /// Stops a solver after a number of conflicts.

@@ -1,27 +1,27 @@
 //! CaDiCaL.
 
-use cadical::Solver;
+use cadical::{Callbacks, Solver};
 
 use super::literal::Literal;
-use crate::gates::Result;
+use crate::gates::{OverBudget, Result};
 use crate::meter::Meter;
 
 /// Clauses, and what was learnt of them.
 pub(crate) struct Clauses {
-    solver: Solver,
+    solver: Solver<Watch>,
+    /// How many clauses were added.
+    count: u64,
 }
-
-/// Steps of the meter for a conflict: CaDiCaL tells of no implications.
-const STEPS_A_CONFLICT: u64 = 5000;
 
 impl Clauses {
     /// No clauses yet.
     pub(crate) fn new(_variables: u32) -> Self {
-        Self { solver: Solver::new() }
+        Self { solver: Solver::new(), count: 0 }
     }
 
     /// Some of these must hold.
     pub(crate) fn add(&mut self, clause: &[Literal]) {
+        self.count += 1;
         self.solver.add_clause(clause.iter().map(|literal| {
             let number = number(literal.variable);
             if literal.inverted { -number } else { number }
@@ -34,21 +34,53 @@ impl Clauses {
     /// # Errors
     /// The meter is used up.
     pub(crate) fn solve(&mut self, conflicts: u64, meter: &Meter) -> Result<Option<bool>> {
-        meter.spend(0)?;
         let limit = i32::try_from(conflicts).unwrap_or(i32::MAX);
         // The name is one that it knows.
         let _ = self.solver.set_limit("conflicts", limit);
-        let answer = self.solver.solve();
-        if answer.is_none() {
-            meter.spend(conflicts.saturating_mul(STEPS_A_CONFLICT))?;
+        let look = LOOK + self.count / CLAUSES_A_STEP;
+        self.solver.set_callbacks(Some(Watch { meter: meter.clone(), look, over: false }));
+        match self.solver.solve() {
+            None if self.solver.get_callbacks().is_some_and(|watch| watch.over) => Err(OverBudget),
+            answer => Ok(answer),
         }
-        Ok(answer)
     }
 
     /// Whether a variable holds where all clauses do.
     pub(crate) fn holds(&self, variable: u32) -> bool {
         // What it has no value for may have any.
         self.solver.value(number(variable)) == Some(true)
+    }
+}
+
+/// Steps of the meter from one look at it to the next, where all clauses are in the processor's
+/// cache: CaDiCaL tells of no implications, but asks whether to go on after every ten decisions,
+/// and inside all that it does beside the search. That is 30 to 700 microseconds, measured from
+/// 3,000 to 600,000 clauses.
+const LOOK: u64 = 12_000;
+
+/// Clauses that make it a step dearer.
+const CLAUSES_A_STEP: u64 = 10;
+
+/// Takes steps while a solver runs, and stops it where there are none.
+struct Watch {
+    meter: Meter,
+    look: u64,
+    over: bool,
+}
+
+impl Callbacks for Watch {
+    fn terminate(&mut self) -> bool {
+        self.over |= self.meter.spend(self.look).is_err();
+        self.over
+    }
+
+    fn max_length(&self) -> i32 {
+        i32::MAX
+    }
+
+    /// Each conflict leaves a clause.
+    fn learn(&mut self, _: &[i32]) {
+        self.meter.conflicts(1);
     }
 }
 

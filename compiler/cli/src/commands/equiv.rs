@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::{Source, analyse, describe};
-use filterc_abi::{Action, Endian};
-use filterc_cbpf::{self as cbpf, Verified};
+use filterc::{Source, analyse, describe, render};
+use filterc_abi::{Action, Endian, SeccompData};
+use filterc_cbpf::{self as cbpf, Verified, interpret_traced};
 use filterc_check::{Budget, Counterexample, Proof, Side, Unknown, Verdict, equivalent};
 use filterc_grammar::diagnostic::Severity;
+use filterc_grammar::source::SourceMap;
+use filterc_hir::eval::{Reason, decide};
 use filterc_hir::policy::Policy;
 use serde_json::json;
 
@@ -40,11 +42,12 @@ pub(crate) struct EquivArgs {
 
 /// What a file turned out to be.
 enum Input {
-    Policy(Policy),
+    Policy(Box<Policy>, SourceMap),
     Bytes(Vec<u8>),
 }
 
-/// Says whether two policies or programs decide the same for every call.
+/// Says whether two policies or programs decide the same for every call. Status 1 is for sides
+/// that do not: what is wrong with one of them is of status 2 here.
 pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
     if args.left == Path::new("-") && args.right == Path::new("-") {
         return Err(Failure::Environment("standard input can be one side only".to_owned()));
@@ -60,7 +63,11 @@ pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
         match equivalent(left, right, endian, &Budget::default()) {
             Verdict::Equal(proof) => proofs.push(proof),
             Verdict::Differ(found) => {
-                let text = if args.json { differ_json(&found) } else { differ_text(args, &found) };
+                let why = sides.each_ref().map(|side| side.why(&found.call, endian));
+                let text = match args.json {
+                    true => differ_json(&found, &why),
+                    false => differ_text(args, &found, &why),
+                };
                 stdout(text.as_bytes())?;
                 return Err(Failure::No(String::new()));
             }
@@ -82,7 +89,7 @@ fn read(path: &Path, args: &EquivArgs, console: &Console) -> Result<Input, Failu
             return Ok(Input::Bytes(bytes));
         }
         let text = String::from_utf8(bytes).map_err(|_| {
-            Failure::No(format!("{}: neither a policy nor a program", path.display()))
+            Failure::Environment(format!("{}: neither a policy nor a program", path.display()))
         })?;
         let name = if path == Path::new("-") { "<stdin>".into() } else { path.to_string_lossy() };
         return policy(&Source::text(name, text), args, console);
@@ -96,12 +103,12 @@ fn policy(source: &Source, args: &EquivArgs, console: &Console) -> Result<Input,
     match analysis.policy {
         Some(policy) if !errors => {
             console.diagnostics(&analysis.sources, &analysis.diagnostics);
-            Ok(Input::Policy(policy))
+            Ok(Input::Policy(Box::new(policy), analysis.sources))
         }
-        Some(_) | None => Err(Failure::from(filterc::Diagnostics {
-            sources: analysis.sources,
-            list: analysis.diagnostics,
-        })),
+        Some(_) | None => {
+            console.diagnostics(&analysis.sources, &analysis.diagnostics);
+            Err(Failure::Environment(format!("{}: there is nothing to compare", source.name())))
+        }
     }
 }
 
@@ -111,7 +118,7 @@ fn byte_orders(args: &EquivArgs, left: &Input, right: &Input) -> Vec<Endian> {
         return vec![order.into()];
     }
     let policies = [left, right].into_iter().filter_map(|input| match input {
-        Input::Policy(policy) => Some(policy),
+        Input::Policy(policy, _) => Some(policy),
         Input::Bytes(_) => None,
     });
     let mut orders: Vec<Endian> =
@@ -123,17 +130,17 @@ fn byte_orders(args: &EquivArgs, left: &Input, right: &Input) -> Vec<Endian> {
 
 /// A side on machines of one byte order.
 enum Judged<'i> {
-    Policy(&'i Policy),
+    Policy(&'i Policy, &'i SourceMap),
     Program(Verified),
 }
 
 impl<'i> Judged<'i> {
     fn new(input: &'i Input, path: &Path, endian: Endian) -> Result<Self, Failure> {
         let bytes = match input {
-            Input::Policy(policy) => return Ok(Self::Policy(policy)),
+            Input::Policy(policy, sources) => return Ok(Self::Policy(policy, sources)),
             Input::Bytes(bytes) => bytes,
         };
-        let fault = |text: String| Failure::No(format!("{}: {text}", path.display()));
+        let fault = |text: String| Failure::Environment(format!("{}: {text}", path.display()));
         let program = cbpf::decode(bytes, endian).map_err(|error| fault(error.to_string()))?;
         let verified = cbpf::verify(&program)
             .map_err(|error| fault(format!("the kernel would not take it: {error}")))?;
@@ -142,28 +149,49 @@ impl<'i> Judged<'i> {
 
     fn side(&self) -> Side<'_> {
         match self {
-            Self::Policy(policy) => Side::Policy(policy),
+            Self::Policy(policy, _) => Side::Policy(policy),
             Self::Program(program) => Side::Program(program),
+        }
+    }
+
+    /// What the side says to a call, and by which rule or instructions.
+    fn why(&self, call: &SeccompData, endian: Endian) -> String {
+        match self {
+            Self::Policy(policy, sources) => {
+                let decision = decide(&policy.of_order(endian), call);
+                let text = describe::decision(&decision);
+                let rule = match decision.reason {
+                    Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
+                    Reason::Default | Reason::Unknown | Reason::Foreign => None,
+                };
+                match rule {
+                    Some(rule) => format!("{text}, {}", render::position(sources, rule.span)),
+                    None => text,
+                }
+            }
+            Self::Program(program) => {
+                let trace = interpret_traced(program, call, endian);
+                let action = Action::from_ret(trace.outcome.ret);
+                format!("{action}, by the instructions {}", describe::path(&trace.pcs))
+            }
         }
     }
 }
 
-fn answer(ret: u32) -> String {
-    format!("{} ({ret:#010x})", Action::from_ret(ret))
-}
-
-fn differ_text(args: &EquivArgs, found: &Counterexample) -> String {
+fn differ_text(args: &EquivArgs, found: &Counterexample, why: &[String; 2]) -> String {
+    let [left, right] = why;
     format!(
-        "different: {}\n    {}: {}\n    {}: {}\n",
+        "different: {}\n    {}: {:#010x}, {left}\n    {}: {:#010x}, {right}\n",
         describe::call(&found.call),
         args.left.display(),
-        answer(found.left),
+        found.left,
         args.right.display(),
-        answer(found.right)
+        found.right
     )
 }
 
-fn differ_json(found: &Counterexample) -> String {
+fn differ_json(found: &Counterexample, why: &[String; 2]) -> String {
+    let [left, right] = why;
     let object = json!({
         "equal": false,
         "call": describe::call(&found.call),
@@ -172,7 +200,9 @@ fn differ_json(found: &Counterexample) -> String {
         "instruction_pointer": found.call.instruction_pointer,
         "args": found.call.args,
         "left": found.left,
+        "left_why": left,
         "right": found.right,
+        "right_why": right,
     });
     format!("{object}\n")
 }
@@ -195,8 +225,6 @@ fn equal_json(proofs: &[Proof]) -> String {
 }
 
 fn undecided(unknown: &Unknown) -> Failure {
-    let place = unknown.at.map_or("all calls at once".to_owned(), |(arch, nr)| {
-        format!("number {} under architecture {arch:#010x}", nr.cast_signed())
-    });
-    Failure::Environment(format!("not found out within the budget, at {place}: no answer"))
+    let why = describe::unknown(unknown).join("; ");
+    Failure::Environment(format!("not found out, so no answer: {why}"))
 }

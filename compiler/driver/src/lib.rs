@@ -20,15 +20,21 @@ pub mod evaluate;
 pub mod explain;
 mod limits;
 pub mod lints;
+mod objective;
 pub mod options;
 pub mod output;
 mod pipeline;
+pub mod profile;
 pub mod prove;
+mod ranking;
 pub mod render;
 pub mod source;
 
 pub use diagnostics::Diagnostics;
 pub use emit::Format;
-pub use options::{OptLevel, Options};
-pub use pipeline::{Analysis, Compiled, CompiledProgram, analyse, compile};
+pub use options::{Goal, OptLevel, Options};
+pub use pipeline::{
+    Analysis, Compiled, CompiledProgram, Observer, analyse, compile, compile_observed,
+};
+pub use profile::Profile;
 pub use source::Source;

@@ -8,6 +8,7 @@
 //! such as its policy allows, since that is what policies are written for.
 
 use filterc_abi::Action;
+use filterc_hir::types::Place;
 
 use crate::dag::{Dag, Node, NodeId, Root};
 use crate::objective::{Objective, Sample, Weights};
@@ -288,6 +289,19 @@ fn likely(prior: f64, came: f64, held: f64) -> f64 {
     if came > 0.0 { (held / came * 8.0 + prior) / 9.0 } else { prior }
 }
 
+/// What a test asks of `nr` alone: a mask, a comparison without a sign, a value.
+fn of_nr(test: &Test) -> Option<(u32, Cmp, u32)> {
+    match *test {
+        Test::Word { word: Word::NR, mask, cmp, value } => Some((mask, cmp, value)),
+        Test::Field { field, mask, cmp, value } if field.place() == Place::Nr => {
+            let is_unsigned = cmp == Cmp::Eq || mask & field.sign_bit() == 0;
+            let narrow = |bits| u32::try_from(bits).ok().filter(|_| is_unsigned);
+            Some((narrow(mask)?, cmp, narrow(value)?))
+        }
+        Test::Word { .. } | Test::Words { .. } | Test::Field { .. } | Test::Fields { .. } => None,
+    }
+}
+
 /// Sends numbers on from a node that asks for nothing but `nr`; whether it was one.
 fn split(
     node: &Node,
@@ -307,7 +321,7 @@ fn split(
             true
         }
         Node::Branch { test, then, otherwise } => {
-            let Test::Word { word: Word::NR, mask, cmp, value } = *test else { return false };
+            let Some((mask, cmp, value)) = of_nr(test) else { return false };
             match cmp {
                 Cmp::Eq if mask == u32::MAX => {
                     let inside = (first..=last).contains(&value);

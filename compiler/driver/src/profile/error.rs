@@ -17,8 +17,8 @@ pub(super) struct Findings {
     errors: Vec<Diagnostic>,
     /// Malformed lines, also those that are not shown.
     malformed: usize,
-    /// By name, where it stands first.
-    unknown: BTreeMap<String, Span>,
+    /// By name, where it stands first, and what it should be.
+    unknown: BTreeMap<String, (Span, &'static str)>,
 }
 
 /// A part of one line.
@@ -72,10 +72,10 @@ impl Findings {
     }
 
     /// F0722.
-    pub(super) fn unknown(&mut self, line: Line<'_>, name: &str) {
+    pub(super) fn unknown(&mut self, line: Line<'_>, what: &'static str, name: &str) {
         let from = line.text.find(name).unwrap_or_default();
         let span = self.span(line.start + from, name.len());
-        self.unknown.entry(name.to_owned()).or_insert(span);
+        self.unknown.entry(name.to_owned()).or_insert((span, what));
     }
 
     /// F0723.
@@ -99,9 +99,9 @@ impl Findings {
             last.help.push(format!("{more} more lines are malformed"));
         }
         let mut unknown: Vec<_> = self.unknown.into_iter().collect();
-        unknown.sort_by_key(|(_, span)| span.start);
-        let warning = |(name, span): (String, Span)| {
-            let message = format!("`{name}` is no system call that is known");
+        unknown.sort_by_key(|(_, (span, _))| span.start);
+        let warning = |(name, (span, what)): (String, (Span, &str))| {
+            let message = format!("`{name}` is no {what} that is known");
             Diagnostic::warning(Code("F0722"), span, message, "it is left out")
         };
         self.errors.extend(unknown.into_iter().map(warning));

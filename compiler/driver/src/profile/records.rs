@@ -52,14 +52,14 @@ fn record(
         Place::Unsaid => None,
         Place::Known(abi) => Some(abi),
         Place::Unknown(name) => {
-            findings.unknown(line, &name);
+            findings.unknown(line, "ABI", &name);
             return Ok(());
         }
     };
     if let Which::Name(name) = &which {
         let there = abi.map_or_else(|| is_known(name), |abi| abi.syscall(name).is_some());
         if !there {
-            findings.unknown(line, name);
+            findings.unknown(line, "system call", name);
             return Ok(());
         }
     }

@@ -93,7 +93,7 @@ fn row(
     findings: &mut Findings,
 ) {
     if !is_known(name) {
-        findings.unknown(line, name);
+        findings.unknown(line, "system call", name);
     } else if calls > 0 {
         profile.add(side, Which::Name(name.to_owned()), None, calls as f64);
     }

@@ -8,6 +8,7 @@
 //!   [`Verified`] program.
 //! * [`interpret`]: what a verified program returns for a call; [`const_allow()`]: whether
 //!   the kernel will answer the call from its cache, without running the program.
+//! * [`converted_len`]: how long the kernel takes a program to be.
 //! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
 //!   numbers.
 //!
@@ -16,6 +17,7 @@
 
 pub mod asm;
 pub mod const_allow;
+pub mod converted;
 pub mod decode;
 pub mod disasm;
 pub mod encode;
@@ -30,6 +32,7 @@ pub mod verify;
 
 pub use asm::assemble;
 pub use const_allow::const_allow;
+pub use converted::converted_len;
 pub use decode::decode;
 pub use disasm::{DisasmOptions, disassemble};
 pub use encode::encode;

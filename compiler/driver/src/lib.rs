@@ -13,6 +13,7 @@
 //! ```
 
 pub mod build;
+pub mod cost;
 pub mod describe;
 pub mod diagnostics;
 pub mod emit;

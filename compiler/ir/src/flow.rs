@@ -93,8 +93,9 @@ const fn key(sample: &Sample) -> (u32, u32) {
     (sample.call.arch, sample.call.nr.cast_unsigned())
 }
 
-/// How likely a leaf is to be where a real call ends, against `allow`.
-const fn welcome(action: Action) -> f64 {
+/// How likely an action is to be where a real call ends, against `allow`.
+#[must_use]
+pub const fn welcome(action: Action) -> f64 {
     match action {
         Action::Allow | Action::Log | Action::Notify | Action::Trace(_) => 1.0,
         Action::Errno(_) => 1.0 / 16.0,

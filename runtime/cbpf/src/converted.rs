@@ -33,13 +33,14 @@ pub fn converted_len(filter: &Verified) -> usize {
 }
 
 /// Instructions that one becomes.
-fn converted(insn: &Insn) -> usize {
+#[must_use]
+pub const fn converted(insn: &Insn) -> usize {
     match insn.code & 0x07 {
         code::RET if insn.code & 0x18 == code::K => 2,
         code::JMP if insn.code & 0xf0 == code::JA => 1,
         code::JMP => {
             let is_constant = insn.code & 0x08 == code::K;
-            let wide = usize::from(is_constant && insn.k >= 1 << 31);
+            let wide = if is_constant && insn.k >= 1 << 31 { 1 } else { 0 };
             let can_be_negated = insn.code & 0xf0 != code::JSET;
             let short = insn.jf == 0 || (insn.jt == 0 && can_be_negated);
             wide + if short { 1 } else { 2 }

@@ -23,12 +23,15 @@ const ADDRESSES: (u64, u64) = (0x7fff_f7dd_1000, 0xf7dd_1000);
 /// A call as it is often made: its argument registers, with a weight.
 pub(crate) type Made = ([u64; 6], f64);
 
+/// The same as the data file has it: without a value, a register holds an address.
+type Row = ([Option<u64>; 6], f64);
+
 /// The data files, read once.
 struct Ranking {
     /// Names with their shares.
     shares: Vec<(&'static str, f64)>,
-    /// By name, its calls; without a value, the register holds an address.
-    arguments: BTreeMap<&'static str, Vec<([Option<u64>; 6], f64)>>,
+    /// By name, its calls.
+    arguments: BTreeMap<&'static str, Vec<Row>>,
     /// By name, the calls that stand for it, the first one first.
     moved: BTreeMap<&'static str, Vec<&'static str>>,
 }

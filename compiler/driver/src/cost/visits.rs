@@ -41,9 +41,8 @@ impl Visits {
             let mut samples: Vec<_> = of_token.collect();
             samples.sort_by_key(|sample| sample.call.nr.cast_unsigned());
             for (nr, share) in at.shares().filter(|(_, share)| *share > 0.0) {
-                let nr_of = |sample: &&_| number(sample);
-                let from = samples.partition_point(|sample| nr_of(&sample) < nr);
-                let to = samples.partition_point(|sample| nr_of(&sample) <= nr);
+                let from = samples.partition_point(|sample| number(sample) < nr);
+                let to = samples.partition_point(|sample| number(sample) <= nr);
                 let samples = samples.get(from..to).unwrap_or_default();
                 let calls: Vec<_> = samples.iter().map(|s| (s.call, s.share)).collect();
                 visits.number(program, (nr, root.audit_arch), share, &calls, &mut blind);

@@ -82,7 +82,7 @@ fn bitmap(cost: &Cost, out: &mut String) {
 }
 
 fn rules(compiled: &Compiled, cost: &Cost, out: &mut String) {
-    let _ = writeln!(out, "\n{:>8} {:>9} {:>8}  {}", "insns", "converted", "executed", "for");
+    let _ = writeln!(out, "\n{:>8} {:>9} {:>8}  for", "insns", "converted", "executed");
     let mut rules = cost.rules.clone();
     // The dearest first; equal ones stay in the order of the text.
     rules.sort_by(|a, b| b.executed.total_cmp(&a.executed).then(b.insns.cmp(&a.insns)));

@@ -178,3 +178,32 @@ fn old_kernels_have_no_bitmap() {
     assert!(with.install > 0.0 && with.uncached > 0.0);
     assert_eq!(with.run(false), objective(old, true).run(true));
 }
+
+/// Whatever stands in a file: it is read, or there is a diagnostic whose place is in the text.
+#[test]
+fn no_text_is_too_strange() {
+    const RECORDS: &str =
+        "{\"nr\":257,\"args\":[1,\"0x2\"],\"count\":2}\n{\"call\":\"é\",\"arch\":7}\n";
+    const PERF: &str = "   syscall   calls  errors  total\n   ---- --- (msec)\n   read 4 0 0.1\n\n";
+    for text in [STRACE, RECORDS, PERF] {
+        let bytes = text.as_bytes();
+        for at in 0..bytes.len() {
+            let cut = String::from_utf8_lossy(bytes.get(..at).unwrap()).into_owned();
+            let strange = [b' ', b'\n', b'-', b'9', b'{', b'"', 0, 0xff].map(|byte| {
+                let mut bytes = bytes.to_vec();
+                *bytes.get_mut(at).unwrap() = byte;
+                String::from_utf8_lossy(&bytes).into_owned()
+            });
+            for text in strange.into_iter().chain([cut]) {
+                let (found, read) = match Profile::read("p", &text) {
+                    Ok((_, warnings)) => (warnings, true),
+                    Err(errors) => (errors, false),
+                };
+                assert_eq!(read, !found.has_errors(), "{text}");
+                for label in found.list.iter().filter_map(|found| found.primary.as_ref()) {
+                    assert!(text.get(label.span.start as usize..label.span.end as usize).is_some());
+                }
+            }
+        }
+    }
+}

@@ -303,6 +303,10 @@ fn of_nr(test: &Test) -> Option<(u32, Cmp, u32)> {
     }
 }
 
+/// Parts in which numbers go through a test of bits: if there are more, those numbers that weigh
+/// anything go one by one.
+const MAX_BLOCKS: u32 = 64;
+
 /// Sends numbers on from a node that asks for nothing but `nr`; whether it was one.
 fn split(
     node: &Node,
@@ -347,12 +351,29 @@ fn split(
                     }
                 }
                 Cmp::Eq | Cmp::Ge => {
-                    let holds = |nr: u32| match cmp {
-                        Cmp::Eq => nr & mask == value,
-                        Cmp::Ge => nr & mask >= value,
+                    let answer = |nr: u32| {
+                        let holds = match cmp {
+                            Cmp::Eq => nr & mask == value,
+                            Cmp::Ge => nr & mask >= value,
+                        };
+                        if holds { *then } else { *otherwise }
                     };
-                    for nr in weights.numbers(first, last) {
-                        go(if holds(nr) { *then } else { *otherwise }, nr, nr);
+                    // Numbers that differ below the mask alone have one answer.
+                    let below = (mask & mask.wrapping_neg()).wrapping_sub(1);
+                    if (last - first) >> below.trailing_ones().min(31) < MAX_BLOCKS {
+                        let mut start = first;
+                        loop {
+                            let end = (start | below).min(last);
+                            go(answer(start), start, end);
+                            if end == last {
+                                break;
+                            }
+                            start = end + 1;
+                        }
+                    } else {
+                        for nr in weights.numbers(first, last) {
+                            go(answer(nr), nr, nr);
+                        }
                     }
                 }
             }

@@ -94,8 +94,8 @@ impl Default for Objective {
         Self {
             size: 1.0 / 64.0,
             every: 1.0,
-            uncached: 1.0,
-            install: 1.0 / 4096.0,
+            uncached: 1.0 / 2.0,
+            install: 1.0 / 16384.0,
             frequencies: Vec::new(),
             samples: Vec::new(),
         }

@@ -29,7 +29,7 @@ pub(super) fn text(compiled: &Compiled, program: &CompiledProgram) -> String {
 
 fn totals(cost: &Cost, out: &mut String) {
     let mut line = |name: &str, value: String, note: String| {
-        let _ = writeln!(out, "{name:16} {value:>8}  {note}");
+        let _ = writeln!(out, "{}", format!("{name:16} {value:>8}  {note}").trim_end());
     };
     let mean = |value: f64| format!("{value:.2}");
     line("instructions", cost.insns.to_string(), "of 4096".to_owned());

@@ -16,7 +16,7 @@ out=$(cd "$out" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-export HOME="$work" LC_ALL=C.UTF-8
+export RUSTUP_HOME="${RUSTUP_HOME:-$HOME/.rustup}" HOME="$work" LC_ALL=C.UTF-8
 
 # record NAME COMMAND…: the calls of a command and all that it starts, 90 seconds at most.
 record() {
@@ -110,7 +110,7 @@ record gcc gcc -O1 -o prog main.c
 record g++ g++ -o prog main.cc
 record make make -j2
 record binutils sh -c 'objdump -d prog; nm prog; strip prog; readelf -a prog; ar rc l.a a.o b.o'
-record rustc sh -c 'PATH="$PATH" RUSTUP_HOME="${RUSTUP_HOME:-/root/.rustup}" rustc main.rs -o prog-rs; ./prog-rs'
+record rustc sh -c 'rustc main.rs -o prog-rs; ./prog-rs'
 record perl perl script.pl
 record awk awk '{ n[$1 % 10]++ } END { for (k in n) print k, n[k] }' big.txt
 record sed sed -n 's/text/TEXT/p' big.txt

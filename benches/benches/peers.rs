@@ -144,7 +144,7 @@ fn main() {
                         program.insns().len(),
                         converted_len(&program),
                         measure::executed(&program),
-                        measure::longest_path(&program),
+                        filterc::cost::longest_path(program.insns()),
                         microseconds(time),
                     );
                 }

@@ -88,6 +88,11 @@ impl Console {
         }
     }
 
+    /// A text for people that was asked for, beside the result.
+    pub(crate) fn plain(&self, text: &str) {
+        stderr(text);
+    }
+
     /// Why a command failed.
     pub(crate) fn report(&self, failure: &Failure) {
         match failure {

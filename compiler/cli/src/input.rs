@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use filterc::{Options, Source};
+use filterc::{Options, Profile, Source};
 use filterc_abi::{self as abi, Abi, Endian};
 use filterc_cbpf::{self as cbpf, Program};
 use filterc_grammar::ast::{Constant, ConstantKind};
@@ -12,7 +12,7 @@ use filterc_grammar::parser;
 use filterc_grammar::source::FileId;
 use filterc_hir::abi_name;
 
-use crate::console::Failure;
+use crate::console::{Console, Failure};
 use crate::options::PolicyArgs;
 
 /// No program that the kernel takes is longer: 4096 instructions of 8 bytes. One more byte
@@ -29,19 +29,31 @@ pub(crate) fn source(path: &Path) -> Result<Source, Failure> {
     result.map_err(|error| Failure::io(path, &error))
 }
 
-/// The library's options for the command line's.
-pub(crate) fn options(args: &PolicyArgs) -> Result<Options, Failure> {
+/// The library's options for the command line's; warnings about a profile go to the console.
+pub(crate) fn options(args: &PolicyArgs, console: &Console) -> Result<Options, Failure> {
     let abis = args.arch.iter().map(|name| abi_named(name)).collect::<Result<Vec<_>, _>>()?;
     let defines = args.define.iter().map(|text| define(text)).collect::<Result<_, _>>()?;
     Ok(Options {
         abis: (!abis.is_empty()).then_some(abis),
         include_paths: args.include.clone(),
         defines,
-        opt_level: args.opt_level,
+        opt_level: args.level(),
+        goal: args.goal(),
+        bitmap: !args.no_bitmap,
+        profile: args.profile.as_deref().map(|path| profile(path, console)).transpose()?,
         prove: !args.no_prove,
         deny_warnings: args.deny_warnings,
         ..Options::default()
     })
+}
+
+/// A profile, from a file or standard input. Programs can write anything between its lines.
+fn profile(path: &Path, console: &Console) -> Result<Profile, Failure> {
+    let bytes = bytes(path)?;
+    let name = path.display().to_string();
+    let (profile, warnings) = Profile::read(&name, &String::from_utf8_lossy(&bytes))?;
+    console.diagnostics(&warnings.sources, &warnings.list);
+    Ok(profile)
 }
 
 /// The ABI of that name, or why there is none.

@@ -7,6 +7,7 @@ mod input;
 mod naming;
 mod options;
 mod reference;
+mod timing;
 
 use std::process::ExitCode;
 

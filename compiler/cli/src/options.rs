@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use filterc::OptLevel;
+use filterc::{Goal, OptLevel};
 use filterc_abi::Endian;
 
 /// Options of every command that reads a policy.
@@ -21,9 +21,21 @@ pub(crate) struct PolicyArgs {
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE")]
     pub(crate) define: Vec<String>,
 
-    /// How hard the optimizer tries
-    #[arg(short = 'O', value_parser = parse_level, default_value = "2", value_name = "LEVEL")]
-    pub(crate) opt_level: OptLevel,
+    /// How hard the optimizer tries (0, 1 or 2, the default), or what it makes least of: `size`,
+    /// `speed` (what calls run) or `install` (what the kernel runs to attach the filter),
+    /// instead of a sum of all three; both can be given
+    #[arg(short = 'O', value_parser = parse_optimize, value_name = "LEVEL|GOAL")]
+    pub(crate) optimize: Vec<Optimize>,
+
+    /// Count that every call runs the program, as before Linux 5.11, which answers calls that
+    /// are always allowed from a bitmap
+    #[arg(long)]
+    pub(crate) no_bitmap: bool,
+
+    /// Calls to make fast: what `strace -c` or `perf trace -s` printed, or JSON Lines with `nr`
+    /// and `args`; by default, those that programs make most
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
 
     /// Write the program without the proof that it is what the policy says
     #[arg(long)]
@@ -49,12 +61,42 @@ pub(crate) enum MessageFormat {
     Json,
 }
 
-fn parse_level(text: &str) -> Result<OptLevel, String> {
+/// One `-O`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Optimize {
+    Level(OptLevel),
+    Goal(Goal),
+}
+
+impl PolicyArgs {
+    /// The level that was given last.
+    pub(crate) fn level(&self) -> OptLevel {
+        let level = |optimize: &Optimize| match optimize {
+            Optimize::Level(level) => Some(*level),
+            Optimize::Goal(_) => None,
+        };
+        self.optimize.iter().rev().find_map(level).unwrap_or_default()
+    }
+
+    /// The goal that was given last.
+    pub(crate) fn goal(&self) -> Goal {
+        let goal = |optimize: &Optimize| match optimize {
+            Optimize::Goal(goal) => Some(*goal),
+            Optimize::Level(_) => None,
+        };
+        self.optimize.iter().rev().find_map(goal).unwrap_or_default()
+    }
+}
+
+fn parse_optimize(text: &str) -> Result<Optimize, String> {
     match text {
-        "0" => Ok(OptLevel::O0),
-        "1" => Ok(OptLevel::O1),
-        "2" => Ok(OptLevel::O2),
-        _ => Err("the levels are 0, 1 and 2".to_owned()),
+        "0" => Ok(Optimize::Level(OptLevel::O0)),
+        "1" => Ok(Optimize::Level(OptLevel::O1)),
+        "2" => Ok(Optimize::Level(OptLevel::O2)),
+        "size" => Ok(Optimize::Goal(Goal::Size)),
+        "speed" => Ok(Optimize::Goal(Goal::Speed)),
+        "install" => Ok(Optimize::Goal(Goal::Install)),
+        _ => Err("the levels are 0, 1 and 2, the goals size, speed and install".to_owned()),
     }
 }
 

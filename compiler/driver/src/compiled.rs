@@ -29,6 +29,7 @@ pub struct CompiledProgram {
     pub(crate) endian: Endian,
     pub(crate) abi_names: Vec<&'static str>,
     pub(crate) dag: ir::Dag,
+    pub(crate) objective: ir::Objective,
     pub(crate) bytes: Vec<u8>,
     pub(crate) verified: Verified,
     pub(crate) origin: Vec<Option<RuleId>>,
@@ -107,6 +108,12 @@ impl CompiledProgram {
     #[must_use]
     pub const fn dag(&self) -> &ir::Dag {
         &self.dag
+    }
+
+    /// What it was made to cost little of.
+    #[must_use]
+    pub const fn objective(&self) -> &ir::Objective {
+        &self.objective
     }
 
     /// `struct sock_filter[]`, as the kernel takes it.

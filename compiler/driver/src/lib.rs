@@ -14,6 +14,7 @@
 
 pub mod build;
 mod compiled;
+pub mod cost;
 pub mod describe;
 pub mod diagnostics;
 pub mod emit;
@@ -21,16 +22,20 @@ pub mod evaluate;
 pub mod explain;
 mod limits;
 pub mod lints;
+mod objective;
 pub mod options;
 pub mod output;
 mod pipeline;
+pub mod profile;
 pub mod prove;
+mod ranking;
 pub mod render;
 pub mod source;
 
 pub use compiled::{Compiled, CompiledProgram};
 pub use diagnostics::Diagnostics;
 pub use emit::Format;
-pub use options::{OptLevel, Options};
-pub use pipeline::{Analysis, analyse, compile};
+pub use options::{Goal, OptLevel, Options};
+pub use pipeline::{Analysis, Observer, analyse, compile, compile_observed};
+pub use profile::Profile;
 pub use source::Source;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use filterc_abi::{self as abi, Abi};
 
+use crate::profile::Profile;
+
 /// How hard the optimizer tries. Every level means the same; `-O0` is for comparing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum OptLevel {
@@ -28,6 +30,20 @@ impl OptLevel {
     }
 }
 
+/// What the optimizer makes least of; every goal means the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Goal {
+    /// A weighted sum of the others.
+    #[default]
+    Balanced,
+    /// Instructions.
+    Size,
+    /// What calls run.
+    Speed,
+    /// What the kernel runs when the filter is attached.
+    Install,
+}
+
 /// Options of [`compile`](crate::compile).
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -41,6 +57,13 @@ pub struct Options {
     pub defines: Vec<(String, i128)>,
     /// How hard the optimizer tries.
     pub opt_level: OptLevel,
+    /// What it tries to make least of (`-O size`, `-O speed`, `-O install`).
+    pub goal: Goal,
+    /// Whether the kernel answers calls that are always allowed from a bitmap, as it does since
+    /// 5.11 (else `--no-bitmap`); a policy for an older kernel has none anyway.
+    pub bitmap: bool,
+    /// Which calls programs make (`--profile`); without it, the shipped ranking says.
+    pub profile: Option<Profile>,
     /// Whether the program is proved to be what the policy says (else `--no-prove`).
     pub prove: bool,
     /// Whether a warning fails the compilation.
@@ -55,6 +78,9 @@ impl Default for Options {
             include_paths: Vec::new(),
             defines: Vec::new(),
             opt_level: OptLevel::default(),
+            goal: Goal::default(),
+            bitmap: true,
+            profile: None,
             prove: true,
             deny_warnings: false,
         }

@@ -25,7 +25,9 @@ use crate::compiled::{Compiled, CompiledProgram};
 use crate::diagnostics::Diagnostics;
 use crate::limits;
 use crate::lints;
+use crate::objective::objective;
 use crate::options::Options;
+use crate::profile;
 use crate::prove::prove;
 use crate::source::{self, Expanded, Source};
 
@@ -47,7 +49,16 @@ pub struct Analysis {
 /// Reads and checks a policy, and makes no code.
 #[must_use]
 pub fn analyse(source: &Source, options: &Options) -> Analysis {
+    analyse_observed(source, options, &mut |_| ())
+}
+
+/// What is told the name of each step when it is done: `parse`, `check`, `lints`, `build`, `objective`, the
+/// passes, `emit`, `verify`, `prove`. It may look at a clock, as nothing here does.
+pub type Observer<'o> = dyn FnMut(&str) + 'o;
+
+fn analyse_observed(source: &Source, options: &Options, done: &mut Observer<'_>) -> Analysis {
     let expanded = source::expand(source, &options.include_paths);
+    done("parse");
     let mut diagnostics = expanded.diagnostics;
     let syntax_ok = diagnostics.iter().all(|diagnostic| diagnostic.severity != Severity::Error);
     let checked = hir::check::check(
@@ -58,12 +69,14 @@ pub fn analyse(source: &Source, options: &Options) -> Analysis {
             defines: &options.defines,
         },
     );
+    done("check");
     diagnostics.extend(checked.diagnostics);
     let policy = checked.policy.filter(|_| syntax_ok);
     let facts = policy.as_ref().map(lints::facts).unwrap_or_default();
     if let Some(policy) = &policy {
         diagnostics.extend(lints::warnings(policy, &expanded.statements, &facts, &diagnostics));
     }
+    done("lints");
     sort(&mut diagnostics);
     let Expanded { sources, statements, .. } = expanded;
     Analysis { sources, statements, policy, facts, diagnostics }
@@ -81,11 +94,27 @@ fn sort(diagnostics: &mut [Diagnostic]) {
 /// Everything that is wrong with it: at least one error, or, with
 /// [`Options::deny_warnings`], at least one warning.
 pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnostics> {
-    let Analysis { sources, statements, policy, facts, mut diagnostics } = analyse(source, options);
+    compile_observed(source, options, &mut |_| ())
+}
+
+/// The same; `done` is told when each step is done.
+///
+/// # Errors
+/// See [`compile`].
+pub fn compile_observed(
+    source: &Source,
+    options: &Options,
+    done: &mut Observer<'_>,
+) -> Result<Compiled, Diagnostics> {
+    let Analysis { sources, statements, policy, facts, mut diagnostics } =
+        analyse_observed(source, options, done);
     let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
+    if options.profile.as_ref().is_some_and(|profile| !profile.is_of(&policy)) {
+        diagnostics.push(profile::of_other_abis());
+    }
     let mut programs = Vec::new();
     for endian in byte_orders(&policy) {
-        match generate(&policy, endian, options) {
+        match generate(&policy, endian, options, done) {
             Ok(program) => {
                 let uncached = lints::uncached(&policy, &facts, &program, &diagnostics);
                 diagnostics.extend(uncached);
@@ -118,21 +147,31 @@ fn generate(
     policy: &Policy,
     endian: Endian,
     options: &Options,
+    done: &mut Observer<'_>,
 ) -> Result<CompiledProgram, Box<Diagnostic>> {
     let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
-    let objective = ir::Objective::default();
-    let dag = ir::passes::run(dag, options.opt_level.number(), &objective, &mut |_, _| ());
+    done("build");
+    let objective = objective(policy, endian, options);
+    done("objective");
+    let level = options.opt_level.number();
+    let dag = ir::passes::run(dag, level, &objective, &mut |pass, _| done(pass));
     let object =
         codegen::cbpf::emit(&dag, &objective).map_err(|error| limits::too_long(policy, &error))?;
+    done("emit");
     let bytes = cbpf::encode(&object.insns, endian);
     // From here on only the bytes count.
     let insns =
         cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
     let verified = cbpf::verify(&insns).map_err(|error| limits::own_fault(error.code(), &error))?;
+    done("verify");
     let proof = options.prove.then(|| prove(policy, &verified, endian)).transpose()?;
+    if proof.is_some() {
+        done("prove");
+    }
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abi_names = parts.map(|part| part.abi().name).collect();
-    Ok(CompiledProgram { endian, abi_names, dag, bytes, verified, origin: object.origin, proof })
+    let origin = object.origin;
+    Ok(CompiledProgram { endian, abi_names, dag, objective, bytes, verified, origin, proof })
 }
 
 /// The byte orders of a policy's ABIs: one program is for one of them.

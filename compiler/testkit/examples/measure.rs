@@ -3,6 +3,7 @@
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a tool for the developers")]
 
+use filterc::cost::longest_path;
 use filterc::{Options, Source};
 use filterc_testkit::{measure, neutral::Workload, subjects};
 
@@ -22,7 +23,7 @@ fn main() {
         let options = Options { prove: false, ..Options::default() };
         let compiled = filterc::compile(&source, &options).expect("compiles");
         let program = compiled.program().verified();
-        let (insns, worst) = (program.insns().len(), measure::longest_path(program));
+        let (insns, worst) = (program.insns().len(), longest_path(program.insns()));
         println!("{name:20} {insns:6} {:9.2} {worst:6}", measure::executed(program));
     }
 }

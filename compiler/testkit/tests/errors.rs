@@ -73,6 +73,21 @@ fn profiles_with_errors() {
 }
 
 #[test]
+fn profiles_of_calls_with_errors() {
+    insta::glob!("../../../corpus/errors", "*.profile", |path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let found = filterc::Profile::read(&format!("corpus/errors/{name}"), &corpus::text(path));
+        let found = found.map_or_else(|errors| errors, |(_, warnings)| warnings);
+        let codes: Vec<&str> = found.list.iter().map(|diagnostic| diagnostic.code.0).collect();
+        assert!(codes.contains(&&name[..5]), "{name} does not show its code, but {codes:?}");
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
+            snapshot_path => "../../../corpus/errors/expected" }, {
+            insta::assert_snapshot!(found.to_string());
+        });
+    });
+}
+
+#[test]
 fn programs_with_errors() {
     insta::glob!("../../../corpus/errors", "*.asm", |path| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();

@@ -130,6 +130,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc::source::CODES,
         filterc::prove::CODES,
         filterc::lints::CODES,
+        filterc::profile::CODES,
         filterc_hir::error::CODES,
         filterc_import::error::CODES,
         filterc_ir::error::CODES,

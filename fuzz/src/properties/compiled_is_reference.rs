@@ -1,7 +1,7 @@
 //! A compiled policy decides as the reference semantics do, at its boundary calls.
 
 use arbitrary::{Result, Unstructured};
-use filterc::{OptLevel, Options, Source, compile};
+use filterc::{Goal, OptLevel, Options, Source, compile};
 use filterc_cbpf::interpret;
 use filterc_testkit::{boundary, corpus};
 
@@ -13,8 +13,10 @@ use crate::generate::policy;
 /// The bytes were used up.
 pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     let opt_level = *u.choose(&[OptLevel::O0, OptLevel::O1, OptLevel::O2])?;
+    let goal = *u.choose(&[Goal::Balanced, Goal::Size, Goal::Speed, Goal::Install])?;
+    let bitmap = u.arbitrary()?;
     let text = policy::policy(u)?;
-    let options = Options { opt_level, ..corpus::options() };
+    let options = Options { opt_level, goal, bitmap, ..corpus::options() };
     let Ok(compiled) = compile(&Source::text("fuzz.flt", text.as_str()), &options) else {
         return Ok(());
     };

@@ -1,4 +1,4 @@
-//! On a DAG of any shape, every pass preserves the meaning and leaves a valid DAG, the
+//! On a DAG of any shape, and for any objective, every pass preserves the meaning and leaves a valid DAG, the
 //! emitted program means the same, and printing and parsing give the DAG back.
 
 use arbitrary::{Result, Unstructured};
@@ -6,10 +6,13 @@ use filterc_abi::SeccompData;
 use filterc_cbpf::{interpret, verify};
 use filterc_ir::{Dag, eval, passes, print, validate};
 
-use crate::generate::dag;
+use crate::generate::{dag, objective};
 
 /// Calls for each DAG.
 const CALLS: usize = 100;
+
+/// Those of them that the objective is about.
+const SEEN: usize = 12;
 
 /// See the module.
 ///
@@ -20,27 +23,27 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     validate(&dag).unwrap_or_else(|error| panic!("{error}\n{}", print::print(&dag)));
     text_round_trips(&dag);
     let mut calls: Vec<SeccompData> = Vec::new();
-    while calls.len() < CALLS
-        && let Ok(call) = dag::call(u)
-    {
-        calls.push(call);
-    }
+    let mut draw = |u: &mut Unstructured<'_>, count| {
+        while calls.len() < count
+            && let Ok(call) = dag::call(u)
+        {
+            calls.push(call);
+        }
+        calls.clone()
+    };
+    let some = draw(u, SEEN);
+    let objective = objective::objective(u, &dag, &some).unwrap_or_default();
+    let calls = draw(u, CALLS);
     let expected: Vec<_> = calls.iter().map(|call| eval(&dag, call)).collect();
     for level in 0..=2 {
-        let lowered = passes::run(
-            dag.clone(),
-            level,
-            &filterc_ir::Objective::default(),
-            &mut |pass, after| {
-                let shown = || format!("-O{level} {pass}\n{}", print::print(&dag));
-                validate(after).unwrap_or_else(|error| panic!("{error}: {}", shown()));
-                for (call, expected) in calls.iter().zip(&expected) {
-                    assert_eq!(eval(after, call), *expected, "{call:x?}: {}", shown());
-                }
-            },
-        );
-        let object = filterc_codegen::cbpf::emit(&lowered, &filterc_ir::Objective::default())
-            .expect("a small DAG fits");
+        let lowered = passes::run(dag.clone(), level, &objective, &mut |pass, after| {
+            let shown = || format!("-O{level} {pass}\n{}", print::print(&dag));
+            validate(after).unwrap_or_else(|error| panic!("{error}: {}", shown()));
+            for (call, expected) in calls.iter().zip(&expected) {
+                assert_eq!(eval(after, call), *expected, "{call:x?}: {}", shown());
+            }
+        });
+        let object = filterc_codegen::cbpf::emit(&lowered, &objective).expect("a small DAG fits");
         let verified = verify(&object.insns).expect("what is emitted verifies");
         for (call, expected) in calls.iter().zip(&expected) {
             let ret = interpret(&verified, call, dag.endian());

@@ -1,4 +1,4 @@
-//! Any text as a policy, a program or a call: no panic, and every error has a place in it.
+//! Any text as a policy, a program, a call or a profile: no panic, and every error has a place in it.
 
 use arbitrary::{Result, Unstructured};
 use filterc::{Source, compile, render};
@@ -37,5 +37,6 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     let _ = parser::parse_constant(FileId::default(), &text);
     let _ = parser::parse_call(FileId::default(), &text);
     let _ = filterc_cbpf::assemble(&text);
+    let _ = filterc::Profile::read("fuzz.profile", &text);
     Ok(())
 }

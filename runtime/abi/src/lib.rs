@@ -213,6 +213,21 @@ impl Abi {
         tables::sub_calls(self)
     }
 
+    /// How many numbers, from 0 on, kernels since 5.11 keep in their bitmap of the calls that a
+    /// filter always allows: `SECCOMP_ARCH_NATIVE_NR` or `SECCOMP_ARCH_COMPAT_NR` in
+    /// `arch/*/include/asm/seccomp.h`, which is one more than the highest number of the table.
+    /// None on mips, which has no bitmap, and of marked numbers (x32), which are beyond it.
+    #[must_use]
+    pub fn bitmap_len(&'static self) -> u32 {
+        let is_marked = self.mark.is_some_and(|mark| mark.set);
+        if self.filters_since.is_none() || self.kernel_arch == "mips" || is_marked {
+            return 0;
+        }
+        let in_table = |call: &&Syscall| !matches!(call.status, Status::Private);
+        let highest = self.syscalls().iter().rev().find(in_table);
+        highest.map_or(0, |call| call.nr.saturating_add(1))
+    }
+
     /// What a call of this ABI takes from memory, where a filter does not see it.
     #[must_use]
     pub fn in_memory(&'static self, call: &str) -> Option<&'static InMemory> {

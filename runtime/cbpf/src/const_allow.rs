@@ -28,21 +28,47 @@ const AND_K: u16 = code::ALU | code::AND | code::K;
 /// is not the filter's doing, and is not made here.
 #[must_use]
 pub fn const_allow(filter: &Verified, nr: i32, arch: u32) -> bool {
-    emulate(filter, nr, arch) == Ok(ret::ALLOW)
+    emulate(filter, nr, arch, |_| ()) == Ok(ret::ALLOW)
 }
 
 /// The instruction at which the kernel gives a call up, as it does not understand it; `None`
 /// if it comes to a `ret #k`, whatever that says.
 #[must_use]
 pub fn const_stop(filter: &Verified, nr: i32, arch: u32) -> Option<usize> {
-    emulate(filter, nr, arch).err()
+    emulate(filter, nr, arch, |_| ()).err()
+}
+
+/// What the kernel runs of a filter for a number when it is attached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Emulated {
+    /// Indices of the instructions, in order; without the one that it does not understand.
+    pub pcs: Vec<usize>,
+    /// What the filter returns, or the index of the instruction that is not understood.
+    pub end: Result<u32, usize>,
+}
+
+/// The kernel's run for a number, step by step.
+#[must_use]
+pub fn const_trace(filter: &Verified, nr: i32, arch: u32) -> Emulated {
+    let mut pcs = Vec::new();
+    let end = emulate(filter, nr, arch, |pc| pcs.push(pc));
+    if end.is_err() {
+        pcs.pop();
+    }
+    Emulated { pcs, end }
 }
 
 /// What the filter returns, or where that is not understood.
-fn emulate(filter: &Verified, nr: i32, arch: u32) -> Result<u32, usize> {
+fn emulate(
+    filter: &Verified,
+    nr: i32,
+    arch: u32,
+    mut visit: impl FnMut(usize),
+) -> Result<u32, usize> {
     let mut reg = 0_u32;
     let mut pc = 0_usize;
     while let Some(insn) = filter.insns().get(pc) {
+        visit(pc);
         let k = insn.k;
         let distance = match insn.code {
             LD_W_ABS if k == offset::NR => {

@@ -22,7 +22,7 @@ pub(crate) struct CheckArgs {
 
 /// Compiles and throws the program away, so that its limits are checked too.
 pub(crate) fn run(args: &CheckArgs, console: &Console) -> Result<(), Failure> {
-    let options = input::options(&args.policy_args)?;
+    let options = input::options(&args.policy_args, console)?;
     let mut failed = false;
     for path in &args.policies {
         match compile(&input::source(path)?, &options) {

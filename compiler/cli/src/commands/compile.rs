@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::compile;
+use filterc::compile_observed;
 use filterc::emit::{FORMATS, Format};
 
 use crate::console::{Console, Failure, refuse_terminal, write_outputs};
 use crate::input;
 use crate::naming;
 use crate::options::PolicyArgs;
+use crate::timing::Stopwatch;
 
 /// `filterc policy.flt -o policy.bpf`.
 #[derive(Args, Debug)]
@@ -32,6 +33,10 @@ pub(crate) struct CompileArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
 
+    /// Say on standard error how long each step took
+    #[arg(long)]
+    pub(crate) time_passes: bool,
+
     #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
 }
@@ -52,11 +57,17 @@ fn parse_format(text: &str) -> Result<Format, String> {
 pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> {
     // Clap has seen to it that a policy is named.
     let path = args.policy.as_deref().unwrap_or(Path::new("-"));
-    let options = input::options(&args.policy_args)?;
+    let options = input::options(&args.policy_args, console)?;
     if args.emit.is_binary() {
         refuse_terminal(args.output.as_deref())?;
     }
-    let compiled = compile(&input::source(path)?, &options)?;
+    let source = input::source(path)?;
+    let mut stopwatch = Stopwatch::start();
+    let result = compile_observed(&source, &options, &mut |step| stopwatch.done(step));
+    if args.time_passes {
+        console.plain(&stopwatch.report());
+    }
+    let compiled = result?;
     console.diagnostics(compiled.sources(), compiled.warnings());
     let mut outputs = naming::outputs(&compiled, args.emit, args.output.as_deref(), path)?;
     if let Some(pattern) = &args.certificate {

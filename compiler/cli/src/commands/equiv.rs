@@ -98,7 +98,7 @@ fn read(path: &Path, args: &EquivArgs, console: &Console) -> Result<Input, Failu
 }
 
 fn policy(source: &Source, args: &EquivArgs, console: &Console) -> Result<Input, Failure> {
-    let analysis = analyse(source, &input::options(&args.policy_args)?);
+    let analysis = analyse(source, &input::options(&args.policy_args, console)?);
     let errors = analysis.diagnostics.iter().any(|it| it.severity == Severity::Error);
     match analysis.policy {
         Some(policy) if !errors => {

@@ -34,7 +34,8 @@ pub(crate) struct EvalArgs {
 
 /// Evaluates the calls; fails if one of them would not be let through.
 pub(crate) fn run(args: &EvalArgs, console: &Console) -> Result<(), Failure> {
-    let compiled = compile(&input::source(&args.policy)?, &input::options(&args.policy_args)?)?;
+    let compiled =
+        compile(&input::source(&args.policy)?, &input::options(&args.policy_args, console)?)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
     let abi = one_abi(&compiled);
     let mut out = String::new();

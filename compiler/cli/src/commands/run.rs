@@ -41,7 +41,8 @@ pub(crate) struct RunArgs {
 /// Becomes the command, under the filter; returns only if that failed. The command's exit
 /// status is then this process's, as there is no other process.
 pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
-    let compiled = compile(&input::source(&args.policy)?, &input::options(&args.policy_args)?)?;
+    let compiled =
+        compile(&input::source(&args.policy)?, &input::options(&args.policy_args, console)?)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
     let host = abi::host().map(|host| host.name);
     if !host.is_some_and(|name| compiled.policy().abis().iter().any(|p| p.abi().name == name)) {

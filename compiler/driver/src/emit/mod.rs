@@ -2,6 +2,7 @@
 
 mod asm;
 mod c;
+mod cost;
 mod hex;
 mod hir;
 mod ir;
@@ -32,6 +33,10 @@ pub enum Format {
     Dot,
     /// The raw program as hexadecimal text, one instruction a line.
     Hex,
+    /// What the program costs, and which rule costs what.
+    Cost,
+    /// The same as JSON.
+    CostJson,
 }
 
 /// Every form with its name on the command line.
@@ -45,6 +50,8 @@ pub const FORMATS: &[(&str, Format)] = &[
     ("ir", Format::Ir),
     ("dot", Format::Dot),
     ("hex", Format::Hex),
+    ("cost", Format::Cost),
+    ("cost-json", Format::CostJson),
 ];
 
 impl Format {
@@ -75,5 +82,7 @@ pub fn emit(compiled: &Compiled, program: &CompiledProgram, format: Format, name
         Format::Ir => ir::text(program).into_bytes(),
         Format::Dot => ir::dot(program).into_bytes(),
         Format::Hex => hex::emit(program).into_bytes(),
+        Format::Cost => cost::text(compiled, program).into_bytes(),
+        Format::CostJson => cost::json(compiled, program).into_bytes(),
     }
 }

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use filterc_abi::{Abi, Status};
+use filterc_abi::Status;
 use filterc_cbpf::{const_allow, const_allow::const_stop};
 use filterc_check::rules::Facts;
 use filterc_grammar::diagnostic::{Code, Diagnostic};
@@ -34,7 +34,7 @@ pub(crate) fn uncached(
     let mut by_rule: BTreeMap<RuleId, Vec<Call>> = BTreeMap::new();
     for allowed in &facts.allowed {
         let abi = allowed.abi;
-        if !program.abi_names().contains(&abi.name) || !has_cache(abi) {
+        if !program.abi_names().contains(&abi.name) || abi.bitmap_len() == 0 {
             continue;
         }
         for &nr in &allowed.numbers {
@@ -85,11 +85,4 @@ fn list(calls: &[Call], with_abi: bool) -> String {
         0 => shown,
         more => format!("{shown} and {more} more"),
     }
-}
-
-/// Whether kernels keep a cache for the ABI: where `arch/*/include/asm/seccomp.h` says which
-/// is native, or compat, which is everywhere but on mips. Marked numbers (x32) are beyond it.
-fn has_cache(abi: &Abi) -> bool {
-    let is_marked = abi.mark.is_some_and(|mark| mark.set);
-    abi.filters_since.is_some() && abi.kernel_arch != "mips" && !is_marked
 }

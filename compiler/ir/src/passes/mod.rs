@@ -5,6 +5,7 @@
 
 mod dispatch;
 mod facts;
+mod numbers;
 mod prune;
 mod ranges;
 mod rewrite;
@@ -29,6 +30,7 @@ pub struct Pass {
 /// Every pass, in order.
 pub const PASSES: &[Pass] = &[
     Pass { name: "simplify", level: 1, run: simplify::run },
+    Pass { name: "numbers", level: 1, run: numbers::run },
     Pass { name: "ranges", level: 1, run: ranges::run },
     Pass { name: "words", level: 0, run: words::run },
     Pass { name: "prune", level: 2, run: prune::run },

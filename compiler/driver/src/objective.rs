@@ -1,0 +1,203 @@
+//! What the optimizer is to minimise: the goal as weights, and how often calls are made.
+//!
+//! The weights, by goal (their unit is one instruction that every call runs):
+//!
+//! | goal | an instruction there | run by every call | … not in the bitmap | emulated for a number |
+//! |---|---|---|---|---|
+//! | balanced | 1/64 | 1 | 1/2 | 1/16384 |
+//! | size | 16 | 1/16 | 1/16 | 1/65536 |
+//! | speed | 1/4096 | 1/8 | 1 | 1/65536 |
+//! | install | 1/256 | 1/256 | 1/256 | 1 |
+//!
+//! What is balanced: a filter is attached once and lives for some ten thousand calls, so an emulated
+//! instruction is worth that part of one that every call runs. Calls in the bitmap run nothing
+//! since Linux 5.11, but everything on older kernels, under a tracer of all calls or where a
+//! second filter does not allow them, so they count, and the others half as much again. An
+//! instruction that no call runs costs memory and room in caches: 64 are worth one that all do.
+//! The choice was measured on the recordings (`cargo run -p filterc-testkit --example measure`):
+//! with any weight four times as large or as small, no neutral workload changes by more than 4 %.
+//!
+//! Without the bitmap (`--no-bitmap`, or a policy for a kernel before 5.11) every call runs the
+//! program and nothing is emulated: then what a call costs that is not in the bitmap is what every
+//! call costs.
+
+use std::collections::BTreeMap;
+
+use filterc_abi::{Abi, Endian, KernelVersion, SeccompData};
+use filterc_hir::expr::Predicate;
+use filterc_hir::policy::{AbiPolicy, Policy, Selector};
+use filterc_ir::Objective;
+use filterc_ir::objective::{Frequencies, Sample};
+
+use crate::options::{Goal, Options};
+use crate::profile::{self, Profile};
+use crate::ranking::{self, Made};
+
+/// The first kernel with the bitmap.
+const BITMAP_SINCE: KernelVersion = KernelVersion { major: 5, minor: 11 };
+
+/// The part of all calls of a machine that is made on its other ABIs.
+const COMPAT: f64 = 1.0 / 16.0;
+
+/// The part of a profile: the rest is the ranking's, as a profile has not seen everything.
+const PROFILED: f64 = 15.0 / 16.0;
+
+/// Where calls come from: in a library, as mostly.
+const CALLER: u64 = 0x7fff_f7ea_0000;
+
+/// The objective for the ABIs of one byte order.
+pub(crate) fn objective(policy: &Policy, endian: Endian, options: &Options) -> Objective {
+    let parts: Vec<_> = policy.abis().iter().filter(|part| part.abi().endian == endian).collect();
+    let bitmap = options.bitmap && parts.iter().any(|part| part.kernel() >= BITMAP_SINCE);
+    let shares = shares(&parts);
+    let seen = options.profile.as_ref().map(|profile| Seen::of(profile, &parts));
+    let mut of_abis = Vec::with_capacity(parts.len());
+    for (part, share) in parts.iter().zip(shares) {
+        of_abis.push(match seen.as_ref().and_then(|seen| seen.on(part.abi())) {
+            Some(seen) => seen.frequencies(part.abi(), share),
+            None => ranking::frequencies(part.abi()).scaled(share),
+        });
+    }
+    let mut samples = Vec::new();
+    for (part, frequencies) in parts.iter().zip(&of_abis) {
+        let seen = seen.as_ref().and_then(|seen| seen.on(part.abi()));
+        sample(part, frequencies, seen, &mut samples);
+    }
+    Objective { samples, frequencies: by_token(of_abis), ..weights(options.goal, bitmap) }
+}
+
+fn weights(goal: Goal, bitmap: bool) -> Objective {
+    let (size, every, uncached, install) = match goal {
+        Goal::Balanced => (1.0 / 64.0, 1.0, 1.0 / 2.0, 1.0 / 16384.0),
+        Goal::Size => (16.0, 1.0 / 16.0, 1.0 / 16.0, 1.0 / 65536.0),
+        Goal::Speed => (1.0 / 4096.0, 1.0 / 8.0, 1.0, 1.0 / 65536.0),
+        Goal::Install => (1.0 / 256.0, 1.0 / 256.0, 1.0 / 256.0, 1.0),
+    };
+    let (every, uncached, install) =
+        if bitmap { (every, uncached, install) } else { (every + uncached, 0.0, 0.0) };
+    Objective { size, every, uncached, install, ..Objective::default() }
+}
+
+/// Which part of all calls each ABI makes if nothing says so. Machines are equally likely, and
+/// on each the widest ABI makes nearly all calls.
+fn shares(parts: &[&AbiPolicy]) -> Vec<f64> {
+    let mut machines: BTreeMap<&str, Vec<&AbiPolicy>> = BTreeMap::new();
+    for part in parts {
+        machines.entry(part.abi().kernel_arch).or_default().push(part);
+    }
+    let count = machines.len() as f64;
+    let share = |part: &&AbiPolicy| {
+        let machine = machines.get(part.abi().kernel_arch).map(Vec::as_slice).unwrap_or_default();
+        let is_native = profile::native(machine.iter().map(|part| part.abi()))
+            .is_some_and(|native| native.name == part.abi().name);
+        let others = machine.len().saturating_sub(1) as f64;
+        let of_machine = match (is_native, others > 0.0) {
+            (true, false) => 1.0,
+            (true, true) => 1.0 - COMPAT,
+            (false, _) => COMPAT / others,
+        };
+        of_machine / count
+    };
+    parts.iter().map(share).collect()
+}
+
+/// One table for each token: ABIs can share one.
+fn by_token(of_abis: Vec<Frequencies>) -> Vec<Frequencies> {
+    let mut tokens: Vec<Frequencies> = Vec::with_capacity(of_abis.len());
+    for of_abi in of_abis {
+        let token = of_abi.audit_arch();
+        match tokens.iter_mut().find(|other| other.audit_arch() == token) {
+            Some(other) => {
+                let both: Vec<_> = other.iter().chain(of_abi.iter()).collect();
+                *other = Frequencies::new(token, both);
+            }
+            None => tokens.push(of_abi),
+        }
+    }
+    tokens
+}
+
+/// Adds calls for the numbers whose arguments the policy looks at.
+fn sample(
+    part: &AbiPolicy,
+    frequencies: &Frequencies,
+    seen: Option<&SeenOn>,
+    samples: &mut Vec<Sample>,
+) {
+    let abi = part.abi();
+    let asks = |predicate: &Predicate| *predicate != Predicate::True;
+    let arms = part.arms().iter().filter(|arm| asks(&arm.predicate));
+    let mut numbers = Vec::new();
+    for arm in arms {
+        match arm.selector {
+            Selector::Nr(nr) => numbers.push(nr),
+            Selector::Known => numbers.extend(abi.syscalls().iter().map(|call| call.nr)),
+        }
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    for nr in numbers {
+        let of_profile = seen.map(|seen| seen.made(nr)).unwrap_or_default();
+        let made = match abi.syscall_by_nr(nr) {
+            Some(call) if of_profile.is_empty() => ranking::made(abi, call),
+            Some(_) | None => of_profile,
+        };
+        let total: f64 = made.iter().map(|(_, weight)| weight).sum();
+        let share = frequencies.share(nr, nr);
+        samples.extend(made.into_iter().map(|(args, weight)| {
+            let arch = abi.audit_arch;
+            let call =
+                SeccompData { nr: nr.cast_signed(), arch, instruction_pointer: CALLER, args };
+            Sample { call, share: share * (weight / total) }
+        }));
+    }
+}
+
+/// What a profile has seen on a policy's ABIs.
+struct Seen {
+    on: BTreeMap<&'static str, SeenOn>,
+}
+
+/// What it has seen on one of them.
+struct SeenOn {
+    /// By number, its part of all calls, and how it was made.
+    numbers: BTreeMap<u32, (f64, Vec<Made>)>,
+}
+
+impl Seen {
+    fn of(profile: &Profile, parts: &[&AbiPolicy]) -> Self {
+        let abis: Vec<_> = parts.iter().map(|part| part.abi()).collect();
+        let calls = profile.on(&abis);
+        let total: f64 = calls.iter().map(|call| call.count).sum();
+        let empty = || SeenOn { numbers: BTreeMap::new() };
+        let mut on: BTreeMap<_, _> = abis.iter().map(|abi| (abi.name, empty())).collect();
+        if total <= 0.0 {
+            on.clear();
+        }
+        for call in calls {
+            let Some(of_abi) = on.get_mut(call.abi.name) else { continue };
+            let (share, made) = of_abi.numbers.entry(call.nr).or_default();
+            *share += call.count / total;
+            made.extend(call.made);
+        }
+        Self { on }
+    }
+
+    fn on(&self, abi: &Abi) -> Option<&SeenOn> {
+        self.on.get(abi.name)
+    }
+}
+
+impl SeenOn {
+    /// The shares of an ABI's calls; `otherwise` is what it has of all calls without a profile.
+    fn frequencies(&self, abi: &'static Abi, otherwise: f64) -> Frequencies {
+        let ranked = ranking::frequencies(abi).scaled(otherwise * (1.0 - PROFILED));
+        let seen = self.numbers.iter().map(|(nr, (share, _))| (*nr, share * PROFILED));
+        Frequencies::new(abi.audit_arch, ranked.iter().chain(seen).collect::<Vec<_>>())
+    }
+
+    fn made(&self, nr: u32) -> Vec<Made> {
+        let seen = self.numbers.get(&nr).map(|(_, made)| made.as_slice());
+        profile::representatives(seen.unwrap_or_default())
+    }
+}

@@ -1,0 +1,185 @@
+//! Lists of any length, in about linear time.
+//!
+//! A list that is too long for [`interval`](super::interval) is cut into *clusters*: parts that weigh about as
+//! much as each other, so that what is heavy is a cluster of its own. The search for a cluster is solved as
+//! if it were a segment, and what is inside it as a list of its own. Where a cluster ends costs
+//! little, if it is not beside a hole: a single number that stands between two segments of one
+//! target costs a question where it has both neighbours, and two where it has not.
+
+use super::bits;
+use super::interval::{Choice, Interval, Table, chain_tree};
+use super::segment::{Ask, Costs, Segment, Target, Tree, is_hole};
+
+/// Segments that are solved at once; clusters that a longer list is cut into are about as many.
+const AT_ONCE: usize = 28;
+
+/// A search of these segments.
+pub(super) fn solve(segments: &[Segment], costs: Costs) -> Tree {
+    Solver { costs }.list(segments).tree
+}
+
+struct Solver {
+    costs: Costs,
+}
+
+/// A tree, and what it costs.
+struct Solved {
+    tree: Tree,
+    cost: f64,
+    depth: u32,
+}
+
+impl Solved {
+    const fn found(target: Target) -> Self {
+        Self { tree: Tree::Found(target), cost: 0.0, depth: 0 }
+    }
+}
+
+/// The segments of a list that are solved at once, and which of them are clusters.
+struct Items<'s> {
+    items: Vec<Segment>,
+    /// By the targets that stand for them: the last ones there are, from the last down.
+    clusters: Vec<&'s [Segment]>,
+}
+
+impl<'s> Items<'s> {
+    /// What a target stands for, if it is a cluster.
+    fn cluster(&self, target: Target) -> Option<&'s [Segment]> {
+        self.clusters.get((u32::MAX as usize).checked_sub(target.index())?).copied()
+    }
+}
+
+impl Solver {
+    fn list(&self, segments: &[Segment]) -> Solved {
+        let items = if segments.len() <= AT_ONCE {
+            Items { items: segments.to_vec(), clusters: Vec::new() }
+        } else {
+            clusters(segments)
+        };
+        let table = Table::new(&items.items, self.costs);
+        self.interval(&items, &table, &table.all())
+    }
+
+    fn interval(&self, items: &Items<'_>, table: &Table<'_>, interval: &Interval) -> Solved {
+        let choice = table.state(interval).choice;
+        let solved = match (choice, table.parts(interval, choice)) {
+            (Choice::Split(_) | Choice::Heaviest(_), Some((ask, [yes, no]))) => {
+                let yes = self.interval(items, table, &yes);
+                let no = self.interval(items, table, &no);
+                self.ask(ask, yes, no, table.weight_of(interval))
+            }
+            (Choice::Chain, _) => self.chain(items, table, interval),
+            (Choice::Found | Choice::Split(_) | Choice::Heaviest(_), _) => {
+                match table.remaining(interval).next() {
+                    Some(segment) => self.target(items, segment.target),
+                    // A list has a segment; none at all leads nowhere.
+                    None => Solved::found(Target::new(0)),
+                }
+            }
+        };
+        self.with_bits(items, table, interval, solved)
+    }
+
+    fn ask(&self, ask: Ask, yes: Solved, no: Solved, weight: f64) -> Solved {
+        Solved {
+            cost: yes.cost + no.cost + weight + self.costs.size,
+            depth: yes.depth.max(no.depth) + 1,
+            tree: Tree::ask(ask, yes.tree, no.tree),
+        }
+    }
+
+    fn chain(&self, items: &Items<'_>, table: &Table<'_>, interval: &Interval) -> Solved {
+        let state = table.state(interval);
+        let Some(tree) = chain_tree(table.remaining(interval)) else {
+            return Solved::found(Target::new(0));
+        };
+        let (tree, cost, depth) = self.at_the_end(items, tree);
+        Solved { tree, cost: state.cost + cost, depth: u32::from(state.depth) + depth }
+    }
+
+    /// A chain, with the cluster that it may end in.
+    fn at_the_end(&self, items: &Items<'_>, tree: Tree) -> (Tree, f64, u32) {
+        match tree {
+            Tree::Found(target) => {
+                let Solved { tree, cost, depth } = self.target(items, target);
+                (tree, cost, depth)
+            }
+            Tree::Ask { ask, yes, no } => {
+                let (no, cost, depth) = self.at_the_end(items, *no);
+                (Tree::Ask { ask, yes, no: Box::new(no) }, cost, depth)
+            }
+        }
+    }
+
+    fn target(&self, items: &Items<'_>, target: Target) -> Solved {
+        match items.cluster(target) {
+            Some(cluster) => self.list(cluster),
+            None => Solved::found(target),
+        }
+    }
+
+    /// The same search, or one by bits if that is cheaper.
+    fn with_bits(
+        &self,
+        items: &Items<'_>,
+        table: &Table<'_>,
+        interval: &Interval,
+        solved: Solved,
+    ) -> Solved {
+        let remaining = table.remaining(interval);
+        let is_short = remaining.clone().nth(bits::SEGMENTS).is_none();
+        if solved.depth < 2 || !is_short {
+            return solved;
+        }
+        let mut segments: Vec<Segment> = Vec::with_capacity(bits::SEGMENTS);
+        for segment in remaining {
+            if items.cluster(segment.target).is_some() {
+                return solved;
+            }
+            bits::push(&mut segments, *segment);
+        }
+        let key = solved.cost + self.costs.worst * f64::from(solved.depth);
+        let Some(found) = bits::cheapest(&segments, self.costs, key) else { return solved };
+        match bits::tree(&segments, found.mask, self.costs) {
+            Some(tree) => Solved { tree, cost: found.cost, depth: found.depth },
+            None => solved,
+        }
+    }
+}
+
+/// A list as few clusters.
+fn clusters(segments: &[Segment]) -> Items<'_> {
+    let total: f64 = segments.iter().map(|segment| segment.weight).sum();
+    let least = total.max(f64::MIN_POSITIVE) / segments.len() as f64;
+    // So heavy is a list that each segment weighs its share of in any case.
+    let full = 2.0 * (total + least * segments.len() as f64) / AT_ONCE as f64;
+    let mut items = Items { items: Vec::with_capacity(AT_ONCE * 2), clusters: Vec::new() };
+    let (mut start, mut sum) = (0, 0.0);
+    for (index, segment) in segments.iter().enumerate() {
+        let weight = segment.weight + least;
+        let is_good = !is_hole(segments, index) && !is_hole(segments, index.wrapping_sub(1));
+        if sum + weight > full && (is_good || sum + weight > 2.0 * full) && index > start {
+            items.close(segments.get(start..index).unwrap_or_default());
+            (start, sum) = (index, 0.0);
+        }
+        sum += weight;
+    }
+    items.close(segments.get(start..).unwrap_or_default());
+    items
+}
+
+impl<'s> Items<'s> {
+    fn close(&mut self, part: &'s [Segment]) {
+        let (Some(first), Some(last)) = (part.first(), part.last()) else { return };
+        if part.len() == 1 {
+            self.items.push(*first);
+            return;
+        }
+        // No DAG has so many nodes that these are among them.
+        let target = u32::try_from(self.clusters.len()).map_or(u32::MAX, |count| u32::MAX - count);
+        self.clusters.push(part);
+        let weight = part.iter().map(|segment| segment.weight).sum();
+        let target = Target::new(target);
+        self.items.push(Segment { first: first.first, last: last.last, target, weight });
+    }
+}

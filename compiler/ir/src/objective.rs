@@ -17,8 +17,8 @@
 //! it once, up to where it looks at anything but `nr` and `arch`. As all parts are sums over
 //! numbers, a search has one weight a number.
 //!
-//! Shares are of all calls; those of one token add up to at most 1. Nothing here decides what
-//! a program means: any weights give a correct one. They are kept in fixed point, so that the
+//! Shares are of all calls; those of one token add up to at most 1. Weights are finite and not
+//! negative. Nothing here decides what a program means: any weights give a correct one. They are kept in fixed point, so that the
 //! share of a span is exactly the sum of its parts', and costs O(log n) to ask for.
 //!
 //! What is known of single calls with their arguments stands in `samples`; how often a node

@@ -6,7 +6,7 @@ use filterc_abi::SeccompData;
 use filterc_ir::objective::{Frequencies, Sample};
 use filterc_ir::{Dag, Objective};
 
-/// Weights and shares; those of real objectives, and the edges.
+/// Weights and shares: those of real objectives, and the edges of what is finite and not negative.
 const WEIGHTS: &[f64] = &[0.0, 0.0, 1.0, 1.0, 0.5, 1.0 / 64.0, 1.0 / 16384.0, 1e-300, 16.0, 1e9];
 
 /// An objective in which some of the calls are made.

@@ -7,14 +7,14 @@ use filterc_hir::expr::Predicate;
 use crate::circuit::{Answer, Circuit};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Gates, Node, Result, TRUE};
-use crate::layout::{Order, Ties, WORDS, WordIndex, call_of};
+use crate::layout::{INPUTS, Order, Ties, WordIndex, call_of, params_of};
 use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::spec::{each_test, tie};
 use crate::{Budget, Unknown};
 
-/// A call for which all the predicates hold; `None` if there is none. `nr` and `arch` are
-/// words like others here.
+/// A call for which all the predicates hold, for some values of parameters; `None` if there is
+/// none. `nr` and `arch` are words like others here.
 ///
 /// # Errors
 /// It was not found out within the budget.
@@ -27,14 +27,14 @@ pub fn satisfiable(
         .or_else(|_| by_circuit(predicates, endian, budget))
         .map_err(|_| Unknown { budget: *budget, at: None, spurious: false })?;
     let Some(bits) = found else { return Ok(None) };
-    let mut words = [0; WORDS];
+    let mut words = [0; INPUTS];
     for (word, bit) in bits {
         if let Some(slot) = words.get_mut(usize::from(word)) {
             *slot |= 1 << (bit & 31);
         }
     }
-    let call = call_of(&words, endian);
-    if predicates.iter().all(|predicate| eval::holds(predicate, &call)) {
+    let (call, params) = (call_of(&words, endian), params_of(&words));
+    if predicates.iter().all(|predicate| eval::holds_with(predicate, &params, &call)) {
         Ok(Some(call))
     } else {
         Err(Unknown { budget: *budget, at: None, spurious: true })

@@ -62,6 +62,8 @@ pub enum TypeError {
     Mismatch(Type, Type),
     /// A range whose first value comes after its last.
     EmptyRange(i128, i128),
+    /// A masked field is ordered with a parameter.
+    MaskedOrder,
 }
 
 /// Bit patterns `first`…`last`, both included, in the order of the field's type.
@@ -92,7 +94,7 @@ pub enum Relation {
     Compare(CmpOp, u64),
     /// With a set of ranges: true if one of them holds the value.
     In(Vec<Range>),
-    /// With another field of the same type.
+    /// With another field of the same type, or a parameter of it; no mask is on that one.
     Field(CmpOp, Field),
 }
 
@@ -186,6 +188,51 @@ impl Test {
         }
         let mask = left.mask();
         Ok(Self { field, mask, relation: Relation::Field(op, other) })
+    }
+
+    /// `(field & mask) op param`, or without a mask `field op param`: of the same width (and,
+    /// if ordered, sign). Whether it holds for any call depends on the value.
+    ///
+    /// # Errors
+    /// The typing rule that it breaks.
+    pub fn compare_param(
+        field: Field,
+        mask: Option<i128>,
+        op: CmpOp,
+        param: Field,
+    ) -> Result<Self, TypeError> {
+        let (left, right) = (field.ty(), param.ty());
+        if mask.is_some() && op.is_ordered() {
+            return Err(TypeError::MaskedOrder);
+        }
+        let mask = mask_bits(&field, mask)?;
+        if left.kind() == Kind::Pointer && op.is_ordered() {
+            return Err(TypeError::PointerOperation);
+        }
+        let same_sign = left.signed() == right.signed() || !op.is_ordered();
+        if !param.is_param() || left.width() != right.width() || !same_sign {
+            return Err(TypeError::Mismatch(left, right));
+        }
+        // Then the call has no say.
+        if mask == 0 {
+            return Err(TypeError::NeverTrue);
+        }
+        Ok(Self { field, mask, relation: Relation::Field(op, param) })
+    }
+
+    /// The same test with parameters replaced by their values, by position. What comes of it
+    /// may be true or false for every call.
+    pub(crate) fn bound(&self, params: &[u64]) -> Self {
+        let relation = match &self.relation {
+            Relation::Field(op, other) if other.is_param() => {
+                let bits = other.read(&filterc_abi::SeccompData::default(), params);
+                Relation::Compare(*op, bits)
+            }
+            relation @ (Relation::Compare(..) | Relation::In(_) | Relation::Field(..)) => {
+                relation.clone()
+            }
+        };
+        Self { relation, ..self.clone() }
     }
 
     /// The field.
@@ -335,6 +382,21 @@ pub enum Predicate {
     Or(Vec<Self>),
     /// A test.
     Test(Test),
+}
+
+impl Predicate {
+    /// The same predicate with parameters replaced by their values, by position.
+    pub(crate) fn bound(&self, params: &[u64]) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.bound(params)).collect();
+        match self {
+            Self::True => Self::True,
+            Self::False => Self::False,
+            Self::Not(inner) => Self::Not(Box::new(inner.bound(params))),
+            Self::And(parts) => Self::And(all(parts)),
+            Self::Or(parts) => Self::Or(all(parts)),
+            Self::Test(test) => Self::Test(test.bound(params)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ mod numbers;
 mod options;
 mod order;
 mod outcomes;
+mod params;
 pub mod policy;
 mod predicate;
 mod raw;

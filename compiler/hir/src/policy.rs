@@ -41,6 +41,25 @@ pub struct Arm {
     pub action: Action,
 }
 
+/// A parameter: a constant that the loader supplies.
+///
+/// Its value is a number of 64 bits in two's complement; where it is compared with a field
+/// of fewer, with so many of its low bits. Only numbers of the range below are let in, so
+/// that those bits say all of it, on every ABI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the policy spells it.
+    pub ty: String,
+    /// The whole statement.
+    pub span: Span,
+    /// The smallest number that fits.
+    pub min: i128,
+    /// The largest.
+    pub max: i128,
+}
+
 /// A policy for one ABI.
 #[derive(Clone, Debug)]
 pub struct AbiPolicy {
@@ -121,13 +140,37 @@ pub struct Policy {
     abis: Vec<AbiPolicy>,
     foreign: Action,
     rules: Vec<RuleOrigin>,
+    params: Vec<Param>,
 }
 
 impl Policy {
     /// A policy; `abis` are in the order of the text and each stands there once.
     #[must_use]
     pub const fn new(abis: Vec<AbiPolicy>, foreign: Action, rules: Vec<RuleOrigin>) -> Self {
-        Self { abis, foreign, rules }
+        Self { abis, foreign, rules, params: Vec::new() }
+    }
+
+    /// The policy with these parameters; fields name them by position.
+    #[must_use]
+    pub fn with_params(self, params: Vec<Param>) -> Self {
+        Self { params, ..self }
+    }
+
+    /// The parameters that have no value yet.
+    #[must_use]
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    /// The policy with constants in place of its parameters: those values, by position; one
+    /// that is missing is 0.
+    #[must_use]
+    pub fn bound(&self, params: &[u64]) -> Self {
+        let mut abis = self.abis.clone();
+        for arm in abis.iter_mut().flat_map(|part| &mut part.arms) {
+            arm.predicate = arm.predicate.bound(params);
+        }
+        Self { abis, params: Vec::new(), ..self.clone() }
     }
 
     /// The ABIs that the policy covers.
@@ -148,7 +191,7 @@ impl Policy {
     pub fn of_order(&self, endian: Endian) -> Self {
         let mut abis = self.abis.clone();
         abis.retain(|part| part.abi.endian == endian);
-        Self { abis, foreign: self.foreign, rules: self.rules.clone() }
+        Self { abis, ..self.clone() }
     }
 
     /// The decision for calls of any other ABI.

@@ -97,7 +97,7 @@ fn test(u: &mut Unstructured<'_>) -> Result<Test> {
     let (left, right) = (operand(u)?, operand(u)?);
     let same = left.width() == right.width() && left.signed() == right.signed();
     if same && left != right && u.arbitrary()? {
-        return Ok(Test::Fields { left, cmp, right });
+        return Ok(Test::Fields { left, cmp, right, mask: left.mask() });
     }
     let all = u64::MAX >> (64 - left.width());
     let mask = if u.arbitrary()? { all } else { (constant(u)? & all).max(1) };

@@ -5,13 +5,16 @@
 //! them claims is foreign; then it does what the DAG says. Up to where the DAG looks at
 //! something other than `nr`, only instructions run that the kernel's constant-allow
 //! emulation understands: `ld [nr]`, `ld [arch]`, jumps by constants, `ja`, `and`, `ret`.
+//!
+//! A half of a parameter is the constant of a jump, or of `ld #k`; which instructions these are
+//! is told with the program. Nothing is selected by the value of such a constant.
 
 mod error;
 mod layout;
 mod relax;
 mod select;
 
-use filterc_cbpf::{Insn, MAX_INSNS};
+use filterc_cbpf::{Insn, MAX_INSNS, Site};
 use filterc_ir::{Dag, RuleId, passes};
 
 pub use error::{CODES, Kind, RuleCost, TooLong};
@@ -23,6 +26,8 @@ pub struct Object {
     pub insns: Vec<Insn>,
     /// For each instruction, the rule; none for dispatch, defaults, and shared returns.
     pub origin: Vec<Option<RuleId>>,
+    /// Where parameters go, in the order of the program; their constants are 0.
+    pub sites: Vec<Site>,
 }
 
 /// The program of a DAG. One that was not lowered yet is lowered here, without optimisation.

@@ -21,6 +21,10 @@ pub(crate) struct PolicyArgs {
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE")]
     pub(crate) define: Vec<String>,
 
+    /// Value of a parameter; all have one, or none
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
+
     /// How hard the optimizer tries
     #[arg(short = 'O', value_parser = parse_level, default_value = "2", value_name = "LEVEL")]
     pub(crate) opt_level: OptLevel,

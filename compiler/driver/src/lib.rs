@@ -22,6 +22,7 @@ mod limits;
 pub mod lints;
 pub mod options;
 pub mod output;
+pub mod params;
 mod pipeline;
 pub mod prove;
 pub mod render;

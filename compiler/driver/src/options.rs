@@ -39,6 +39,9 @@ pub struct Options {
     pub include_paths: Vec<PathBuf>,
     /// Constants that replace a policy's `const` of that name, or add one (`-D`).
     pub defines: Vec<(String, i128)>,
+    /// Values of the policy's parameters (`--param`): all, or none. With none, the program is
+    /// one to be patched before it is loaded.
+    pub params: Vec<(String, i128)>,
     /// How hard the optimizer tries.
     pub opt_level: OptLevel,
     /// Whether the program is proved to be what the policy says (else `--no-prove`).
@@ -54,6 +57,7 @@ impl Default for Options {
             abis: None,
             include_paths: Vec::new(),
             defines: Vec::new(),
+            params: Vec::new(),
             opt_level: OptLevel::default(),
             prove: true,
             deny_warnings: false,

@@ -6,13 +6,17 @@
 //!                   CompiledProgram ◀─prove─ verified ◀─verify─ insns ◀─decode───────────┘
 //! ```
 //!
+//! Parameters are holes in the program until they have values: it is proved for all of them. With
+//! values, the bytes are those of the patched program, which is proved to be the policy with
+//! these constants.
+//!
 //! A compilation reads the policy and its includes, nothing else: the result is a function
 //! of those texts and the options. What a [`CompiledProgram`] holds was decoded from the
 //! bytes, verified, and proved to decide what the typed policy says, so what is handed out is
 //! what was judged.
 
 use filterc_abi::Endian;
-use filterc_cbpf::{self as cbpf, Insn, Verified};
+use filterc_cbpf::{self as cbpf, Insn, PatchError, Table, Template, Verified};
 use filterc_check::Proof;
 use filterc_codegen as codegen;
 use filterc_grammar::ast::Statement;
@@ -25,7 +29,8 @@ use crate::diagnostics::Diagnostics;
 use crate::limits;
 use crate::lints::{self, Facts};
 use crate::options::Options;
-use crate::prove::prove;
+use crate::params;
+use crate::prove::{prove, prove_template};
 use crate::source::{self, Expanded, Source};
 
 /// What is known about a policy before any code is made: enough for an editor.
@@ -65,6 +70,8 @@ pub struct CompiledProgram {
     dag: ir::Dag,
     bytes: Vec<u8>,
     verified: Verified,
+    /// The parameters that have no value, and where they go.
+    table: Table,
     origin: Vec<Option<RuleId>>,
     proof: Option<Proof>,
 }
@@ -108,9 +115,19 @@ fn sort(diagnostics: &mut [Diagnostic]) {
 pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnostics> {
     let Analysis { sources, statements, policy, facts, mut diagnostics } = analyse(source, options);
     let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
+    let values = match options.params.as_slice() {
+        [] => None,
+        given => match params::values(&policy, given) {
+            Ok(values) => Some(values),
+            Err(error) => {
+                diagnostics.push(*error);
+                return Err(Diagnostics { sources, list: diagnostics });
+            }
+        },
+    };
     let mut programs = Vec::new();
     for endian in byte_orders(&policy) {
-        match generate(&policy, endian, options) {
+        match generate(&policy, endian, values.as_deref(), options) {
             Ok(program) => {
                 let uncached = lints::uncached(&policy, &facts, &program, &diagnostics);
                 diagnostics.extend(uncached);
@@ -128,9 +145,9 @@ pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnosti
             name: source.name().to_owned(),
             sources,
             statements,
-            policy,
+            policy: values.map_or_else(|| policy.clone(), |values| policy.bound(&values)),
             warnings: diagnostics,
-            defines: options.defines.clone(),
+            defines: [options.defines.as_slice(), &options.params].concat(),
             program,
             others: programs.collect(),
         }),
@@ -138,24 +155,38 @@ pub fn compile(source: &Source, options: &Options) -> Result<Compiled, Diagnosti
     }
 }
 
-/// From a typed policy to a verified program.
+/// From a typed policy to a verified program, patched with values if there are some.
 fn generate(
     policy: &Policy,
     endian: Endian,
+    values: Option<&[u64]>,
     options: &Options,
 ) -> Result<CompiledProgram, Box<Diagnostic>> {
     let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
     let dag = ir::passes::run(dag, options.opt_level.number(), &mut |_, _| ());
     let object = codegen::cbpf::emit(&dag).map_err(|error| limits::too_long(policy, &error))?;
     let bytes = cbpf::encode(&object.insns, endian);
-    // From here on only the bytes count.
+    // From here on only the bytes count, and the table of what is to be put into them.
     let insns =
         cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
-    let verified = cbpf::verify(&insns).map_err(|error| limits::own_fault(error.code(), &error))?;
-    let proof = options.prove.then(|| prove(policy, &verified, endian)).transpose()?;
+    let own_fault = |error: PatchError| limits::own_fault(error.code(), &error);
+    let template = Template::new(&insns, &object.sites).map_err(own_fault)?;
+    let mut proof =
+        if options.prove { Some(prove_template(policy, &template, endian)?) } else { None };
+    let (bytes, verified, table) = match values {
+        None => (bytes, template.unpatched().clone(), params::table(policy, template.sites())),
+        Some(values) => {
+            let verified = template.patch(values).map_err(own_fault)?;
+            if options.prove {
+                proof = Some(prove(&policy.bound(values), &verified, endian)?);
+            }
+            (cbpf::encode(verified.insns(), endian), verified, Table::default())
+        }
+    };
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abi_names = parts.map(|part| part.abi().name).collect();
-    Ok(CompiledProgram { endian, abi_names, dag, bytes, verified, origin: object.origin, proof })
+    let origin = object.origin;
+    Ok(CompiledProgram { endian, abi_names, dag, bytes, verified, table, origin, proof })
 }
 
 /// The byte orders of a policy's ABIs: one program is for one of them.
@@ -185,7 +216,8 @@ impl Compiled {
         &self.statements
     }
 
-    /// The typed policy: what the program is held against.
+    /// The typed policy: what the program is held against. Where parameters were given values,
+    /// it has constants in their places.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
@@ -197,7 +229,7 @@ impl Compiled {
         &self.warnings
     }
 
-    /// The constants that the compilation was given.
+    /// The constants that the compilation was given, values of parameters among them.
     #[must_use]
     pub fn defines(&self) -> &[(String, i128)] {
         &self.defines
@@ -240,6 +272,19 @@ impl CompiledProgram {
         &self.dag
     }
 
+    /// Whether parameters have no value yet: what the program decides as it stands is decided
+    /// by chance.
+    #[must_use]
+    pub fn is_unpatched(&self) -> bool {
+        !self.table.params.is_empty()
+    }
+
+    /// The parameters that have no value, and where they go.
+    #[must_use]
+    pub const fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// `struct sock_filter[]`, as the kernel takes it.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -252,13 +297,14 @@ impl CompiledProgram {
         self.verified.insns()
     }
 
-    /// The program, ready to be interpreted or loaded.
+    /// The program, ready to be interpreted or loaded, unless it [is
+    /// unpatched](Self::is_unpatched).
     #[must_use]
     pub const fn verified(&self) -> &Verified {
         &self.verified
     }
 
-    /// That it decides what the policy says, for every call; `None` if no proof was asked for.
+    /// That it decides what the policy says, for every call and all values of parameters; `None` if no proof was asked for.
     #[must_use]
     pub const fn proof(&self) -> Option<Proof> {
         self.proof

@@ -25,7 +25,9 @@ pub struct Word(u8);
 pub const INPUT_WORDS: usize = SECCOMP_DATA_WORDS + 2 * MAX_PARAMS;
 
 /// The index of the first parameter's low half; its high half comes next.
-const FIRST_PARAM: u8 = (SECCOMP_DATA_WORDS & 0x1f) as u8;
+const FIRST_PARAM: u8 = 16;
+
+const _: () = assert!(FIRST_PARAM as usize == SECCOMP_DATA_WORDS);
 
 /// A half of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

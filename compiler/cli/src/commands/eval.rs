@@ -36,6 +36,7 @@ pub(crate) struct EvalArgs {
 pub(crate) fn run(args: &EvalArgs, console: &Console) -> Result<(), Failure> {
     let compiled = compile(&input::source(&args.policy)?, &input::options(&args.policy_args)?)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
+    input::is_finished(&compiled)?;
     let abi = one_abi(&compiled);
     let mut out = String::new();
     let mut refused = false;

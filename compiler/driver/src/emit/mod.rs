@@ -7,6 +7,7 @@ mod hir;
 mod ir;
 mod json;
 mod rust;
+mod table;
 
 use crate::pipeline::{Compiled, CompiledProgram};
 
@@ -31,6 +32,8 @@ pub enum Format {
     Dot,
     /// The raw program as hexadecimal text, one instruction a line.
     Hex,
+    /// JSON: the parameters of a program, and where they go.
+    Table,
 }
 
 /// Every form with its name on the command line.
@@ -44,6 +47,7 @@ pub const FORMATS: &[(&str, Format)] = &[
     ("ir", Format::Ir),
     ("dot", Format::Dot),
     ("hex", Format::Hex),
+    ("table", Format::Table),
 ];
 
 impl Format {
@@ -52,6 +56,13 @@ impl Format {
     #[must_use]
     pub const fn is_of_program(self) -> bool {
         !matches!(self, Self::Hir)
+    }
+
+    /// Whether the form is a program and nothing else: where parameters have no value, it would
+    /// decide by chance.
+    #[must_use]
+    pub const fn is_bare(self) -> bool {
+        matches!(self, Self::Bpf | Self::Hex | Self::Asm)
     }
 
     /// Whether the form is bytes that a terminal should not be shown.
@@ -74,6 +85,7 @@ pub fn emit(compiled: &Compiled, program: &CompiledProgram, format: Format, name
         Format::Ir => ir::text(program).into_bytes(),
         Format::Dot => ir::dot(program).into_bytes(),
         Format::Hex => hex::emit(program).into_bytes(),
+        Format::Table => table::emit(compiled, program).into_bytes(),
     }
 }
 

@@ -12,6 +12,7 @@ use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
 use super::bdd::Exhausted;
+use super::input::Input;
 use super::residual::{self, Group};
 use super::search::Searches;
 use super::solved::{Removal, Solved};
@@ -92,10 +93,10 @@ pub fn facts(policy: &Policy) -> Facts {
 #[derive(Clone, Debug, Default)]
 struct Found {
     has_predicate: bool,
-    holds: Option<SeccompData>,
-    fails: Option<SeccompData>,
-    decides: Option<SeccompData>,
-    matters: Option<SeccompData>,
+    holds: Option<Input>,
+    fails: Option<Input>,
+    decides: Option<Input>,
+    matters: Option<Input>,
     decided_by: BTreeSet<RuleId>,
     /// Earlier rules that held in each group whenever this one did; `None` at first.
     covered_by: Option<Vec<RuleId>>,
@@ -135,8 +136,8 @@ impl Found {
     }
 
     fn facts(&self) -> RuleFacts {
-        let answer = |call: Option<SeccompData>| match call {
-            Some(call) => Answer::Yes(call),
+        let answer = |input: Option<Input>| match input {
+            Some(input) => Answer::Yes(input.call),
             None if self.is_open => Answer::Open,
             None => Answer::No,
         };
@@ -253,7 +254,7 @@ impl<'p> Run<'p> {
         for index in groups.into_iter().filter(|_| matters.is_none()).collect::<Vec<_>>() {
             match self.removal(id, index) {
                 Ok(Removal::Differs(call)) => {
-                    matters = Some(call);
+                    matters = Some(*call);
                     break;
                 }
                 Ok(Removal::Same(rules)) => followed_by.extend(rules),
@@ -268,7 +269,7 @@ impl<'p> Run<'p> {
     }
 
     /// Whether a call that a rule decides would be decided otherwise without it.
-    fn is_missed(&mut self, rule: RuleId, groups: &[usize], call: &SeccompData) -> bool {
+    fn is_missed(&mut self, rule: RuleId, groups: &[usize], call: &Input) -> bool {
         let mut groups = groups.iter().filter_map(|index| self.groups.get(*index));
         // Without a rule that names it, a number may become unknown: that is asked below.
         let Some(group) = groups.find(|group| group.has(call) && group.is_known) else {

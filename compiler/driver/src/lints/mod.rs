@@ -12,6 +12,7 @@
 mod bdd;
 mod cached;
 mod facts;
+mod input;
 mod parts;
 mod residual;
 mod search;

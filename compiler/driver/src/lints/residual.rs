@@ -4,12 +4,12 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use filterc_abi::{Action, SeccompData};
-use filterc_hir::eval::holds;
+use filterc_abi::Action;
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::Place;
 
+use super::input::Input;
 use super::search::{MAX_WANTED, Searches};
 use super::table::Table;
 
@@ -29,7 +29,7 @@ pub(crate) struct Entry<'p> {
 pub(crate) struct Group<'p> {
     pub(crate) part: &'p AbiPolicy,
     /// A call with the first of the numbers, all registers 0.
-    pub(crate) call: SeccompData,
+    pub(crate) call: Input,
     /// All of the numbers.
     pub(crate) numbers: Vec<u32>,
     /// Whether the policy's kernel has the numbers.
@@ -41,14 +41,14 @@ pub(crate) struct Group<'p> {
 
 impl Group<'_> {
     /// Whether the call is one of the group, by its number and token.
-    pub(crate) fn has(&self, call: &SeccompData) -> bool {
-        (self.call.nr, self.call.arch) == (call.nr, call.arch)
+    pub(crate) fn has(&self, call: &Input) -> bool {
+        (self.call.call.nr, self.call.call.arch) == (call.call.nr, call.call.arch)
     }
 
     /// The action for a call of the group, without some of the rules.
-    pub(crate) fn decide(&self, call: &SeccompData, is_gone: impl Fn(RuleId) -> bool) -> Action {
+    pub(crate) fn decide(&self, call: &Input, is_gone: impl Fn(RuleId) -> bool) -> Action {
         let mut entries = self.entries.iter().filter(|entry| !is_gone(entry.rule));
-        let decides = entries.find(|entry| holds(entry.predicate, call));
+        let decides = entries.find(|entry| call.holds(entry.predicate));
         decides.map_or(self.part.default_action(), |entry| entry.action)
     }
 
@@ -60,11 +60,7 @@ impl Group<'_> {
     }
 
     /// A call that a rule decides, if a quick search finds one.
-    pub(crate) fn find_decided(
-        &self,
-        rule: RuleId,
-        searches: &mut Searches,
-    ) -> Option<SeccompData> {
+    pub(crate) fn find_decided(&self, rule: RuleId, searches: &mut Searches) -> Option<Input> {
         let (begin, end) = self.of(rule);
         // Of several arms of a rule the first is asked for, and may not be the only one.
         let entry = self.entries.get(begin..end)?.first()?;
@@ -72,17 +68,13 @@ impl Group<'_> {
     }
 
     /// A call for which a rule's predicate fails, if a quick search finds one.
-    pub(crate) fn find_failing(
-        &self,
-        rule: RuleId,
-        searches: &mut Searches,
-    ) -> Option<SeccompData> {
+    pub(crate) fn find_failing(&self, rule: RuleId, searches: &mut Searches) -> Option<Input> {
         let (begin, end) = self.of(rule);
         find_with(self.entries.get(begin..end)?, None, &self.call, searches)
     }
 
     /// A call that is not allowed, if a quick search finds one.
-    pub(crate) fn find_refused(&self, searches: &mut Searches) -> Option<SeccompData> {
+    pub(crate) fn find_refused(&self, searches: &mut Searches) -> Option<Input> {
         let default = || find_with(&self.entries, None, &self.call, searches);
         let by_default = (self.part.default_action() != Action::Allow).then(default).flatten();
         by_default.or_else(|| {
@@ -96,9 +88,9 @@ impl Group<'_> {
 fn find_with<'p>(
     failing: &[Entry<'p>],
     holding: Option<&'p Predicate>,
-    call: &SeccompData,
+    call: &Input,
     searches: &mut Searches,
-) -> Option<SeccompData> {
+) -> Option<Input> {
     if failing.len() > MAX_WANTED || !searches.spend(failing.len()) {
         return None;
     }
@@ -202,7 +194,7 @@ impl<'p> Finder<'p> {
         let any = if is_known { self.any.as_slice() } else { &[] };
         *left = left.checked_sub(own.len() + any.len())?;
         let arch = self.part.abi().audit_arch;
-        let call = SeccompData { nr: nr.cast_signed(), arch, ..SeccompData::default() };
+        let call = Input::of(nr.cast_signed(), arch);
         let mut key = std::mem::take(&mut self.key);
         let arms = || merged(own, any).filter_map(|index| self.entry(index, &call));
         key.clear();
@@ -220,7 +212,7 @@ impl<'p> Finder<'p> {
         Some(())
     }
 
-    fn entry(&self, index: usize, call: &SeccompData) -> Option<(Key, Entry<'p>)> {
+    fn entry(&self, index: usize, call: &Input) -> Option<(Key, Entry<'p>)> {
         let arm: &Arm = self.part.arms().get(index)?;
         let &(id, asks_for_nr) = self.predicates.get(index)?;
         let entry = Entry { rule: arm.rule, action: arm.action, predicate: &arm.predicate };
@@ -232,7 +224,7 @@ impl<'p> Finder<'p> {
             Some(false) => {
                 ((arm.rule, FALSE, None), Entry { predicate: &Predicate::False, ..entry })
             }
-            None => ((arm.rule, id, Some(call.nr.cast_unsigned())), entry),
+            None => ((arm.rule, id, Some(call.call.nr.cast_unsigned())), entry),
         })
     }
 }
@@ -275,7 +267,7 @@ fn asks_for_nr(predicate: &Predicate) -> bool {
 }
 
 /// What a predicate comes to, if the number and the token of a call settle it.
-fn settled(predicate: &Predicate, call: &SeccompData) -> Option<bool> {
+fn settled(predicate: &Predicate, call: &Input) -> Option<bool> {
     match predicate {
         Predicate::True => Some(true),
         Predicate::False => Some(false),
@@ -288,13 +280,13 @@ fn settled(predicate: &Predicate, call: &SeccompData) -> Option<bool> {
                 Relation::Compare(..) | Relation::In(_) => true,
             };
             let is_settled = is_fixed(test.field().place()) && other_is_fixed;
-            is_settled.then(|| holds(predicate, call))
+            is_settled.then(|| call.holds(predicate))
         }
     }
 }
 
 /// The outcome of parts of which one that is `decisive` decides.
-fn settled_parts(parts: &[Predicate], call: &SeccompData, decisive: bool) -> Option<bool> {
+fn settled_parts(parts: &[Predicate], call: &Input, decisive: bool) -> Option<bool> {
     let mut all = Some(!decisive);
     for part in parts {
         match settled(part, call) {

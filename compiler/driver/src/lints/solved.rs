@@ -1,9 +1,10 @@
 //! The residual of a group as functions of the bits of a call, and what can be asked of it.
 
-use filterc_abi::{Action, SeccompData};
+use filterc_abi::Action;
 use filterc_hir::policy::RuleId;
 
 use super::bdd::{Bdd, Edge, Exhausted};
+use super::input::Input;
 use super::residual::Group;
 use super::symbols::Symbols;
 
@@ -20,7 +21,7 @@ struct Member {
 /// What becomes of a group without one of its rules.
 pub(crate) enum Removal {
     /// This call is decided otherwise.
-    Differs(SeccompData),
+    Differs(Box<Input>),
     /// Nothing changes: these rules decide, or the default.
     Same(Vec<RuleId>),
 }
@@ -28,11 +29,11 @@ pub(crate) enum Removal {
 /// What a rule does in a group.
 pub(crate) struct Part {
     /// A call for which its predicate holds.
-    pub(crate) holds: Option<SeccompData>,
+    pub(crate) holds: Option<Input>,
     /// One for which it does not.
-    pub(crate) fails: Option<SeccompData>,
+    pub(crate) fails: Option<Input>,
     /// One that the rule decides.
-    pub(crate) decides: Option<SeccompData>,
+    pub(crate) decides: Option<Input>,
 }
 
 /// A group as functions of bits.
@@ -80,7 +81,7 @@ impl Solved {
         self.members.get(position).map(|member| (position, *member)).ok_or(Exhausted)
     }
 
-    fn witness(&self, function: Edge) -> Option<SeccompData> {
+    fn witness(&self, function: Edge) -> Option<Input> {
         self.symbols.witness(&self.bdd, function)
     }
 
@@ -152,13 +153,13 @@ impl Solved {
                 continue;
             }
             if let Some(call) = self.witness(decided).filter(|_| next.action != member.action) {
-                return Ok(Removal::Differs(call));
+                return Ok(Removal::Differs(Box::new(call)));
             }
             rules.push(next.rule);
             left = self.bdd.without(left, next.holds)?;
         }
         match self.witness(left).filter(|_| default != member.action) {
-            Some(call) => Ok(Removal::Differs(call)),
+            Some(call) => Ok(Removal::Differs(Box::new(call))),
             None => Ok(Removal::Same(rules)),
         }
     }
@@ -173,7 +174,8 @@ impl Solved {
         let (_, member) = self.position(rule)?;
         let decided = self.witness(member.holds).filter(|_| member.action != unknown);
         let left = self.witness(member.holds.not()).filter(|_| default != unknown);
-        Ok(decided.or(left).map_or(Removal::Same(Vec::new()), Removal::Differs))
+        let differs = decided.or(left).map(|call| Removal::Differs(Box::new(call)));
+        Ok(differs.unwrap_or_else(|| Removal::Same(Vec::new())))
     }
 
     /// Whether every call is allowed.

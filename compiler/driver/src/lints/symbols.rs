@@ -6,15 +6,12 @@
 //! test and another in the next (as a register, and as the upper half of a pair), a comparison
 //! may have no small function in any order.
 
-use filterc_abi::SeccompData;
 use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
 use filterc_hir::types::{Field, Place};
 
 use super::bdd::{Bdd, Edge, Exhausted};
+use super::input::{FIRST_PARAM, IP, Input, REGISTERS};
 
-/// Six arguments and the instruction pointer.
-const REGISTERS: usize = 7;
-const IP: usize = 6;
 const BITS: usize = 64;
 
 /// One bit of a field.
@@ -56,8 +53,8 @@ impl Operand {
 
 /// Where the bits of a call with this number and ABI stand in the order.
 pub(crate) struct Symbols {
-    /// A call with the number and token, and 0 in all registers.
-    call: SeccompData,
+    /// A call with the number and token, and 0 in all registers and parameters.
+    call: Input,
     levels: [[u16; BITS]; REGISTERS],
     /// By level: a register and its bit.
     places: Vec<(usize, usize)>,
@@ -66,15 +63,15 @@ pub(crate) struct Symbols {
 impl Symbols {
     /// An order that suits some predicates, for calls with the number and token of one.
     pub(crate) fn new<'p>(
-        call: &SeccompData,
+        call: &Input,
         predicates: impl IntoIterator<Item = &'p Predicate>,
     ) -> Self {
         let mut ties = Ties::new();
         predicates.into_iter().for_each(|predicate| ties.collect(predicate));
-        let call = SeccompData { nr: call.nr, arch: call.arch, ..SeccompData::default() };
+        let call = Input::of(call.call.nr, call.call.arch);
         let levels = [[0; BITS]; REGISTERS];
-        let mut new = Self { call, levels, places: Vec::with_capacity(REGISTERS * BITS) };
-        for class in 0..REGISTERS {
+        let mut new = Self { call, levels, places: Vec::with_capacity(ties.registers * BITS) };
+        for class in 0..ties.registers {
             new.add(class, &ties);
         }
         new
@@ -83,7 +80,7 @@ impl Symbols {
     /// Adds the registers of a class, bits of more worth first.
     fn add(&mut self, class: usize, ties: &Ties) {
         for worth in (0..BITS + 32).rev() {
-            let members = ties.class.iter().zip(&ties.is_high).enumerate();
+            let members = ties.class.iter().zip(&ties.is_high).enumerate().take(ties.registers);
             for (register, (_, is_high)) in members.filter(|(_, (of, _))| **of == class) {
                 let bit = worth.checked_sub(if *is_high { 32 } else { 0 });
                 let slot = bit.and_then(|bit| self.levels.get_mut(register)?.get_mut(bit));
@@ -96,12 +93,13 @@ impl Symbols {
     }
 
     /// A call for which a function is true; `None` if there is none.
-    pub(crate) fn witness(&self, bdd: &Bdd, function: Edge) -> Option<SeccompData> {
+    pub(crate) fn witness(&self, bdd: &Bdd, function: Edge) -> Option<Input> {
         let mut call = self.call;
         for (level, value) in bdd.model(function)? {
             let Some(&(register, bit)) = self.places.get(usize::from(level)) else { continue };
-            let word = call.args.get_mut(register).unwrap_or(&mut call.instruction_pointer);
-            *word |= u64::from(value) << bit;
+            if let Some(word) = call.word(register) {
+                *word |= u64::from(value) << bit;
+            }
         }
         Some(call)
     }
@@ -234,12 +232,13 @@ impl Symbols {
             return Bit::Known(false);
         }
         match field.place {
-            Place::Nr => known(self.call.nr.cast_unsigned()),
-            Place::Arch => known(self.call.arch),
+            Place::Nr => known(self.call.call.nr.cast_unsigned()),
+            Place::Arch => known(self.call.call.arch),
             Place::InstructionPointer => self.level(IP, bit.into()),
             Place::Arg(register) => of(register, bit),
             Place::Pair { lo, hi: _ } if bit < 32 => of(lo, bit),
             Place::Pair { lo: _, hi } => of(hi, bit - 32),
+            Place::Param(i) => self.level(FIRST_PARAM + usize::from(i), bit.into()),
         }
     }
 
@@ -265,11 +264,14 @@ struct Ties {
     class: [usize; REGISTERS],
     /// Whether a register carries the upper half of a value that is compared so.
     is_high: [bool; REGISTERS],
+    /// Those of the call, and as many parameters as are asked for.
+    registers: usize,
 }
 
 impl Ties {
     fn new() -> Self {
-        Self { class: [0, 1, 2, 3, 4, 5, 6], is_high: [false; REGISTERS] }
+        let class = std::array::from_fn(|register| register);
+        Self { class, is_high: [false; REGISTERS], registers: FIRST_PARAM }
     }
 
     fn collect(&mut self, predicate: &Predicate) {
@@ -298,6 +300,11 @@ impl Ties {
             Place::Nr | Place::Arch => None,
             Place::InstructionPointer => Some(IP),
             Place::Arg(register) => Some(register.into()),
+            Place::Param(i) => {
+                let register = FIRST_PARAM + usize::from(i);
+                self.registers = self.registers.max(register + 1);
+                Some(register)
+            }
             Place::Pair { lo, hi } => {
                 if let Some(is_high) = self.is_high.get_mut(usize::from(hi)) {
                     *is_high = true;

@@ -16,5 +16,6 @@ pub mod ignored;
 pub mod libseccomp;
 pub mod mutants;
 pub mod neutral;
+pub mod params;
 pub mod rng;
 pub mod subjects;

@@ -1,7 +1,7 @@
 //! Typed predicates. A [`Test`] can be made only by constructors that check its typing
 //! rules; whoever holds one may rely on them.
 
-use crate::types::{Field, Kind, Type};
+use crate::types::{Field, Kind, Place, Type};
 
 /// A comparison operator; ordering is by the field's sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -220,14 +220,11 @@ impl Test {
         Ok(Self { field, mask, relation: Relation::Field(op, param) })
     }
 
-    /// The same test with parameters replaced by their values, by position. What comes of it
-    /// may be true or false for every call.
-    pub(crate) fn bound(&self, params: &[u64]) -> Self {
+    /// The same test with parameters replaced. What comes of values may be true or false for
+    /// every call.
+    fn replaced(&self, with: Replacement<'_>) -> Self {
         let relation = match &self.relation {
-            Relation::Field(op, other) if other.is_param() => {
-                let bits = other.read(&filterc_abi::SeccompData::default(), params);
-                Relation::Compare(*op, bits)
-            }
+            Relation::Field(op, other) if other.is_param() => with.relation(*op, other),
             relation @ (Relation::Compare(..) | Relation::In(_) | Relation::Field(..)) => {
                 relation.clone()
             }
@@ -384,17 +381,46 @@ pub enum Predicate {
     Test(Test),
 }
 
+/// What parameters are replaced with, by position.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Replacement<'r> {
+    /// These values; one that is missing is 0.
+    Values(&'r [u64]),
+    /// The parameters at these positions; one that is missing stays what it is.
+    Positions(&'r [u8]),
+}
+
+impl Replacement<'_> {
+    /// The comparison with a parameter, as it becomes.
+    fn relation(self, op: CmpOp, param: &Field) -> Relation {
+        match self {
+            Self::Values(values) => {
+                Relation::Compare(op, param.read(&filterc_abi::SeccompData::default(), values))
+            }
+            Self::Positions(positions) => {
+                let moved = |position: u8| {
+                    let to = positions.get(usize::from(position)).copied().unwrap_or(position);
+                    Field::new(param.name(), Place::Param(to), param.ty())
+                };
+                let moved =
+                    if let Place::Param(position) = param.place() { moved(position) } else { None };
+                Relation::Field(op, moved.unwrap_or_else(|| param.clone()))
+            }
+        }
+    }
+}
+
 impl Predicate {
-    /// The same predicate with parameters replaced by their values, by position.
-    pub(crate) fn bound(&self, params: &[u64]) -> Self {
-        let all = |parts: &[Self]| parts.iter().map(|part| part.bound(params)).collect();
+    /// The same predicate with parameters replaced.
+    pub(crate) fn replaced(&self, with: Replacement<'_>) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.replaced(with)).collect();
         match self {
             Self::True => Self::True,
             Self::False => Self::False,
-            Self::Not(inner) => Self::Not(Box::new(inner.bound(params))),
+            Self::Not(inner) => Self::Not(Box::new(inner.replaced(with))),
             Self::And(parts) => Self::And(all(parts)),
             Self::Or(parts) => Self::Or(all(parts)),
-            Self::Test(test) => Self::Test(test.bound(params)),
+            Self::Test(test) => Self::Test(test.replaced(with)),
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use filterc_abi::{Abi, Action, Endian, KernelVersion};
 use filterc_grammar::source::Span;
 
-use crate::expr::Predicate;
+use crate::expr::{Predicate, Replacement};
+use crate::limits::MAX_PARAMS;
 
 /// A rule of the source, by its position in the ordered list (0 is the first).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -166,11 +167,28 @@ impl Policy {
     /// that is missing is 0.
     #[must_use]
     pub fn bound(&self, params: &[u64]) -> Self {
+        Self { params: Vec::new(), ..self.replaced(Replacement::Values(params)) }
+    }
+
+    /// The policy with its parameters in the order of these names, all of its own among them:
+    /// so that parameters of two policies can be the same. `None` if a name is not there, or
+    /// there are more than a policy may have.
+    #[must_use]
+    pub fn in_order_of(&self, names: &[&str]) -> Option<Self> {
+        let position = |param: &Param| {
+            let at = names.iter().position(|name| *name == param.name)?;
+            u8::try_from(at).ok().filter(|_| at < MAX_PARAMS)
+        };
+        let positions: Option<Vec<u8>> = self.params.iter().map(position).collect();
+        Some(self.replaced(Replacement::Positions(&positions?)))
+    }
+
+    fn replaced(&self, with: Replacement<'_>) -> Self {
         let mut abis = self.abis.clone();
         for arm in abis.iter_mut().flat_map(|part| &mut part.arms) {
-            arm.predicate = arm.predicate.bound(params);
+            arm.predicate = arm.predicate.replaced(with);
         }
-        Self { abis, params: Vec::new(), ..self.clone() }
+        Self { abis, ..self.clone() }
     }
 
     /// The ABIs that the policy covers.

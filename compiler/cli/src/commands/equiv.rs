@@ -1,14 +1,15 @@
 //! `filterc equiv old.flt new.flt`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::{Source, analyse, describe};
+use filterc::{Source, analyse, describe, params};
 use filterc_abi::{Action, Endian};
 use filterc_cbpf::{self as cbpf, Verified};
 use filterc_check::{Budget, Counterexample, Proof, Side, Unknown, Verdict, equivalent};
 use filterc_grammar::diagnostic::Severity;
-use filterc_hir::policy::Policy;
+use filterc_hir::policy::{Param, Policy};
 use serde_json::json;
 
 use crate::console::{Console, Failure, stdout};
@@ -49,8 +50,9 @@ pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
     if args.left == Path::new("-") && args.right == Path::new("-") {
         return Err(Failure::Environment("standard input can be one side only".to_owned()));
     }
-    let left = read(&args.left, args, console)?;
-    let right = read(&args.right, args, console)?;
+    let mut left = read(&args.left, args, console)?;
+    let mut right = read(&args.right, args, console)?;
+    let params = with_params(args, &mut left, &mut right)?;
     let orders = byte_orders(args, &left, &right);
     let mut proofs = Vec::new();
     for endian in orders {
@@ -60,7 +62,11 @@ pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
         match equivalent(left, right, endian, &Budget::default()) {
             Verdict::Equal(proof) => proofs.push(proof),
             Verdict::Differ(found) => {
-                let text = if args.json { differ_json(&found) } else { differ_text(args, &found) };
+                let text = if args.json {
+                    differ_json(&found, &params)
+                } else {
+                    differ_text(args, &found, &params)
+                };
                 stdout(text.as_bytes())?;
                 return Err(Failure::No(String::new()));
             }
@@ -102,6 +108,66 @@ fn policy(source: &Source, args: &EquivArgs, console: &Console) -> Result<Input,
             sources: analysis.sources,
             list: analysis.diagnostics,
         })),
+    }
+}
+
+/// Gives the policies the values of `--param`; without any, makes parameters with one name the
+/// same in both: the question then is about all values. Returns those that are left open.
+fn with_params(
+    args: &EquivArgs,
+    left: &mut Input,
+    right: &mut Input,
+) -> Result<Vec<Param>, Failure> {
+    let given = input::options(&args.policy_args)?.params;
+    let mut known: Vec<Param> = Vec::new();
+    for (side, path) in [(&*left, &args.left), (&*right, &args.right)] {
+        for param in side.params() {
+            match known.iter().find(|other| other.name == param.name) {
+                None => known.push(param.clone()),
+                Some(other) if (other.min, other.max) == (param.min, param.max) => {}
+                Some(_) => {
+                    return Err(Failure::No(format!(
+                        "{}: parameter `{}` takes other values than that of the other side",
+                        path.display(),
+                        param.name
+                    )));
+                }
+            }
+        }
+    }
+    let names: Vec<&str> = known.iter().map(|param| param.name.as_str()).collect();
+    if given.is_empty() {
+        let is_program = |side: &Input| matches!(side, Input::Bytes(_));
+        if (is_program(left) || is_program(right)) && !known.is_empty() {
+            return Err(Failure::No(format!(
+                "a program has no parameters: give them values, as `--param {}=VALUE`",
+                names.first().unwrap_or(&"NAME")
+            )));
+        }
+    } else if let Some((name, _)) = given.iter().find(|(name, _)| !names.contains(&&**name)) {
+        return Err(Failure::No(format!("--param {name}: neither side has such a parameter")));
+    }
+    for side in [left, right] {
+        let Input::Policy(policy) = side else { continue };
+        *policy = if given.is_empty() {
+            let too_many = || Failure::No("the sides have too many parameters".to_owned());
+            policy.in_order_of(&names).ok_or_else(too_many)?
+        } else {
+            let own = |name: &str| policy.params().iter().any(|param| param.name == name);
+            let given: Vec<_> = given.iter().filter(|(name, _)| own(name)).cloned().collect();
+            let values = params::values(policy, &given);
+            policy.bound(&values.map_err(|error| Failure::No(error.message))?)
+        };
+    }
+    Ok(if given.is_empty() { known } else { Vec::new() })
+}
+
+impl Input {
+    fn params(&self) -> &[Param] {
+        match self {
+            Self::Policy(policy) => policy.params(),
+            Self::Bytes(_) => &[],
+        }
     }
 }
 
@@ -152,10 +218,11 @@ fn answer(ret: u32) -> String {
     format!("{} ({ret:#010x})", Action::from_ret(ret))
 }
 
-fn differ_text(args: &EquivArgs, found: &Counterexample) -> String {
+fn differ_text(args: &EquivArgs, found: &Counterexample, params: &[Param]) -> String {
     format!(
-        "different: {}\n    {}: {}\n    {}: {}\n",
+        "different: {}{}\n    {}: {}\n    {}: {}\n",
         describe::call(&found.call),
+        describe::params(params, &found.params),
         args.left.display(),
         answer(found.left),
         args.right.display(),
@@ -163,8 +230,11 @@ fn differ_text(args: &EquivArgs, found: &Counterexample) -> String {
     )
 }
 
-fn differ_json(found: &Counterexample) -> String {
-    let object = json!({
+fn differ_json(found: &Counterexample, params: &[Param]) -> String {
+    let named = params.iter().zip(found.params);
+    let named: BTreeMap<&str, u64> =
+        named.map(|(param, value)| (param.name.as_str(), value)).collect();
+    let mut object = json!({
         "equal": false,
         "call": describe::call(&found.call),
         "nr": found.call.nr,
@@ -174,6 +244,9 @@ fn differ_json(found: &Counterexample) -> String {
         "left": found.left,
         "right": found.right,
     });
+    if let (false, Some(fields)) = (named.is_empty(), object.as_object_mut()) {
+        fields.insert("params".to_owned(), json!(named));
+    }
     format!("{object}\n")
 }
 

@@ -1,21 +1,28 @@
 //! Values for a policy's parameters: what is asked of them, and what is said where one is
 //! wrong.
 
-use filterc_cbpf::{Param, PatchError, Site, Table};
+use filterc_cbpf::{Param, PatchError, Table, Template, fingerprint};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::policy::{self, Policy};
 
-/// What a loader goes by, for a program with these sites.
+/// What a loader goes by, for a program that was made of the policy.
 #[must_use]
-pub fn table(policy: &Policy, sites: &[Site]) -> Table {
+pub fn table(policy: &Policy, template: &Template) -> Table {
+    Table {
+        params: params(policy).into(),
+        sites: template.sites().to_vec().into(),
+        program: fingerprint(template.unpatched().insns()),
+    }
+}
+
+fn params(policy: &Policy) -> Vec<Param> {
     let param = |param: &policy::Param| Param {
         name: param.name.clone().into(),
         ty: param.ty.clone().into(),
         min: param.min,
         max: param.max,
     };
-    let params: Vec<Param> = policy.params().iter().map(param).collect();
-    Table { params: params.into(), sites: sites.to_vec().into() }
+    policy.params().iter().map(param).collect()
 }
 
 /// The values of a policy's parameters, by position: each is given once, and fits.
@@ -25,7 +32,8 @@ pub fn table(policy: &Policy, sites: &[Site]) -> Table {
 pub fn values(policy: &Policy, given: &[(String, i128)]) -> Result<Vec<u64>, Box<Diagnostic>> {
     let given: Vec<(&str, i128)> =
         given.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-    table(policy, &[]).values(&given).map_err(|error| Box::new(diagnostic(policy, &error)))
+    let table = Table { params: params(policy).into(), ..Table::default() };
+    table.values(&given).map_err(|error| Box::new(diagnostic(policy, &error)))
 }
 
 /// A finding for each parameter that has no value: what needs the finished program cannot go on.
@@ -44,9 +52,10 @@ fn diagnostic(policy: &Policy, error: &PatchError) -> Diagnostic {
             (Some(name), Some(format!("give it one: `--param {name}=VALUE`")))
         }
         PatchError::DoesNotFit { name, .. } => (Some(name), None),
-        PatchError::Surplus { .. } | PatchError::BadSite { .. } | PatchError::Verify(_) => {
-            (None, None)
-        }
+        PatchError::Surplus { .. }
+        | PatchError::OtherProgram
+        | PatchError::BadSite { .. }
+        | PatchError::Verify(_) => (None, None),
     };
     let found = name.and_then(|name| policy.params().iter().find(|param| param.name == *name));
     let label = |param: &policy::Param| Label { span: param.span, message: "defined here".into() };

@@ -174,7 +174,7 @@ fn generate(
     let mut proof =
         if options.prove { Some(prove_template(policy, &template, endian)?) } else { None };
     let (bytes, verified, table) = match values {
-        None => (bytes, template.unpatched().clone(), params::table(policy, template.sites())),
+        None => (bytes, template.unpatched().clone(), params::table(policy, &template)),
         Some(values) => {
             let verified = template.patch(values).map_err(own_fault)?;
             if options.prove {

@@ -38,5 +38,5 @@ pub use encode::encode;
 pub use error::{DecodeError, Kind, VerifyError};
 pub use insn::{Insn, Program, code};
 pub use interp::{Outcome, Trace, interpret, interpret_counted, interpret_traced, interpret_words};
-pub use template::{MAX_PARAMS, Param, PatchError, Site, Table, Template};
+pub use template::{MAX_PARAMS, Param, PatchError, Site, Table, Template, fingerprint};
 pub use verify::{MAX_INSNS, Verified, verify};

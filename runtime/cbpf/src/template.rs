@@ -11,6 +11,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use filterc_abi::Endian;
+
+use crate::encode::encode;
 use crate::error::VerifyError;
 use crate::insn::{Insn, code};
 use crate::machine::{Op, Source};
@@ -80,6 +83,17 @@ pub struct Table {
     pub params: Cow<'static, [Param]>,
     /// Where they go; a parameter may have no site.
     pub sites: Cow<'static, [Site]>,
+    /// The [`fingerprint`] of the program as it is unpatched: sites in another one would be
+    /// instructions that mean something else.
+    pub program: u64,
+}
+
+/// A number that tells a program from others: FNV-1a, 64 bits, of its bytes, least significant
+/// first. It is against mistakes; who would fake a program can fake its table.
+#[must_use]
+pub fn fingerprint(program: &[Insn]) -> u64 {
+    let step = |hash: u64, byte: &u8| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3);
+    encode(program, Endian::Little).iter().fold(0xcbf2_9ce4_8422_2325, step)
 }
 
 /// Why a program cannot be patched.
@@ -112,7 +126,9 @@ pub enum PatchError {
         /// The largest.
         max: i128,
     },
-    /// F0819: the table is for another program.
+    /// F0819: the table is for another program, or the program was patched already.
+    OtherProgram,
+    /// F0819: the table is for no program.
     BadSite {
         /// The instruction that is not there, or has no constant that could be a parameter's.
         pc: usize,
@@ -129,7 +145,7 @@ impl PatchError {
             Self::Missing { .. } => "F0816",
             Self::Surplus { .. } => "F0817",
             Self::DoesNotFit { .. } => "F0818",
-            Self::BadSite { .. } => "F0819",
+            Self::OtherProgram | Self::BadSite { .. } => "F0819",
             Self::Verify(error) => error.code(),
         }
     }
@@ -151,10 +167,12 @@ impl fmt::Display for PatchError {
             Self::DoesNotFit { name, ty, value, min, max } => {
                 write!(f, "{value} does not fit parameter `{name}` ({ty}): must be {min}…{max}")
             }
+            Self::OtherProgram => f.write_str(
+                "the table of parameters is for another program, or this one was patched already",
+            ),
             Self::BadSite { pc } => write!(
                 f,
-                "the table of parameters is not this program's: instruction {pc} has no place for \
-                 one"
+                "the table of parameters is for no program: instruction {pc} has no place for one"
             ),
             Self::Verify(error) => error.fmt(f),
         }
@@ -197,6 +215,9 @@ impl Table {
     /// See [`Table::values`]; the table is another program's; or no kernel accepts it.
     pub fn patch(&self, program: &[Insn], given: &[(&str, i128)]) -> Result<Verified, PatchError> {
         let values = self.values(given)?;
+        if fingerprint(program) != self.program {
+            return Err(PatchError::OtherProgram);
+        }
         Template::new(program, &self.sites)?.patch(&values)
     }
 }

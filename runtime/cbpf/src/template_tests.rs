@@ -16,7 +16,8 @@ fn sites() -> Vec<Site> {
 
 fn table(min: i128, max: i128) -> Table {
     let param = Param { name: "p".into(), ty: "s64".into(), min, max };
-    Table { params: vec![param].into(), sites: sites().into() }
+    let program = fingerprint(&assemble(PROGRAM).unwrap());
+    Table { params: vec![param].into(), sites: sites().into(), program }
 }
 
 #[test]
@@ -30,6 +31,21 @@ fn a_patched_program_compares_with_the_value() {
             let call = SeccompData { args: [argument, 0, 0, 0, 0, 0], ..SeccompData::default() };
             assert_eq!(interpret(&patched, &call, Endian::Little), ret, "{value} {argument:x}");
         }
+    }
+}
+
+#[test]
+fn a_table_is_for_one_program() {
+    // FNV-1a, by its published test vectors: of nothing, and of the bytes of one instruction.
+    assert_eq!(fingerprint(&[]), 0xcbf2_9ce4_8422_2325);
+    let program = assemble(PROGRAM).unwrap();
+    let table = table(0, 9);
+    let patched = table.patch(&program, &[("p", 3)]).unwrap();
+    assert_eq!(table.patch(patched.insns(), &[("p", 3)]), Err(PatchError::OtherProgram));
+    for pc in 0..program.len() {
+        let mut other = program.clone();
+        other[pc].k ^= 1;
+        assert_eq!(table.patch(&other, &[("p", 3)]).unwrap_err().code(), "F0819");
     }
 }
 
@@ -69,7 +85,7 @@ fn sites_that_are_none_are_refused() {
 #[test]
 fn sites_are_found_in_bytes() {
     let program = assemble(PROGRAM).unwrap();
-    let bytes = crate::encode(&program, Endian::Big);
+    let bytes = encode(&program, Endian::Big);
     let mut patched = bytes.clone();
     let value = 0x0102_0304_0506_0708_u64;
     for site in sites() {

@@ -237,6 +237,7 @@ impl From<PatchError> for LoadError {
             PatchError::Missing { .. }
             | PatchError::Surplus { .. }
             | PatchError::DoesNotFit { .. }
+            | PatchError::OtherProgram
             | PatchError::BadSite { .. } => Self::Patch(error),
         }
     }

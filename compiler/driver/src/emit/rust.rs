@@ -59,5 +59,5 @@ fn table(out: &mut String, table: &Table) {
              {mask:#x} }},"
         );
     }
-    out.push_str("        ]),\n    },\n");
+    let _ = writeln!(out, "        ]),\n        program: {:#018x},\n    }},", table.program);
 }

@@ -26,6 +26,9 @@ struct Document<'a> {
 pub(super) struct Entries<'a> {
     params: Vec<Param<'a>>,
     sites: Vec<Site<'a>>,
+    /// A number that tells the unpatched program from others: FNV-1a of its bytes, least
+    /// significant first, in hexadecimal.
+    fingerprint: String,
 }
 
 #[derive(Serialize)]
@@ -70,6 +73,7 @@ pub(super) fn entries(table: &Table) -> Entries<'_> {
                 mask: site.mask,
             })
             .collect(),
+        fingerprint: format!("{:#018x}", table.program),
     }
 }
 

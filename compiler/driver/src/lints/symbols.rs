@@ -283,6 +283,7 @@ impl Ties {
             }
             // Alone, any order does for a field.
             Predicate::Test(test) => {
+                self.count(test.field().place());
                 if let Relation::Field(_, other) = test.relation() {
                     let left = self.registers(test.field().place());
                     let right = self.registers(other.place());
@@ -294,6 +295,13 @@ impl Ties {
         }
     }
 
+    /// Counts a parameter among those that are asked for.
+    fn count(&mut self, place: Place) {
+        if let Place::Param(i) = place {
+            self.registers = self.registers.max(FIRST_PARAM + usize::from(i) + 1);
+        }
+    }
+
     /// One of the registers that a place lies in; those of a pair are tied.
     fn registers(&mut self, place: Place) -> Option<usize> {
         match place {
@@ -301,9 +309,8 @@ impl Ties {
             Place::InstructionPointer => Some(IP),
             Place::Arg(register) => Some(register.into()),
             Place::Param(i) => {
-                let register = FIRST_PARAM + usize::from(i);
-                self.registers = self.registers.max(register + 1);
-                Some(register)
+                self.count(place);
+                Some(FIRST_PARAM + usize::from(i))
             }
             Place::Pair { lo, hi } => {
                 if let Some(is_high) = self.is_high.get_mut(usize::from(hi)) {

@@ -1,6 +1,5 @@
 //! Predicates as functions of bits, against the reference semantics.
 
-use filterc_hir::eval::holds;
 use filterc_hir::types::{Kind, Type};
 
 use super::*;
@@ -61,18 +60,12 @@ fn predicate(rng: &mut Rng, fields: &[Field], depth: u32) -> Predicate {
 }
 
 /// The value of a function of the lowest so many bits of each register, for a call.
-fn value(
-    symbols: &Symbols,
-    bdd: &mut Bdd,
-    function: Edge,
-    call: &SeccompData,
-    lowest: usize,
-) -> bool {
+fn value(symbols: &Symbols, bdd: &mut Bdd, function: Edge, mut call: Input, lowest: usize) -> bool {
     // The function that is true for those bits alone.
     let mut this = Edge::TRUE;
     for (level, &(register, bit)) in symbols.places.iter().enumerate().rev() {
         if bit < lowest {
-            let word = call.args.get(register).unwrap_or(&call.instruction_pointer);
+            let word = *call.word(register).unwrap();
             let level = u16::try_from(level).unwrap();
             let set = word >> bit & 1 == 1;
             let (yes, no) = if set { (this, Edge::FALSE) } else { (Edge::FALSE, this) };
@@ -91,26 +84,32 @@ fn all_values_of_narrow_fields() {
             field(Place::Arg(0), 3, signed),
             field(Place::Arg(1), 3, signed),
             field(Place::Arg(0), 2, !signed),
-            field(Place::InstructionPointer, 2, signed),
+            field(
+                if round % 3 == 0 { Place::Param(1) } else { Place::InstructionPointer },
+                2,
+                signed,
+            ),
         ];
         let predicate = predicate(&mut rng, &fields, 3);
-        let at = SeccompData { arch: ARCH, ..SeccompData::default() };
+        let at = Input::of(0, ARCH);
         let symbols = Symbols::new(&at, [&predicate]);
         let mut bdd = Bdd::new(u32::MAX);
         let function = symbols.predicate(&mut bdd, &predicate).unwrap();
         let mut some = [false; 2];
         for bits in 0..1_u64 << 8 {
             let (a, b, ip) = (bits & 7, bits >> 3 & 7, bits >> 6);
-            let call = SeccompData { args: [a, b, 0, 0, 0, 0], instruction_pointer: ip, ..at };
-            let expected = holds(&predicate, &call);
+            let mut call = at;
+            call.call.args = [a, b, 0, 0, 0, 0];
+            (call.call.instruction_pointer, call.params[1]) = (ip, ip);
+            let expected = call.holds(&predicate);
             some[usize::from(expected)] = true;
-            assert_eq!(value(&symbols, &mut bdd, function, &call, 3), expected);
+            assert_eq!(value(&symbols, &mut bdd, function, call, 3), expected);
         }
         // Exact both ways: a witness if there is one, and none if there is not.
         for (edge, wanted) in [(function, true), (function.not(), false)] {
             let witness = symbols.witness(&bdd, edge);
             assert_eq!(witness.is_some(), some[usize::from(wanted)], "{predicate:?}");
-            assert!(witness.is_none_or(|call| holds(&predicate, &call) == wanted));
+            assert!(witness.is_none_or(|call| call.holds(&predicate) == wanted));
         }
     }
 }
@@ -129,9 +128,10 @@ fn wide_fields_pairs_and_known_words() {
             field(Place::Arg(4), 32, signed),
             field(Place::Nr, 32, signed),
             field(Place::Arch, 32, signed),
+            field(Place::Param(0), 64, signed),
         ];
         let predicate = predicate(&mut rng, &fields, 2);
-        let at = SeccompData { nr: -7, arch: ARCH, ..SeccompData::default() };
+        let at = Input::of(-7, ARCH);
         let symbols = Symbols::new(&at, [&predicate]);
         // Comparisons of many pairs at once may have no good order.
         let mut bdd = Bdd::new(1 << 20);
@@ -139,15 +139,17 @@ fn wide_fields_pairs_and_known_words() {
         done += 1;
         for edge in [function, function.not()] {
             if let Some(call) = symbols.witness(&bdd, edge) {
-                assert_eq!((call.nr, call.arch), (at.nr, at.arch));
-                assert_eq!(holds(&predicate, &call), edge == function, "{predicate:?} {call:x?}");
+                assert_eq!((call.call.nr, call.call.arch), (at.call.nr, at.call.arch));
+                assert_eq!(call.holds(&predicate), edge == function, "{predicate:?} {call:x?}");
             }
         }
         for _ in 0..20 {
             let args = [0; 6].map(|_| rng.pick(&near).wrapping_add(rng.next(3)));
-            let call = SeccompData { args, ..at };
-            let expected = holds(&predicate, &call);
-            assert_eq!(value(&symbols, &mut bdd, function, &call, 64), expected, "{predicate:?}");
+            let mut call = at;
+            call.call.args = args;
+            call.params[0] = rng.pick(&near);
+            let expected = call.holds(&predicate);
+            assert_eq!(value(&symbols, &mut bdd, function, call, 64), expected, "{predicate:?}");
         }
     }
     assert!(done > 300, "{done}");

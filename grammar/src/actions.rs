@@ -19,7 +19,7 @@ pub(crate) enum Tree {
     Statement(Box<Statement>),
     Predicate(Predicate),
     Constant(Constant),
-    Call(CallExample),
+    Call(Box<CallExample>),
 }
 
 /// A node and how many nodes the longest path below it has.
@@ -215,8 +215,8 @@ impl<'s> Context<'s> {
         args: Vec<Argument>,
         l: u32,
         r: u32,
-    ) -> CallExample {
-        CallExample { call, args, span: self.span(l, r) }
+    ) -> Box<CallExample> {
+        Box::new(CallExample { call, args, span: self.span(l, r) })
     }
 
     // ---- Constants

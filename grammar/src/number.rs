@@ -30,18 +30,31 @@ fn in_base(digits: &str, base: u32) -> Result<u64, Fault> {
     if digits.is_empty() {
         return Err(Fault::NoDigits);
     }
-    if digits.starts_with('_') || digits.ends_with('_') || digits.contains("__") {
+    let mut value = Some(0_u64);
+    // An underscore stands between two digits.
+    let (mut behind_digit, mut misplaced) = (false, false);
+    let mut wrong = None;
+    for c in digits.chars() {
+        if c == '_' {
+            misplaced |= !behind_digit;
+            behind_digit = false;
+            continue;
+        }
+        behind_digit = true;
+        match c.to_digit(base) {
+            // Go on after an overflow: a wrong digit further on is the better message.
+            Some(digit) => {
+                value = value
+                    .and_then(|v| v.checked_mul(u64::from(base)))
+                    .and_then(|v| v.checked_add(u64::from(digit)));
+            }
+            None => wrong = wrong.or(Some(Fault::Digit(c, base))),
+        }
+    }
+    if misplaced || !behind_digit {
         return Err(Fault::Underscore);
     }
-    let mut value = Some(0_u64);
-    for c in digits.chars().filter(|&c| c != '_') {
-        let digit = c.to_digit(base).ok_or(Fault::Digit(c, base))?;
-        // Go on after an overflow: a wrong digit further on is the better message.
-        value = value
-            .and_then(|v| v.checked_mul(u64::from(base)))
-            .and_then(|v| v.checked_add(u64::from(digit)));
-    }
-    value.ok_or(Fault::TooLarge)
+    wrong.map_or(value.ok_or(Fault::TooLarge), Err)
 }
 
 #[cfg(test)]

@@ -72,10 +72,9 @@ impl State {
 
     /// `require action notify`, and `then kill` of a sequence: the action is no statement.
     fn expects_action(&self, text: &str, token: &Spanned, index: usize) -> bool {
-        match slice(text, token) {
-            "action" => self.head == Token::Require && index == 1,
-            "then" => self.head == Token::Sequence,
-            _ => false,
+        match self.head == Token::Require {
+            true => index == 1 && slice(text, token) == "action",
+            false => self.head == Token::Sequence && slice(text, token) == "then",
         }
     }
 }

@@ -9,7 +9,8 @@ use crate::bits::{self, Bits, Shift};
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
 use crate::layout::{ARCH, NR, WORD_BITS, WordIndex, words_of};
-use crate::term::{Head, Term, TermId, Terms};
+use crate::region::Head;
+use crate::term::{Term, TermId, Terms};
 
 /// Words of functions, `nr` and `arch` fixed or free.
 #[derive(Debug)]

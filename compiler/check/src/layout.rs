@@ -126,6 +126,17 @@ pub(crate) fn params_of(words: &[u32; INPUTS]) -> Params {
     params
 }
 
+/// The words with these bits set, and no others.
+pub(crate) fn words_with(bits: impl IntoIterator<Item = (WordIndex, u8)>) -> [u32; INPUTS] {
+    let mut words = [0; INPUTS];
+    for (word, bit) in bits {
+        if let Some(slot) = words.get_mut(usize::from(word)) {
+            *slot |= 1 << (bit & 31);
+        }
+    }
+    words
+}
+
 /// Words that are compared with each other: their bits are asked in turn, not one word
 /// after the other, or the diagram would have to remember a whole word.
 #[derive(Clone, Debug)]
@@ -167,7 +178,7 @@ impl Ties {
 /// The level of every bit: `arch`, `nr`, the instruction pointer, then the arguments, high
 /// words first, high bits first, and the parameters; tied words bit by bit, where the first of
 /// them stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
     base: [Level; INPUTS],
     stride: [Level; INPUTS],
@@ -223,8 +234,12 @@ impl Order {
 
     /// The bit at a level.
     pub(crate) fn bit(&self, level: Level) -> Option<(WordIndex, u8)> {
-        WordSet::ALL.iter().find_map(|word| {
-            (0..WORD_BITS).find(|bit| self.level(word, *bit) == level).map(|bit| (word, bit))
+        let mut places = (0..).zip(self.base.iter().zip(&self.stride));
+        places.find_map(|(word, (base, stride))| {
+            let below = level.checked_sub(*base)?;
+            let rank = u8::try_from(below.checked_div(*stride)?).ok()?;
+            let is_here = below % stride == 0 && rank < WORD_BITS;
+            is_here.then(|| (word, WORD_BITS - 1 - rank))
         })
     }
 }

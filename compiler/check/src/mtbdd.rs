@@ -8,6 +8,7 @@
 //! [`OverBudget`], and no result is claimed.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry as MapEntry;
 
 use crate::count::Count;
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
@@ -81,6 +82,25 @@ impl Mtbdd {
         new
     }
 
+    /// Allows that many operations from now on, within what everything may cost.
+    pub(crate) fn allot(&mut self, steps: u64) {
+        self.steps = steps;
+    }
+
+    /// How many of them are left.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Spends an operation.
+    ///
+    /// # Errors
+    /// There is none left.
+    pub(crate) fn spend(&mut self) -> Result<()> {
+        self.steps = self.steps.checked_sub(1).ok_or(OverBudget)?;
+        self.meter.spend(cost::OPERATION)
+    }
+
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
@@ -137,6 +157,10 @@ impl Mtbdd {
         if let Some(node) = Self::trivial(condition, then, otherwise) {
             return Ok(node);
         }
+        if let Some((level, low, high)) = self.split_by_bit(condition, then, otherwise) {
+            self.spend()?;
+            return self.join(level, low, high);
+        }
         self.tasks.clear();
         self.results.clear();
         self.tasks.push(Task::Choose(condition, then, otherwise));
@@ -149,17 +173,36 @@ impl Mtbdd {
                     // The branch for 0 was finished last.
                     let low = self.results.pop().unwrap_or(FALSE);
                     let high = self.results.pop().unwrap_or(FALSE);
-                    let node = if low == high {
-                        low
-                    } else {
-                        self.make(Entry { level, low: low.0, high: high.0 })?
-                    };
+                    let node = self.join(level, low, high)?;
                     self.chosen.insert(operation, node);
                     self.results.push(node);
                 }
             }
         }
         Ok(self.results.pop().unwrap_or(FALSE))
+    }
+
+    /// The function that is `low` where a bit above both is 0, else `high`.
+    fn join(&mut self, level: Level, low: Node, high: Node) -> Result<Node> {
+        if low == high { Ok(low) } else { self.make(Entry { level, low: low.0, high: high.0 }) }
+    }
+
+    /// Where the condition is a bit above what is chosen from, or the opposite of one: words
+    /// are compared from the lowest bit up, so that this is most often so.
+    fn split_by_bit(
+        &self,
+        condition: Node,
+        then: Node,
+        otherwise: Node,
+    ) -> Option<(Level, Node, Node)> {
+        let Entry { level, low, high } = self.entry(condition);
+        let (low, high) = match (Node(low), Node(high)) {
+            (FALSE, TRUE) => (otherwise, then),
+            (TRUE, FALSE) if level != VALUE => (then, otherwise),
+            _ => return None,
+        };
+        let is_above = level < self.entry(then).level && level < self.entry(otherwise).level;
+        is_above.then_some((level, low, high))
     }
 
     fn trivial(condition: Node, then: Node, otherwise: Node) -> Option<Node> {
@@ -179,8 +222,7 @@ impl Mtbdd {
             self.results.push(node);
             return Ok(());
         }
-        self.steps = self.steps.checked_sub(1).ok_or(OverBudget)?;
-        self.meter.spend(cost::OPERATION)?;
+        self.spend()?;
         let entries = [condition, then, otherwise].map(|node| self.entry(node));
         let level = entries.iter().map(|entry| entry.level).min().unwrap_or(VALUE);
         let half = |node: Node, entry: Entry, high: bool| match entry.level == level {
@@ -203,9 +245,24 @@ impl Mtbdd {
         Ok(())
     }
 
+    /// Whether both hold.
+    pub(crate) fn and(&mut self, left: Node, right: Node) -> Result<Node> {
+        self.choose(left, right, FALSE)
+    }
+
+    /// Whether one holds.
+    pub(crate) fn or(&mut self, left: Node, right: Node) -> Result<Node> {
+        self.choose(left, TRUE, right)
+    }
+
+    /// Whether the first holds, and the second does not.
+    pub(crate) fn without(&mut self, left: Node, right: Node) -> Result<Node> {
+        self.choose(right, FALSE, left)
+    }
+
     /// Bits (level and state) for which two functions have different values; `None` if they
     /// are the same function. Bits that are not named may be anything.
-    pub(crate) fn difference(&self, left: Node, right: Node) -> Option<Vec<(Level, bool)>> {
+    pub(crate) fn difference(&self, left: Node, right: Node) -> Option<Bits> {
         let mut pair = (left, right);
         let mut bits = Vec::new();
         while pair.0 != pair.1 {
@@ -216,6 +273,53 @@ impl Mtbdd {
             pair = if take_high { high } else { low };
         }
         None
+    }
+
+    /// The value of a function for given states of the bits.
+    #[cfg(test)]
+    pub(crate) fn value_at(&self, function: Node, state: impl Fn(Level) -> bool) -> u32 {
+        let mut entry = self.entry(function);
+        while entry.level != VALUE {
+            let high = state(entry.level);
+            entry = self.entry(Node(if high { entry.high } else { entry.low }));
+        }
+        entry.low
+    }
+
+    /// The values of a function, and one way to each.
+    ///
+    /// # Errors
+    /// Looking at all of its nodes takes too long.
+    pub(crate) fn reached(&mut self, function: Node) -> Result<BTreeMap<u32, Bits>> {
+        let mut reached = BTreeMap::new();
+        // Nodes that were seen, each with the one that it was seen from.
+        let mut seen: Map<Node, (Node, bool)> = Map::default();
+        let mut waiting = vec![function];
+        while let Some(node) = waiting.pop() {
+            self.spend()?;
+            let Entry { level, low, high } = self.entry(node);
+            if level == VALUE {
+                reached.insert(low, self.way_to_node(node, &seen));
+                continue;
+            }
+            for (child, state) in [(Node(high), true), (Node(low), false)] {
+                if let MapEntry::Vacant(new) = seen.entry(child) {
+                    new.insert((node, state));
+                    waiting.push(child);
+                }
+            }
+        }
+        Ok(reached)
+    }
+
+    fn way_to_node(&self, node: Node, seen: &Map<Node, (Node, bool)>) -> Bits {
+        let mut bits = Vec::new();
+        let mut node = node;
+        while let Some(&(parent, state)) = seen.get(&node) {
+            bits.push((self.entry(parent).level, state));
+            node = parent;
+        }
+        bits
     }
 
     /// The highest bit that one of two functions asks for, and what is left of both.
@@ -316,13 +420,16 @@ enum Step {
 /// Numbers of states by pairs of values.
 pub(crate) type Counts = BTreeMap<(u32, u32), Count>;
 
+/// Bits on a way through a function, each with its state.
+pub(crate) type Bits = Vec<(Level, bool)>;
+
 /// One way through two functions.
 #[derive(Debug)]
 pub(crate) struct Way {
     /// Where it leads.
     pub(crate) values: (u32, u32),
     /// The bits that are asked for.
-    pub(crate) bits: Vec<(Level, bool)>,
+    pub(crate) bits: Bits,
 }
 
 /// Half of the sum: each half of a function holds for half of the states.
@@ -360,83 +467,5 @@ impl Gates for Ordered<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::layout::Ties;
-
-    fn gates(mtbdd: &mut Mtbdd) -> Ordered<'_> {
-        Ordered { order: Order::new(&Ties::none(), filterc_abi::Endian::Little), mtbdd }
-    }
-
-    /// The value of a function where bit `i` of `bits` is the state of level `i`.
-    fn at(mtbdd: &Mtbdd, node: Node, bits: u32) -> u32 {
-        let mut entry = mtbdd.entry(node);
-        while entry.level != VALUE {
-            let high = bits >> entry.level & 1 == 1;
-            entry = mtbdd.entry(Node(if high { entry.high } else { entry.low }));
-        }
-        entry.low
-    }
-
-    #[test]
-    fn every_function_of_three_bits_has_one_node() {
-        let mut mtbdd = Mtbdd::new(10_000, Meter::free());
-        let bits: Vec<Node> = (0..3).map(|level| mtbdd.bit(level).unwrap()).collect();
-        let mut nodes = std::collections::HashSet::new();
-        for table in 0_u32..256 {
-            // Shannon's expansion over all eight states, in two orders.
-            let mut forms = Vec::new();
-            for order in [[0, 1, 2], [2, 0, 1]] {
-                let mut function = FALSE;
-                for state in 0_u32..8 {
-                    let mut minterm = TRUE;
-                    for i in order {
-                        let bit = bits[i];
-                        let literal = if state >> i & 1 == 1 {
-                            bit
-                        } else {
-                            gates(&mut mtbdd).not(bit).unwrap()
-                        };
-                        minterm = gates(&mut mtbdd).and(minterm, literal).unwrap();
-                    }
-                    if table >> state & 1 == 1 {
-                        function = gates(&mut mtbdd).or(function, minterm).unwrap();
-                    }
-                }
-                forms.push(function);
-            }
-            assert_eq!(forms[0], forms[1]);
-            assert!((0..8).all(|state| at(&mtbdd, forms[0], state) == table >> state & 1));
-            nodes.insert(forms[0]);
-        }
-        assert_eq!(nodes.len(), 256);
-    }
-
-    #[test]
-    fn differences_are_real() {
-        let mut mtbdd = Mtbdd::new(10_000, Meter::free());
-        let bits: Vec<Node> = (0..4).map(|level| mtbdd.bit(level).unwrap()).collect();
-        let (a, b) = (mtbdd.value(7).unwrap(), mtbdd.value(9).unwrap());
-        let both = gates(&mut mtbdd).and(bits[1], bits[3]).unwrap();
-        let one = mtbdd.choose(both, a, b).unwrap();
-        let either = gates(&mut mtbdd).or(bits[1], bits[2]).unwrap();
-        let other = mtbdd.choose(either, a, b).unwrap();
-        let path = mtbdd.difference(one, other).unwrap();
-        let state = path.iter().fold(0, |s, (level, high)| s | u32::from(*high) << level);
-        assert_ne!(at(&mtbdd, one, state), at(&mtbdd, other, state));
-        assert_eq!(mtbdd.difference(one, one), None);
-        assert_eq!(gates(&mut mtbdd).xor(both, both), Ok(FALSE));
-    }
-
-    #[test]
-    fn a_budget_ends_it_and_clearing_begins_anew() {
-        let mut mtbdd = Mtbdd::new(5, Meter::free());
-        assert!(mtbdd.bit(0).is_ok() && mtbdd.bit(1).is_ok() && mtbdd.bit(2).is_ok());
-        assert_eq!(mtbdd.bit(3), Err(OverBudget));
-        assert_eq!(mtbdd.len(), 5);
-        mtbdd.reset(5);
-        assert_eq!(mtbdd.len(), 2);
-        assert_eq!((mtbdd.value(0), mtbdd.value(1)), (Ok(FALSE), Ok(TRUE)));
-        assert!(mtbdd.bit(3).is_ok());
-    }
-}
+#[path = "mtbdd_tests.rs"]
+mod tests;

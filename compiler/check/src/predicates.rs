@@ -6,11 +6,12 @@ use filterc_hir::expr::Predicate;
 
 use crate::circuit::{Answer, Circuit};
 use crate::formula::Formula;
-use crate::gates::{FALSE, Gates, Node, Result, TRUE};
-use crate::layout::{INPUTS, Order, Ties, WordIndex, call_of, params_of};
+use crate::gates::{FALSE, Gates, OverBudget, Result, TRUE};
+use crate::input::Input;
+use crate::layout::words_with;
 use crate::meter::Meter;
-use crate::mtbdd::{Mtbdd, Ordered};
-use crate::spec::{each_test, tie};
+use crate::mtbdd::Mtbdd;
+use crate::space::Space;
 use crate::{Budget, Unknown};
 
 /// A call for which all the predicates hold, for some values of parameters; `None` if there is
@@ -23,62 +24,45 @@ pub fn satisfiable(
     endian: Endian,
     budget: &Budget,
 ) -> std::result::Result<Option<SeccompData>, Unknown> {
+    let unknown = |spurious| Unknown { budget: *budget, at: None, spurious };
     let found = by_diagrams(predicates, endian, budget)
-        .or_else(|_| by_circuit(predicates, endian, budget))
-        .map_err(|_| Unknown { budget: *budget, at: None, spurious: false })?;
-    let Some(bits) = found else { return Ok(None) };
-    let mut words = [0; INPUTS];
-    for (word, bit) in bits {
-        if let Some(slot) = words.get_mut(usize::from(word)) {
-            *slot |= 1 << (bit & 31);
-        }
-    }
-    let (call, params) = (call_of(&words, endian), params_of(&words));
-    if predicates.iter().all(|predicate| eval::holds_with(predicate, &params, &call)) {
-        Ok(Some(call))
+        .or_else(|OverBudget| by_circuit(predicates, endian, budget))
+        .map_err(|OverBudget| unknown(false))?;
+    let holds = |input: &Input| predicates.iter().all(|p| input.holds(p));
+    if found.is_none_or(|input| holds(&input)) {
+        Ok(found.map(|input| input.call))
     } else {
-        Err(Unknown { budget: *budget, at: None, spurious: true })
+        Err(unknown(true))
     }
 }
 
-/// Bits that are set.
-type Set = Vec<(WordIndex, u8)>;
+/// A call, if there is one.
+type Found = Result<Option<Input>>;
 
-fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Result<Option<Set>> {
-    let mut ties = Ties::none();
-    for predicate in predicates {
-        each_test(predicate, &mut |test| tie(test, endian, &mut ties));
-    }
+fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Found {
+    let space = Space::new(None, endian, predicates.iter().copied());
     let mut mtbdd = Mtbdd::new(budget.nodes, Meter::new(budget.steps));
-    let gates = Ordered { mtbdd: &mut mtbdd, order: Order::new(&ties, endian) };
-    let mut formula = Formula::new(gates, endian, None);
-    let all = conjunction(predicates, &mut formula)?;
-    let Ordered { mtbdd, order } = formula.into_gates();
-    let path = mtbdd.difference(all, FALSE);
-    Ok(path.map(|path| {
-        let set = path.into_iter().filter(|(_, state)| *state);
-        set.filter_map(|(level, _)| order.bit(level)).collect()
-    }))
-}
-
-fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Result<Option<Set>> {
-    let mut formula =
-        Formula::new(Circuit::new(budget.gates, Meter::new(budget.steps)), endian, None);
-    let all = conjunction(predicates, &mut formula)?;
-    Ok(match formula.into_gates().ask(all).answer(budget.conflicts)? {
-        Answer::Never => None,
-        Answer::Here(bits) => Some(bits),
-    })
-}
-
-fn conjunction<G: Gates>(predicates: &[&Predicate], formula: &mut Formula<G>) -> Result<Node> {
     let mut all = TRUE;
     for predicate in predicates {
-        let one = eval::truth(formula, predicate);
+        let one = space.predicate(&mut mtbdd, predicate)?;
+        all = mtbdd.choose(all, one, FALSE)?;
+    }
+    Ok(space.witness(&mtbdd, all))
+}
+
+fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget) -> Found {
+    let circuit = Circuit::new(budget.gates, Meter::new(budget.steps));
+    let mut formula = Formula::new(circuit, endian, None);
+    let mut all = TRUE;
+    for predicate in predicates {
+        let one = eval::truth(&mut formula, predicate);
         formula.finish()?;
         all = formula.gates().and(all, one)?;
     }
-    Ok(all)
+    Ok(match formula.into_gates().ask(all).answer(budget.conflicts)? {
+        Answer::Never => None,
+        Answer::Here(bits) => Some(Input::of_words(&words_with(bits), endian)),
+    })
 }
 
 #[cfg(test)]

@@ -5,13 +5,12 @@ use filterc_abi::Endian;
 use crate::circuit::{Answer, Circuit, Question};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Form, Gates as _, OverBudget};
-use crate::layout::{ARCH, INPUTS, NR, Order, Ties, WordIndex, call_of, params_of};
+use crate::layout::{ARCH, INPUTS, NR, Order, Ties, WordIndex, call_of, params_of, words_with};
 use crate::meter::{Meter, cost};
 use crate::mtbdd::{Mtbdd, Ordered};
-use crate::region::Region;
+use crate::region::{Head, Region};
 use crate::sample::Candidates;
 use crate::side::{Behaviour, Subject};
-use crate::term::Head;
 use crate::{Budget, Counterexample, Proof, Side, Unknown, Verdict};
 
 /// A first try with diagrams: what does not fit is either different, as a rule, or hard.
@@ -243,14 +242,9 @@ impl Pair<'_> {
 
 /// The words of a call at a point, with these bits set and everything else 0.
 fn words(head: Option<Head>, bits: &[(WordIndex, u8)]) -> [u32; INPUTS] {
-    let mut words = [0; INPUTS];
+    let mut words = words_with(bits.iter().copied());
     if let (Some(head), [nr, arch, ..]) = (head, &mut words) {
         (*nr, *arch) = (head.nr, head.arch);
-    }
-    for (word, bit) in bits {
-        if let Some(slot) = words.get_mut(usize::from(*word)) {
-            *slot |= 1 << (bit & 31);
-        }
     }
     words
 }

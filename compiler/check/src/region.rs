@@ -3,7 +3,6 @@
 use filterc_cbpf::machine::Test;
 
 use crate::layout::{ARCH, NR, WordIndex, WordSet};
-use crate::term::Head;
 
 /// Numbers from `first` to `last`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +22,13 @@ impl Span {
     pub(crate) fn and(self, other: Self) -> Self {
         Self { first: self.first.max(other.first), last: self.last.min(other.last) }
     }
+}
+
+/// A point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) arch: u32,
+    pub(crate) nr: u32,
 }
 
 /// A rectangle.

@@ -10,9 +10,8 @@ use crate::gates::{Form, OverBudget};
 use crate::layout::{ARCH, INPUTS, NR, Order, Ties, call_of, params_of};
 use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered, Way};
-use crate::region::{Region, Span};
+use crate::region::{Head, Region, Span};
 use crate::side::{Behaviour, Subject};
-use crate::term::Head;
 use crate::{Budget, Params, Side, Unknown};
 
 /// A set of calls: of each word some bits are given, the others free.

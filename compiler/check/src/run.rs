@@ -15,10 +15,10 @@ use crate::gates::{Form, Gates, Node, OverBudget, Result};
 use crate::hash::Map;
 use crate::layout::{Ties, WordSet};
 use crate::meter::{Meter, cost};
-use crate::region::Region;
+use crate::region::{Head, Region};
 use crate::sample::Candidates;
 use crate::straight::{self, Straight};
-use crate::term::{Head, TermId, Terms};
+use crate::term::{TermId, Terms};
 
 /// What is read later of a state: bit `i` is `M[i]`.
 pub(crate) type Live = u32;

@@ -11,11 +11,10 @@ use crate::gates::{Form, Gates, Node, OverBudget, Result};
 use crate::joined;
 use crate::layout::Ties;
 use crate::meter::Meter;
-use crate::region::Region;
+use crate::region::{Head, Region};
 use crate::run::{Paths, Program, Runs};
 use crate::sample::Candidates;
 use crate::spec::Spec;
-use crate::term::Head;
 use crate::{Params, Side};
 
 /// A side, prepared.

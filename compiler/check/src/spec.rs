@@ -13,9 +13,8 @@ use crate::bits;
 use crate::formula::Formula;
 use crate::gates::{Form, Gates, Node, Result};
 use crate::layout::{ARCH, NR, Ties, WORD_BITS, WordSet, words_of};
-use crate::region::{Region, Span};
+use crate::region::{Head, Region, Span};
 use crate::sample::Candidates;
-use crate::term::Head;
 
 /// What a policy says on machines of one byte order, where its other ABIs do not occur:
 /// they are foreign there.

@@ -8,8 +8,8 @@ use filterc_cbpf::machine::{Alu, Next, Op, State, Words, step};
 use crate::gates::Result;
 use crate::layout::{ARCH, NR, WordSet, param_word};
 use crate::meter::{Meter, cost};
-use crate::region::{Fixed, Origin, Region};
-use crate::term::{Head, TermId, Terms};
+use crate::region::{Fixed, Head, Origin, Region};
+use crate::term::{TermId, Terms};
 
 /// How it ended.
 pub(crate) enum Straight {

@@ -9,7 +9,7 @@ use filterc_cbpf::machine::{Alu, Words};
 
 use crate::hash::{Map, Quick};
 use crate::layout::{ARCH, NR, WordIndex, WordSet, param_word};
-use crate::region::{Fixed, Origin};
+use crate::region::{Fixed, Head, Origin};
 
 /// A term, by its position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -26,13 +26,6 @@ pub(crate) enum Term {
     Alu(Alu, TermId, TermId),
     /// Negated.
     Neg(TermId),
-}
-
-/// Values of `nr` and `arch`, where they are fixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Head {
-    pub(crate) arch: u32,
-    pub(crate) nr: u32,
 }
 
 /// What is known of a term.

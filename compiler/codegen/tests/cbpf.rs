@@ -26,11 +26,16 @@ use support::{KERNEL, Rng, abis, arg, calls, params, policy};
 const SEEDS: u64 = 400;
 
 fn lowered(policy: &Policy, endian: Endian, level: u8) -> Dag {
-    passes::run(build(policy, endian).unwrap(), level, &mut |_, _| ())
+    passes::run(
+        build(policy, endian).unwrap(),
+        level,
+        &filterc_ir::Objective::default(),
+        &mut |_, _| (),
+    )
 }
 
 fn compiled(policy: &Policy, endian: Endian, level: u8) -> Object {
-    let object = emit(&lowered(policy, endian, level)).unwrap();
+    let object = emit(&lowered(policy, endian, level), &filterc_ir::Objective::default()).unwrap();
     assert_eq!(object.insns.len(), object.origin.len());
     object
 }
@@ -95,8 +100,14 @@ fn unconditional_allows_stay_in_the_cache() {
     for seed in 0..SEEDS {
         for endian in [Endian::Little, Endian::Big] {
             let policy = policy(seed, endian);
-            let dag = passes::run(build(&policy, endian).unwrap(), 1, &mut |_, _| ());
-            let program = verify(&emit(&dag).unwrap().insns).unwrap();
+            let dag = passes::run(
+                build(&policy, endian).unwrap(),
+                1,
+                &filterc_ir::Objective::default(),
+                &mut |_, _| (),
+            );
+            let program =
+                verify(&emit(&dag, &filterc_ir::Objective::default()).unwrap().insns).unwrap();
             let built = build(&policy, endian).unwrap();
             for root in built.roots() {
                 // Numbers from 0, of n32 and of x32.
@@ -206,7 +217,7 @@ fn the_limit_is_on_the_finished_program() {
     let mut last = 0;
     for count in (1..2000).step_by(37) {
         let dag = lowered(&chain(count, CmpOp::Eq, action), Endian::Little, 2);
-        match emit(&dag) {
+        match emit(&dag, &filterc_ir::Objective::default()) {
             Ok(object) => {
                 assert!(object.insns.len() <= 4096);
                 last = object.insns.len();
@@ -275,7 +286,7 @@ fn x86_64_and_x32_share_a_token_and_their_residuals() {
 #[test]
 fn no_abi_of_a_byte_order_is_all_foreign() {
     let dag = build(&one_abi(Vec::new()), Endian::Big).unwrap();
-    let insns = emit(&dag).unwrap().insns;
+    let insns = emit(&dag, &filterc_ir::Objective::default()).unwrap().insns;
     assert_eq!(insns, [Insn::stmt(code::RET, Action::KillProcess.to_ret())]);
 }
 

@@ -27,10 +27,11 @@ use std::{env, fmt, fs, io, process};
 use filterc_abi::{self as abi, Abi, Endian};
 
 use crate::Diagnostics;
+use crate::compiled::Compiled;
 use crate::emit::{self, Format};
 use crate::options::Options;
 use crate::output::write_atomically;
-use crate::pipeline::{Compiled, compile};
+use crate::pipeline::compile;
 use crate::source::Source;
 
 /// Why a build script could not embed a policy.

@@ -8,8 +8,8 @@ use filterc_grammar::source::SourceFile;
 use filterc_hir::eval::{Decision, decide};
 use filterc_hir::{self as hir};
 
+use crate::compiled::Compiled;
 use crate::diagnostics::Diagnostics;
-use crate::pipeline::Compiled;
 
 /// What became of one call.
 #[derive(Clone, Debug)]

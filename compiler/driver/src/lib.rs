@@ -13,6 +13,7 @@
 //! ```
 
 pub mod build;
+mod compiled;
 pub mod describe;
 pub mod diagnostics;
 pub mod emit;
@@ -28,8 +29,9 @@ pub mod prove;
 pub mod render;
 pub mod source;
 
+pub use compiled::{Compiled, CompiledProgram};
 pub use diagnostics::Diagnostics;
 pub use emit::Format;
 pub use options::{OptLevel, Options};
-pub use pipeline::{Analysis, Compiled, CompiledProgram, analyse, compile};
+pub use pipeline::{Analysis, analyse, compile};
 pub use source::Source;

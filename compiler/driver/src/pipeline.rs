@@ -16,18 +16,19 @@
 //! what was judged.
 
 use filterc_abi::Endian;
-use filterc_cbpf::{self as cbpf, Insn, PatchError, Table, Template, Verified};
-use filterc_check::Proof;
+use filterc_cbpf::{self as cbpf, PatchError, Table, Template};
+use filterc_check::rules::Facts;
 use filterc_codegen as codegen;
 use filterc_grammar::ast::Statement;
 use filterc_grammar::diagnostic::{Diagnostic, Severity};
 use filterc_grammar::source::SourceMap;
-use filterc_hir::{self as hir, policy::Policy, policy::RuleId};
+use filterc_hir::{self as hir, policy::Policy};
 use filterc_ir as ir;
 
+use crate::compiled::{Compiled, CompiledProgram};
 use crate::diagnostics::Diagnostics;
 use crate::limits;
-use crate::lints::{self, Facts};
+use crate::lints;
 use crate::options::Options;
 use crate::params;
 use crate::prove::{prove, prove_template};
@@ -46,34 +47,6 @@ pub struct Analysis {
     pub facts: Facts,
     /// Errors and warnings, in the order of the text.
     pub diagnostics: Vec<Diagnostic>,
-}
-
-/// A policy and the program that was made of it.
-#[derive(Clone, Debug)]
-pub struct Compiled {
-    name: String,
-    sources: SourceMap,
-    statements: Vec<Statement>,
-    policy: Policy,
-    warnings: Vec<Diagnostic>,
-    defines: Vec<(String, i128)>,
-    /// The program of the first byte order, and those of others: never none.
-    program: CompiledProgram,
-    others: Vec<CompiledProgram>,
-}
-
-/// One program, decoded again from its bytes and verified.
-#[derive(Clone, Debug)]
-pub struct CompiledProgram {
-    endian: Endian,
-    abi_names: Vec<&'static str>,
-    dag: ir::Dag,
-    bytes: Vec<u8>,
-    verified: Verified,
-    /// The parameters that have no value, and where they go.
-    table: Table,
-    origin: Vec<Option<RuleId>>,
-    proof: Option<Proof>,
 }
 
 /// Reads and checks a policy, and makes no code.
@@ -163,8 +136,10 @@ fn generate(
     options: &Options,
 ) -> Result<CompiledProgram, Box<Diagnostic>> {
     let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
-    let dag = ir::passes::run(dag, options.opt_level.number(), &mut |_, _| ());
-    let object = codegen::cbpf::emit(&dag).map_err(|error| limits::too_long(policy, &error))?;
+    let objective = ir::Objective::default();
+    let dag = ir::passes::run(dag, options.opt_level.number(), &objective, &mut |_, _| ());
+    let object =
+        codegen::cbpf::emit(&dag, &objective).map_err(|error| limits::too_long(policy, &error))?;
     let bytes = cbpf::encode(&object.insns, endian);
     // From here on only the bytes count, and the table of what is to be put into them.
     let insns =
@@ -195,124 +170,4 @@ fn byte_orders(policy: &Policy) -> Vec<Endian> {
     orders.sort();
     orders.dedup();
     orders
-}
-
-impl Compiled {
-    /// The name of the policy's source.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// All files read.
-    #[must_use]
-    pub const fn sources(&self) -> &SourceMap {
-        &self.sources
-    }
-
-    /// The statements of all files, includes in place.
-    #[must_use]
-    pub fn statements(&self) -> &[Statement] {
-        &self.statements
-    }
-
-    /// The typed policy: what the program is held against. Where parameters were given values,
-    /// it has constants in their places.
-    #[must_use]
-    pub const fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    /// Warnings, in the order of the text.
-    #[must_use]
-    pub fn warnings(&self) -> &[Diagnostic] {
-        &self.warnings
-    }
-
-    /// The constants that the compilation was given, values of parameters among them.
-    #[must_use]
-    pub fn defines(&self) -> &[(String, i128)] {
-        &self.defines
-    }
-
-    /// The program; of the first byte order, where the policy's ABIs have two.
-    #[must_use]
-    pub const fn program(&self) -> &CompiledProgram {
-        &self.program
-    }
-
-    /// The programs, one for each byte order among the policy's ABIs.
-    pub fn programs(&self) -> impl Iterator<Item = &CompiledProgram> {
-        std::iter::once(&self.program).chain(&self.others)
-    }
-
-    /// The program for machines of that byte order, or the only one.
-    #[must_use]
-    pub fn program_for(&self, endian: Endian) -> &CompiledProgram {
-        self.programs().find(|program| program.endian() == endian).unwrap_or(&self.program)
-    }
-}
-
-impl CompiledProgram {
-    /// The byte order of the machines that it is for.
-    #[must_use]
-    pub const fn endian(&self) -> Endian {
-        self.endian
-    }
-
-    /// Names of the ABIs that it decides; all others are foreign.
-    #[must_use]
-    pub fn abi_names(&self) -> &[&'static str] {
-        &self.abi_names
-    }
-
-    /// The decision DAG that it was made of, after all passes.
-    #[must_use]
-    pub const fn dag(&self) -> &ir::Dag {
-        &self.dag
-    }
-
-    /// Whether parameters have no value yet: what the program decides as it stands is decided
-    /// by chance.
-    #[must_use]
-    pub fn is_unpatched(&self) -> bool {
-        !self.table.params.is_empty()
-    }
-
-    /// The parameters that have no value, and where they go.
-    #[must_use]
-    pub const fn table(&self) -> &Table {
-        &self.table
-    }
-
-    /// `struct sock_filter[]`, as the kernel takes it.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The instructions.
-    #[must_use]
-    pub fn insns(&self) -> &[Insn] {
-        self.verified.insns()
-    }
-
-    /// The program, ready to be interpreted or loaded, unless it [is
-    /// unpatched](Self::is_unpatched).
-    #[must_use]
-    pub const fn verified(&self) -> &Verified {
-        &self.verified
-    }
-
-    /// That it decides what the policy says, for every call and all values of parameters; `None` if no proof was asked for.
-    #[must_use]
-    pub const fn proof(&self) -> Option<Proof> {
-        self.proof
-    }
-
-    /// For each instruction, the rule that it is there for; none for dispatch and defaults.
-    #[must_use]
-    pub fn origin(&self) -> &[Option<RuleId>] {
-        &self.origin
-    }
 }

@@ -13,8 +13,8 @@ use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::Policy;
 
+use crate::compiled::{Compiled, CompiledProgram};
 use crate::describe;
-use crate::pipeline::{Compiled, CompiledProgram};
 
 /// The codes of this stage, sorted.
 pub const CODES: &[&str] = &["F0601", "F0602"];

@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::Path;
 
-use filterc::lints::Answer;
 use filterc::{Compiled, OptLevel, Options, Source, compile, lints};
 use filterc_abi::x86_64;
+use filterc_check::rules::Answer;
 
 fn options() -> Options {
     Options { default_abi: Some(x86_64()), ..Options::default() }

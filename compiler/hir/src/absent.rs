@@ -3,25 +3,11 @@
 
 use filterc_abi::Abi;
 
-use crate::error::Kind;
 use crate::fallback;
 use crate::field;
 use crate::findings::{Calls, Subject};
-use crate::message::{few, list};
 use crate::types::Field;
-
-/// The argument of that name that the call takes from memory.
-pub(crate) fn in_memory(subject: Subject, name: &str) -> Option<Kind> {
-    let Calls::One(call) = subject.calls else { return None };
-    let row = subject.abi.in_memory(call.name)?;
-    // `how.flags` is what a C programmer would write.
-    let (head, field) = name.split_once('.').unwrap_or((row.arg, name));
-    if head != row.arg || !row.fields.contains(&field) {
-        return None;
-    }
-    let field = name.to_owned();
-    Some(Kind::InMemory { field, call: call.name, pointer: row.arg, note: row.note })
-}
+use crate::wording::{few, list};
 
 /// What to do about an argument that the call does not have.
 pub(crate) fn hints(subject: Subject, name: &str, listed: &[&'static Abi]) -> Vec<String> {
@@ -33,7 +19,7 @@ pub(crate) fn hints(subject: Subject, name: &str, listed: &[&'static Abi]) -> Ve
     });
     let mut hints: Vec<String> = elsewhere.into_iter().collect();
     let Some(row) = subject.abi.in_memory(call.name) else { return hints };
-    if in_memory(subject, name).is_none() {
+    if field::in_memory(subject, name).is_none() {
         if !hints.is_empty() {
             return hints;
         }

@@ -5,7 +5,7 @@
 
 use filterc_abi::KernelVersion;
 
-use crate::message::{few, list, number};
+use crate::wording::{few, list, number};
 
 /// How a constant's bits mislead in `field & constant`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,11 +4,10 @@
 //! one cannot, for there the arguments are behind a pointer; then the policy must say
 //! itself what becomes of the multiplexer.
 
-use std::collections::HashSet;
-
 use filterc_abi::{Abi, Action, SubCall};
 use filterc_grammar::ast;
 use filterc_grammar::source::Span;
+use hashbrown::HashSet;
 
 use crate::error::{Kind, Limit};
 use crate::expr::{CmpOp, Predicate, Test};
@@ -16,11 +15,12 @@ use crate::field;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header;
 use crate::limits::MAX_ARMS;
+use crate::on_abi::OnAbi;
 use crate::outcomes::{Known, Outcomes};
 use crate::policy::{Arm, RuleId, Selector};
 use crate::predicate::Reader;
 use crate::raw;
-use crate::resolve::{Calls, Entry, OnAbi};
+use crate::resolve::{Calls, Entry};
 
 /// A rule with its calls written out.
 pub(crate) struct Rule<'a> {
@@ -169,7 +169,8 @@ impl<'s, 'a> Builder<'s, 'a> {
         calls: About,
         arms: &mut Arms,
     ) -> Result<(), Told> {
-        if !arms.seen.insert((selector, None)) {
+        // One entry names a call once.
+        if job.rule.entries.len() > 1 && !arms.seen.insert((selector, None)) {
             return Ok(());
         }
         let predicate = match job.rule.predicate {

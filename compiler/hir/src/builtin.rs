@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use filterc_abi::{Abi, Group, KernelVersion, Status, Syscall};
 
-use crate::resolve::{OnAbi, on_abi};
+use crate::on_abi::{OnAbi, on_abi};
 
 /// The name of the group of all implemented calls.
 const KNOWN: &str = "known";

@@ -9,11 +9,11 @@
 //! parameter is no constant here: its value is not known.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 use filterc_abi::Abi;
 use filterc_grammar::ast::{BinOp, Constant, ConstantKind};
 use filterc_grammar::source::Span;
+use hashbrown::HashMap;
 
 use crate::error::Kind;
 use crate::findings::{Calls, Findings, Subject};

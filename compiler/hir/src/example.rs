@@ -10,7 +10,7 @@ use crate::consteval::{Constants, Value};
 use crate::error::Kind;
 use crate::field;
 use crate::findings::{Calls, Findings, Subject};
-use crate::resolve::on_abi;
+use crate::on_abi::on_abi;
 use crate::scope::Scope;
 use crate::types::{self, Type};
 

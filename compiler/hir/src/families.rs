@@ -5,11 +5,12 @@
 //! refused in favour of an older one. One that only `default` refuses says nothing about what
 //! the policy wants of the family.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use filterc_abi::{Abi, Family, Status, Syscall};
 use filterc_grammar::source::Span;
+use hashbrown::HashMap;
 
 use crate::advice::Advice;
 use crate::error::Kind;

@@ -3,7 +3,6 @@
 
 use filterc_abi::{Arg, ArgKind, Regs};
 
-use crate::absent;
 use crate::error::{Blindness, Kind};
 use crate::findings::{Calls, Subject};
 use crate::types::{self, Field, Place, Type};
@@ -84,7 +83,7 @@ fn refusal(subject: Subject, name: &str) -> Kind {
     if name == "args" {
         return Kind::BadIndex { what: "an index is missing".to_owned() };
     }
-    if let Some(kind) = absent::in_memory(subject, name) {
+    if let Some(kind) = in_memory(subject, name) {
         return kind;
     }
     if let Some(blindness) = seen_by_others(name) {
@@ -94,6 +93,19 @@ fn refusal(subject: Subject, name: &str) -> Kind {
         return Kind::NotOfAny { field };
     }
     Kind::NoSuchField { name: field }
+}
+
+/// The argument of that name that the call takes from memory.
+pub(crate) fn in_memory(subject: Subject, name: &str) -> Option<Kind> {
+    let Calls::One(call) = subject.calls else { return None };
+    let row = subject.abi.in_memory(call.name)?;
+    // `how.flags` is what a C programmer would write.
+    let (head, field) = name.split_once('.').unwrap_or((row.arg, name));
+    if head != row.arg || !row.fields.contains(&field) {
+        return None;
+    }
+    let field = name.to_owned();
+    Some(Kind::InMemory { field, call: call.name, pointer: row.arg, note: row.note })
 }
 
 /// Fields of other targets, and why this one cannot see them.

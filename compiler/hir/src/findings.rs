@@ -1,15 +1,15 @@
 //! Collects what is wrong: each finding once, however many calls and ABIs it concerns,
 //! and in the order of the text.
 
-use std::collections::HashMap;
-
 use filterc_abi::{Abi, Syscall};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_grammar::source::Span;
+use hashbrown::HashMap;
 
 use crate::error::{Kind, Limit};
 use crate::limits::MAX_FINDINGS;
 use crate::message;
+use crate::wording;
 
 /// The call and ABI for which a place in the text was being read.
 #[derive(Clone, Copy, Debug)]
@@ -244,10 +244,10 @@ impl Finding {
         }
         let mut about = Vec::new();
         if !calls.is_empty() {
-            about.push(format!("in {}", message::list(&calls)));
+            about.push(format!("in {}", wording::list(&calls)));
         }
         if listed > 1 && !abis.is_empty() {
-            about.push(format!("on {}", message::list(&abis)));
+            about.push(format!("on {}", wording::list(&abis)));
         }
         if about.is_empty() { String::new() } else { format!(" ({})", about.join(" ")) }
     }
@@ -262,7 +262,7 @@ impl Finding {
             let line = if names.is_empty() {
                 format!("`{}` has no arguments", call.name)
             } else {
-                format!("`{}` has {}", call.name, message::list(&names))
+                format!("`{}` has {}", call.name, wording::list(&names))
             };
             if lines.len() < SHOWN && !lines.contains(&line) {
                 lines.push(line);

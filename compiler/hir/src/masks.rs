@@ -10,10 +10,10 @@ use filterc_grammar::ast::{BinOp, Constant, ConstantKind};
 use crate::advice::{Advice, Misfit};
 use crate::error::Kind;
 use crate::findings::Subject;
-use crate::message::few;
 use crate::predicate::Reader;
 use crate::spelling;
 use crate::types::Type;
+use crate::wording::few;
 
 /// How many constants are looked through for those that share bits.
 const MAX_OTHERS: usize = 256;

@@ -1,12 +1,11 @@
 //! The words of a finding, made from its data: one line of message, what to say at
 //! the place itself, and what to do about it.
 
-use std::fmt::Display;
-
 use filterc_abi::KernelVersion;
 
 use crate::error::{Blindness, Definition, Kind, Limit};
 use crate::types::{self, Type};
+use crate::wording::{few, list, number};
 
 impl Definition {
     /// The keyword.
@@ -338,29 +337,6 @@ fn members(set: &str) -> String {
     format!("its values are {}", list(&members))
 }
 
-/// `` `a`, `b` and `c` ``, at most eight of them.
-pub(crate) fn list(names: &[impl Display]) -> String {
-    at_most(8, names)
-}
-
-/// The same where a few are enough.
-pub(crate) fn few(names: &[impl Display]) -> String {
-    at_most(3, names)
-}
-
-fn at_most(most: usize, names: &[impl Display]) -> String {
-    // "1 more" would be no shorter than the name itself.
-    let most = if names.len() == most + 1 { names.len() } else { most };
-    let mut shown: Vec<String> = names.iter().take(most).map(|n| format!("`{n}`")).collect();
-    if names.len() > most {
-        shown.push(format!("{} more", names.len() - most));
-    }
-    match shown.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
-        _ => shown.concat(),
-    }
-}
-
 /// What can become of a multiplexer; `direct` if there is another way to its calls.
 fn decide(multiplexer: &str, direct: bool) -> Vec<String> {
     let then = if direct { "libraries then call directly" } else { "there is no other way, then" };
@@ -378,11 +354,6 @@ fn different(calls: &[(&'static str, Option<&'static str>)]) -> String {
         None => format!("none known on `{abi}`"),
     };
     calls.iter().map(on).collect::<Vec<_>>().join(", ")
-}
-
-/// Small numbers in decimal, larger ones in hexadecimal too.
-pub(crate) fn number(value: i128) -> String {
-    if value > 255 { format!("{value} ({value:#x})") } else { value.to_string() }
 }
 
 /// The line that offers names near a mistyped one.

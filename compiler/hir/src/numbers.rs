@@ -3,19 +3,19 @@
 //! An ABI on which the rule's predicate cannot hold, since it asks for another `arch`, is
 //! left out: there the number is not meant.
 
-use std::collections::{HashMap, HashSet};
-
 use filterc_abi::Abi;
 use filterc_grammar::ast;
+use hashbrown::{HashMap, HashSet};
 
 use crate::arms::Rule;
 use crate::consteval::Constants;
 use crate::error::Kind;
 use crate::expr::Predicate;
 use crate::findings::{Calls, Findings, Subject};
+use crate::on_abi::on_abi;
 use crate::outcomes::Known;
 use crate::policy::{AbiPolicy, RuleId, Selector};
-use crate::resolve::{self, Entry};
+use crate::resolve::Entry;
 use crate::scope::Scope;
 
 /// One ABI of the policy.
@@ -102,7 +102,7 @@ fn warn_of_multiplexer(
 ) {
     let Some(predicate) = rule.predicate.filter(|_| !rule.is_unconditional()) else { return };
     let Some(call) = part.abi.syscall_by_nr(nr) else { return };
-    let Some(sub_call) = resolve::on_abi(part.abi, call.name).sub_call else { return };
+    let Some(sub_call) = on_abi(part.abi, call.name).sub_call else { return };
     let multiplexer = sub_call.multiplexer;
     let decided = part.abi.syscall(multiplexer).is_some_and(|by| part.decided.contains(&by.nr));
     if !decided {

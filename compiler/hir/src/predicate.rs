@@ -11,10 +11,10 @@ use crate::expr::Predicate;
 use crate::field;
 use crate::findings::{Findings, Subject};
 use crate::limits::MAX_NODES;
+use crate::memory::Memory;
 use crate::outcomes::Outcomes;
 use crate::params::Params;
 use crate::scope::Scope;
-use crate::sets;
 use crate::types::{self, Type};
 
 /// How many parts of conjunctions are looked at for what they fix: `let`s may double.
@@ -31,7 +31,7 @@ pub(crate) struct Reader<'s, 'a> {
     told: bool,
     /// The parts of the conjunctions around the place that is being read.
     around: Vec<&'a [ast::Predicate]>,
-    pub(crate) sets: sets::Memory<'a>,
+    pub(crate) sets: Memory<'a>,
     pub(crate) outcomes: Outcomes,
     /// What the rule does whose predicate is being read.
     pub(crate) action: Action,
@@ -64,7 +64,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             nodes: 0,
             told: false,
             around: Vec::new(),
-            sets: sets::Memory::default(),
+            sets: Memory::default(),
             outcomes: Outcomes::new(kernel),
             action: Action::KillProcess,
             negated: false,

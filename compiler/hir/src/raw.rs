@@ -182,12 +182,23 @@ impl<'p> Raw<'p> {
         let uppers = [one].into_iter().chain(values.iter().map(|v| v & !self.used));
         // Also with a bit that makes it large, should a mask clear that.
         let uppers: Vec<u64> = uppers.flat_map(|upper| [upper, upper | 1 << 63]).collect();
-        values.iter().map(|value| value & self.used).find_map(|low| {
+        let mut lows: Vec<u64> = Vec::with_capacity(values.len());
+        for low in values.iter().map(|value| value & self.used) {
+            if !lows.contains(&low) {
+                lows.push(low);
+            }
+        }
+        lows.into_iter().find_map(|low| {
             let canonical = self.canonical(low);
             let expected = canonical.iter().map(|value| self.holds(*value)).max()?;
+            let can_rise = harm.rises && expected != Holds::Yes;
+            let can_fall = harm.falls && expected != Holds::No;
+            if !can_rise && !can_fall {
+                return None;
+            }
             uppers.iter().map(|upper| low | upper).find(|value| {
                 let found = self.holds(*value);
-                (harm.rises && found > expected) || (harm.falls && found < expected)
+                (can_rise && found > expected) || (can_fall && found < expected)
             })
         })
     }
@@ -209,7 +220,6 @@ impl<'p> Raw<'p> {
     }
 
     fn part_holds(&self, predicate: &Predicate, call: &SeccompData) -> Holds {
-        let holds = |part| self.part_holds(part, call);
         match predicate {
             Predicate::True => Holds::Yes,
             Predicate::False => Holds::No,
@@ -218,14 +228,36 @@ impl<'p> Raw<'p> {
                 Holds::Perhaps => Holds::Perhaps,
                 Holds::Yes => Holds::No,
             },
-            Predicate::And(parts) => parts.iter().map(holds).min().unwrap_or(Holds::Yes),
-            Predicate::Or(parts) => parts.iter().map(holds).max().unwrap_or(Holds::No),
+            Predicate::And(parts) => self.parts_hold(parts, call, Holds::Yes, Holds::No),
+            Predicate::Or(parts) => self.parts_hold(parts, call, Holds::No, Holds::Yes),
             Predicate::Test(test) if !self.decides(test) => Holds::Perhaps,
             Predicate::Test(test) if eval::test_holds(test, &[PARAM; MAX_PARAMS], call) => {
                 Holds::Yes
             }
             Predicate::Test(_) => Holds::No,
         }
+    }
+
+    /// How far parts hold together: `all` if each of them comes to that, `decisive` if one
+    /// comes to that.
+    fn parts_hold(
+        &self,
+        parts: &[Predicate],
+        call: &SeccompData,
+        all: Holds,
+        decisive: Holds,
+    ) -> Holds {
+        let mut together = all;
+        for part in parts {
+            let holds = self.part_holds(part, call);
+            if holds == decisive {
+                return decisive;
+            }
+            if holds != all {
+                together = holds;
+            }
+        }
+        together
     }
 
     /// Whether the register alone decides a test.

@@ -45,7 +45,7 @@ pub(crate) fn item(
     if first == last {
         cleared(ty, (written, first), mask)
     } else {
-        let shown = |value| crate::message::number(value);
+        let shown = |value| crate::wording::number(value);
         let mask = spelling::bits(mask.0, mask.1);
         format!("under the mask {mask} no value is within {}…{}", shown(first), shown(last))
     }

@@ -3,28 +3,21 @@
 //! A name that some listed ABI has is skipped on those that lack it; one that none has is
 //! an error. Nothing here looks at predicates.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use filterc_abi::{Abi, Alias, KernelVersion, SubCall, Syscall};
+use filterc_abi::{Abi, Alias, KernelVersion};
 use filterc_grammar::ast;
+use hashbrown::HashMap;
 
 use crate::builtin::{self, Builtin, Found};
 use crate::error::{Kind, Limit};
 use crate::findings::Findings;
 use crate::header;
 use crate::limits::MAX_CALLS;
-use crate::message;
 use crate::nearest;
+use crate::on_abi::{OnAbi, on_abi};
 use crate::scope::Scope;
-
-/// A name on one ABI: as a call of its own, and through a multiplexer.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OnAbi {
-    /// The call of that name.
-    pub(crate) direct: Option<&'static Syscall>,
-    /// The multiplexer's part of that name.
-    pub(crate) sub_call: Option<&'static SubCall>,
-}
+use crate::wording;
 
 /// An entry of a list of calls, groups written out.
 #[derive(Clone, Copy, Debug)]
@@ -173,7 +166,7 @@ impl<'a> Calls<'a> {
         let aliases: Vec<&Alias> = filterc_abi::aliases_named(name).filter(here).collect();
         let note = aliases.first()?.note;
         let calls: Vec<&str> = aliases.iter().map(|alias| alias.call).collect();
-        Some(format!("in the kernel's tables it is {} (`{name}`: {note})", message::list(&calls)))
+        Some(format!("in the kernel's tables it is {} (`{name}`: {note})", wording::list(&calls)))
     }
 
     /// What the listed ABIs have in place of a call that they lack.
@@ -183,7 +176,7 @@ impl<'a> Calls<'a> {
         let here = |call: &&&str| self.abis.iter().all(|abi| abi.syscall(call).is_some());
         let calls: Vec<&str> = family.calls.iter().filter(here).copied().collect();
         let calls = Some(calls).filter(|calls| !calls.is_empty())?;
-        Some(format!("of the same family they have {} ({})", message::list(&calls), family.about))
+        Some(format!("of the same family they have {} ({})", wording::list(&calls), family.about))
     }
 
     /// The calls of a group: the policy's own, else one that needs no definition.
@@ -265,13 +258,6 @@ impl<'a> Calls<'a> {
         let rows = builtin.calls(self.abis, self.kernel);
         !is_only_names || numbers(&mut { names }) != numbers(&mut rows.iter().map(Vec::as_slice))
     }
-}
-
-/// What a name is on an ABI.
-pub(crate) fn on_abi(abi: &'static Abi, name: &str) -> OnAbi {
-    let sub_calls = abi.sub_calls();
-    let found = sub_calls.binary_search_by(|sub| sub.name.cmp(name)).ok();
-    OnAbi { direct: abi.syscall(name), sub_call: found.and_then(|i| sub_calls.get(i)) }
 }
 
 fn is_call(abi: &'static Abi, name: &str) -> bool {

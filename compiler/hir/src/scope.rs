@@ -5,10 +5,10 @@
 //! broken, and its users say nothing more.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 
 use filterc_grammar::ast::{self, ConstantKind, PredicateKind, Statement, StatementKind};
 use filterc_grammar::source::Span;
+use hashbrown::HashMap;
 
 use crate::error::{Definition, Kind, Limit};
 use crate::findings::Findings;

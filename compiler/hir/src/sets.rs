@@ -4,7 +4,6 @@
 //! of that is looked for in the conjunctions around the test; where it is not known, the
 //! constants of all its values are in place.
 
-use std::collections::HashMap;
 use std::rc::Rc;
 
 use filterc_abi::{Abi, Arg, Dependent, Set, SetKind};
@@ -13,18 +12,9 @@ use filterc_grammar::ast::{Constant, ConstantKind};
 use crate::error::Kind;
 use crate::field;
 use crate::findings::{Calls, Subject};
-use crate::message;
 use crate::predicate::Reader;
 use crate::types::Type;
-
-/// What is remembered from test to test: a rule's predicate is read for each of its calls.
-#[derive(Default)]
-pub(crate) struct Memory<'a> {
-    /// The set, if a constant is foreign to it, by ABI.
-    stray: HashMap<(&'a str, &'static str, usize), Option<&'static Set>>,
-    /// By call and argument.
-    dependents: HashMap<(&'static str, &'static str), Rc<[&'static Dependent]>>,
-}
+use crate::wording;
 
 /// The sets that an argument takes its values from.
 struct Sets {
@@ -195,7 +185,7 @@ fn choose(
             others.extend(set);
         }
     }
-    let when = format!("`{on}` is {}", message::few(&known).replace(" and ", " or "));
+    let when = format!("`{on}` is {}", wording::few(&known).replace(" and ", " or "));
     covered.iter().all(|covered| *covered).then_some(Sets { sets, others, when: Some(when) })
 }
 

@@ -3,15 +3,16 @@
 //! The number of a call is known in each case of its ABI's switch, so tests of `nr` and
 //! `arch` disappear here. What remains of the rules for one number is its *residual*: the
 //! chain of the arms that cover it, built from the last to the first, each with the rest
-//! of the chain as what follows if its predicate fails. Since nodes are interned and built
-//! arms remembered, numbers with the same residual share it and cost a look-up an arm.
-
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+//! of the chain as what follows if its predicate fails. An arm without a predicate ends the
+//! chain: nothing behind it is built. Since nodes are interned and built arms remembered,
+//! numbers with the same residual share it and cost a look-up an arm; those that no rule
+//! names, and they are most, share one residual outright.
 
 use filterc_abi::{Endian, SeccompData};
 use filterc_hir::expr::{Predicate, Relation};
-use filterc_hir::policy::{AbiPolicy, Policy, RuleId, Selector};
+use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::{Field, Place};
+use hashbrown::HashMap;
 
 use crate::builder::DagBuilder;
 use crate::dag::{Case, Dag, NodeId, Origin, Root};
@@ -50,19 +51,42 @@ pub fn build(policy: &Policy, endian: Endian) -> Result<Dag, LimitError> {
     Ok(build.dag.finish(roots, foreign))
 }
 
-/// The arms of one ABI, by what they cover.
+/// The arms of one ABI, by what they cover. Arms are spoken of by their index.
 struct Arms<'p> {
     part: &'p AbiPolicy,
-    /// Indices of the arms of one number.
-    own: BTreeMap<u32, Vec<usize>>,
-    /// Indices of the arms of every known number.
+    /// Those of one number: sorted by number, and by index for each.
+    own: Vec<(u32, usize)>,
+    /// Those of every known number, sorted.
     known: Vec<usize>,
-    /// For each arm, whether its predicate looks at the number.
-    looks_at_nr: Vec<bool>,
+    /// Of each arm.
+    facts: Vec<ArmFacts>,
+    /// Whether the predicate of some arm in `known` looks at the number.
+    known_look: bool,
 }
 
-/// An arm built with a continuation: the arm, the number if that makes a difference, and
-/// what follows if the predicate fails.
+/// What has to be known of an arm.
+#[derive(Clone, Copy)]
+struct ArmFacts {
+    /// Whether it holds for all its calls.
+    is_always: bool,
+    /// Whether what the predicate comes to depends on the number.
+    looks_at_nr: bool,
+    /// The first of the rule's arms in a row with the same predicate.
+    like: usize,
+}
+
+/// A number that is not simply unknown.
+#[derive(Clone, Copy)]
+struct Number<'a> {
+    nr: u32,
+    /// Whether the policy's kernel has it.
+    is_known: bool,
+    /// The number's own arms.
+    own: &'a [(u32, usize)],
+}
+
+/// An arm built with a continuation: the first arm like it, the number if that makes a
+/// difference, and what follows if the predicate fails.
 type Built = HashMap<(usize, Option<u32>, NodeId), NodeId>;
 
 struct Build {
@@ -80,7 +104,10 @@ impl Build {
         };
         // −1 has every bit set, but is a call that a tracer skipped.
         let skipped = match of(u32::MAX) {
-            Some(part) => self.residual(&Arms::of(part), u32::MAX, &mut Built::new())?,
+            Some(part) => {
+                let arms = Arms::of(part);
+                self.residual(&arms, arms.number(u32::MAX), &mut Built::new())?
+            }
             None => foreign,
         };
         let unmarked = match of(0) {
@@ -112,19 +139,29 @@ impl Build {
         let lowest = part.abi().mark.filter(|mark| mark.set).map_or(0, |mark| mark.bit);
         let mut cases = Vec::new();
         let mut next = Some(lowest);
-        for nr in arms.numbers().into_iter().filter(|nr| is_switched(part, *nr)) {
-            let target = self.residual(&arms, nr, &mut built)?;
-            if let Some(first) = next.filter(|first| *first < nr) {
-                cases.push(Case { first, target: unknown });
+        let mut unnamed = None;
+        for number in arms.numbers().filter(|number| is_switched(part, number.nr)) {
+            let nr = number.nr;
+            // What `any` alone decides is one decision, if none of its arms asks for the number.
+            let shared = number.own.is_empty() && !arms.known_look;
+            let target = match unnamed.filter(|_| shared) {
+                Some(target) => target,
+                None => self.residual(&arms, number, &mut built)?,
+            };
+            if shared {
+                unnamed = Some(target);
             }
-            cases.push(Case { first: nr, target });
+            if let Some(first) = next.filter(|first| *first < nr) {
+                go_on(&mut cases, first, unknown);
+            }
+            go_on(&mut cases, nr, target);
             next = nr.checked_add(1);
         }
         if let Some(first) = next.filter(|first| skipped.is_none() || *first != u32::MAX) {
-            cases.push(Case { first, target: unknown });
+            go_on(&mut cases, first, unknown);
         }
         if let Some(target) = skipped {
-            cases.push(Case { first: u32::MAX, target });
+            go_on(&mut cases, u32::MAX, target);
         }
         if let Some(first) = cases.first_mut() {
             first.first = 0;
@@ -136,38 +173,39 @@ impl Build {
     fn residual(
         &mut self,
         arms: &Arms<'_>,
-        nr: u32,
+        number: Number<'_>,
         built: &mut Built,
     ) -> Result<NodeId, LimitError> {
         let part = arms.part;
-        if !part.has(nr) && !arms.own.contains_key(&nr) {
+        if !number.is_known && number.own.is_empty() {
             return Ok(self.dag.leaf(part.unknown_action(), Origin::Nobody));
         }
-        let mut node = self.dag.leaf(part.default_action(), Origin::Nobody);
+        let arm_at = |index: usize| part.arms().get(index);
+        // Nothing behind an arm that always holds decides anything.
+        let last = arms.first_always(number);
+        let mut node = match last.and_then(arm_at) {
+            Some(arm) => self.dag.leaf(arm.action, Origin::Rule(arm.rule)),
+            None => self.dag.leaf(part.default_action(), Origin::Nobody),
+        };
         let call = SeccompData {
-            nr: nr.cast_signed(),
+            nr: number.nr.cast_signed(),
             arch: part.abi().audit_arch,
             ..SeccompData::default()
         };
-        for index in arms.covering(nr) {
-            let Some(arm) = part.arms().get(index) else { continue };
+        for index in arms.covering(number, last.unwrap_or(usize::MAX)) {
+            let Some((arm, facts)) = arm_at(index).zip(arms.facts.get(index)) else { continue };
             self.spend(1, arm.rule)?;
-            let looks = arms.looks_at_nr.get(index).copied().unwrap_or(true);
-            let key = (index, looks.then_some(nr), node);
+            let key = (facts.like, facts.looks_at_nr.then_some(number.nr), node);
             if let Some(&known) = built.get(&key) {
                 node = known;
                 continue;
             }
-            let then = self.dag.leaf(arm.action, Origin::Rule(arm.rule));
-            let scope = predicate::Scope { call: &call, origin: Origin::Rule(arm.rule) };
+            let origin = Origin::Rule(arm.rule);
+            let then = self.dag.leaf(arm.action, origin);
+            let scope = predicate::Scope { call: &call, origin };
+            let next = predicate::Arms { then, otherwise: node };
             let mut steps = 0;
-            node = predicate::build(
-                &mut self.dag,
-                scope,
-                &arm.predicate,
-                predicate::Arms { then, otherwise: node },
-                &mut steps,
-            );
+            node = predicate::build(&mut self.dag, scope, &arm.predicate, next, &mut steps);
             self.spend(steps, arm.rule)?;
             // An arm that changes nothing for this number is as quickly built again.
             if node != key.2 {
@@ -192,31 +230,79 @@ impl Build {
 
 impl<'p> Arms<'p> {
     fn of(part: &'p AbiPolicy) -> Self {
-        let mut own: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        let mut own = Vec::with_capacity(part.arms().len());
         let mut known = Vec::new();
-        let mut looks_at_nr = Vec::with_capacity(part.arms().len());
+        let mut facts: Vec<ArmFacts> = Vec::with_capacity(part.arms().len());
+        let mut before: Option<&Arm> = None;
         for (index, arm) in part.arms().iter().enumerate() {
             match arm.selector {
-                Selector::Nr(nr) => own.entry(nr).or_default().push(index),
+                Selector::Nr(nr) => own.push((nr, index)),
                 Selector::Known => known.push(index),
             }
-            looks_at_nr.push(looks_at_nr_in(&arm.predicate));
+            let is_like = |other: &Arm| other.rule == arm.rule && other.predicate == arm.predicate;
+            let like = facts.last().copied().filter(|_| before.is_some_and(is_like));
+            facts.push(like.unwrap_or_else(|| ArmFacts {
+                is_always: arm.predicate == Predicate::True,
+                looks_at_nr: looks_at_nr_in(&arm.predicate),
+                like: index,
+            }));
+            before = Some(arm);
         }
-        Self { part, own, known, looks_at_nr }
+        own.sort_unstable();
+        let looks = |index: &usize| facts.get(*index).is_none_or(|facts| facts.looks_at_nr);
+        let known_look = known.iter().any(looks);
+        Self { part, own, known, facts, known_look }
     }
 
-    /// Every number that is not simply unknown.
-    fn numbers(&self) -> BTreeSet<u32> {
-        let calls = self.part.abi().syscalls().iter().map(|call| call.nr);
-        calls.filter(|nr| self.part.has(*nr)).chain(self.own.keys().copied()).collect()
+    /// A number with its own arms, if it has some.
+    fn number(&self, nr: u32) -> Number<'_> {
+        let start = self.own.partition_point(|(other, _)| *other < nr);
+        let end = self.own.partition_point(|(other, _)| *other <= nr);
+        let own = self.own.get(start..end).unwrap_or_default();
+        Number { nr, is_known: self.part.has(nr), own }
     }
 
-    /// The arms that cover a number, last first.
-    fn covering(&self, nr: u32) -> impl Iterator<Item = usize> {
-        let own = self.own.get(&nr).map_or(&[][..], Vec::as_slice);
-        let known = if self.part.has(nr) { self.known.as_slice() } else { &[] };
+    /// Every number that is not simply unknown, in order.
+    fn numbers(&self) -> impl Iterator<Item = Number<'_>> {
+        let kernel = self.part.kernel();
+        let calls = self.part.abi().syscalls().iter().filter(move |call| call.exists_in(kernel));
+        let mut calls = calls.map(|call| call.nr).peekable();
+        let mut rest = self.own.as_slice();
+        std::iter::from_fn(move || {
+            let named = rest.first().map(|(nr, _)| *nr);
+            let nr = match (calls.peek().copied(), named) {
+                (Some(call), Some(named)) => call.min(named),
+                (Some(nr), None) | (None, Some(nr)) => nr,
+                (None, None) => return None,
+            };
+            let is_known = calls.next_if_eq(&nr).is_some();
+            let own = rest.iter().take_while(|(named, _)| *named == nr).count();
+            let (own, others) = rest.split_at_checked(own)?;
+            rest = others;
+            Some(Number { nr, is_known, own })
+        })
+    }
+
+    /// The arms of every known number, as far as they are a number's.
+    fn known(&self, number: Number<'_>) -> &[usize] {
+        if number.is_known { &self.known } else { &[] }
+    }
+
+    /// The first arm of a number that always holds.
+    fn first_always(&self, number: Number<'_>) -> Option<usize> {
+        let is_always = |i: &usize| self.facts.get(*i).is_some_and(|facts| facts.is_always);
+        let own = number.own.iter().map(|(_, index)| *index).find(is_always);
+        let known = self.known(number).iter().copied().find(is_always);
+        own.into_iter().chain(known).min()
+    }
+
+    /// The arms of a number that come before one, last first.
+    fn covering(&self, number: Number<'_>, end: usize) -> impl Iterator<Item = usize> {
         // Both are sorted; a policy with many `any` rules asks for this once a number.
-        let (mut own, mut known) = (own.iter().copied().rev(), known.iter().copied().rev());
+        let own = number.own.iter().map(|(_, index)| *index).rev();
+        let known = self.known(number).iter().copied().rev();
+        let is_behind = move |index: &usize| *index >= end;
+        let (mut own, mut known) = (own.skip_while(is_behind), known.skip_while(is_behind));
         let (mut next_own, mut next_known) = (own.next(), known.next());
         std::iter::from_fn(move || {
             if next_own > next_known {
@@ -228,6 +314,13 @@ impl<'p> Arms<'p> {
     }
 }
 
+/// Numbers from `first` on lead to `target`: one case with those before, if they lead there too.
+fn go_on(cases: &mut Vec<Case>, first: u32, target: NodeId) {
+    if cases.last().is_none_or(|last| last.target != target) {
+        cases.push(Case { first, target });
+    }
+}
+
 /// Whether a number comes to the ABI's switch; with a mark, −1 does not (see [`Build::root`]).
 fn is_switched(part: &AbiPolicy, nr: u32) -> bool {
     part.abi().admits(nr) && (part.abi().mark.is_none() || nr != u32::MAX)
@@ -235,28 +328,19 @@ fn is_switched(part: &AbiPolicy, nr: u32) -> bool {
 
 /// Whether what a predicate comes to depends on the number of the call.
 fn looks_at_nr_in(predicate: &Predicate) -> bool {
-    let mut left = vec![predicate];
-    while let Some(predicate) = left.pop() {
-        match predicate {
-            Predicate::True | Predicate::False => {}
-            Predicate::Not(inner) => left.push(inner),
-            Predicate::And(parts) | Predicate::Or(parts) => left.extend(parts),
-            Predicate::Test(test) => {
-                let nr = |field: &Field| field.place() == Place::Nr;
-                // Compared with an argument, the number stays a field (see `predicate`).
-                let looks = match test.relation() {
-                    Relation::Compare(..) | Relation::In(_) => nr(test.field()),
-                    Relation::Field(_, other) => {
-                        (nr(test.field()) || nr(other))
-                            && predicate::is_fixed(test.field())
-                            && predicate::is_fixed(other)
-                    }
-                };
-                if looks {
-                    return true;
-                }
+    let is_nr = |field: &Field| field.place() == Place::Nr;
+    match predicate {
+        Predicate::True | Predicate::False => false,
+        Predicate::Not(inner) => looks_at_nr_in(inner),
+        Predicate::And(parts) | Predicate::Or(parts) => parts.iter().any(looks_at_nr_in),
+        Predicate::Test(test) => match test.relation() {
+            Relation::Compare(..) | Relation::In(_) => is_nr(test.field()),
+            // Compared with an argument, the number stays a field (see `predicate`).
+            Relation::Field(_, other) => {
+                (is_nr(test.field()) || is_nr(other))
+                    && predicate::is_fixed(test.field())
+                    && predicate::is_fixed(other)
             }
-        }
+        },
     }
-    false
 }

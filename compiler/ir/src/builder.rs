@@ -1,29 +1,38 @@
 //! The only way to a DAG: nodes are interned, and what is not a decision does not become one.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::hash::BuildHasher as _;
 
 use filterc_abi::{Action, Endian};
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
 
 use crate::dag::{Case, Dag, Node, NodeId, Origin, Root};
 use crate::test::{Normal, Test};
 
 /// Makes the nodes of one [`Dag`], children first.
 ///
-/// The index is never iterated, so its random order cannot reach the result.
+/// The index is never iterated, so its order cannot reach the result.
 #[derive(Debug)]
 pub struct DagBuilder {
     endian: Endian,
     nodes: Vec<Node>,
     origins: Vec<Origin>,
-    index: HashMap<Node, NodeId>,
+    /// The nodes by their contents.
+    index: HashTable<NodeId>,
+    hasher: DefaultHashBuilder,
 }
 
 impl DagBuilder {
     /// No nodes yet.
     #[must_use]
     pub fn new(endian: Endian) -> Self {
-        Self { endian, nodes: Vec::new(), origins: Vec::new(), index: HashMap::new() }
+        Self {
+            endian,
+            nodes: Vec::new(),
+            origins: Vec::new(),
+            index: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+        }
     }
 
     /// The byte order of the DAG.
@@ -93,7 +102,11 @@ impl DagBuilder {
     }
 
     fn intern(&mut self, node: Node, origin: Origin) -> NodeId {
-        match self.index.entry(node) {
+        let Self { nodes, index, hasher, .. } = self;
+        let hash = hasher.hash_one(&node);
+        let is_same = |id: &NodeId| nodes.get(id.index()) == Some(&node);
+        let hash_of = |id: &NodeId| nodes.get(id.index()).map_or(0, |node| hasher.hash_one(node));
+        match index.entry(hash, is_same, hash_of) {
             Entry::Occupied(entry) => {
                 let id = *entry.get();
                 if let Some(known) = self.origins.get_mut(id.index()) {
@@ -103,10 +116,10 @@ impl DagBuilder {
             }
             Entry::Vacant(entry) => {
                 // The arena is bounded far below 2³² nodes (`build` and the passes see to it).
-                let id = NodeId::new(u32::try_from(self.nodes.len()).unwrap_or(u32::MAX));
-                self.nodes.push(entry.key().clone());
-                self.origins.push(origin);
+                let id = NodeId::new(u32::try_from(nodes.len()).unwrap_or(u32::MAX));
                 entry.insert(id);
+                nodes.push(node);
+                self.origins.push(origin);
                 id
             }
         }

@@ -26,7 +26,7 @@
 
 use std::fmt;
 
-use filterc_abi::{Action, Endian};
+use filterc_abi::{Abi, Action, Endian};
 use filterc_hir::policy::RuleId;
 
 use crate::test::Test;
@@ -167,6 +167,11 @@ pub struct Root {
 }
 
 impl Root {
+    /// The ABIs.
+    pub fn abis(&self) -> impl Iterator<Item = &'static Abi> + '_ {
+        self.abis.iter().filter_map(|name| filterc_abi::abi(name))
+    }
+
     /// The names of the ABIs in one word: `x86_64+x32`.
     #[must_use]
     pub fn name(&self) -> String {

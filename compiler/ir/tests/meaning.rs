@@ -50,10 +50,19 @@ fn every_pass_keeps_the_meaning() {
         let dag = build(policy, endian).unwrap();
         agree("build", &dag);
         for level in 0..=2 {
-            let last = passes::run(dag.clone(), level, &mut |name, dag| agree(name, dag));
+            let last = passes::run(
+                dag.clone(),
+                level,
+                &filterc_ir::Objective::default(),
+                &mut |name, dag| agree(name, dag),
+            );
             validate_lowered(&last).unwrap();
             // No level makes more of a policy than the one before it would have to.
-            assert_eq!(last, passes::run(dag.clone(), level, &mut |_, _| ()), "deterministic");
+            assert_eq!(
+                last,
+                passes::run(dag.clone(), level, &filterc_ir::Objective::default(), &mut |_, _| ()),
+                "deterministic"
+            );
         }
     });
 }
@@ -63,7 +72,9 @@ fn text_is_read_back() {
     each(|_, endian, policy| {
         let dag = build(policy, endian).unwrap();
         assert_eq!(parse(&print(&dag)).unwrap(), dag);
-        let _ = passes::run(dag, 2, &mut |_, dag| assert_eq!(&parse(&print(dag)).unwrap(), dag));
+        let _ = passes::run(dag, 2, &filterc_ir::Objective::default(), &mut |_, dag| {
+            assert_eq!(&parse(&print(dag)).unwrap(), dag)
+        });
     });
     for bad in ["", "dag little", "dag little\nn1 = leaf allow", "dag middle", "foreign x"] {
         assert!(parse(bad).is_err(), "{bad}");
@@ -76,7 +87,12 @@ fn text_is_read_back() {
 fn planted_faults_are_found() {
     let (mut planted, mut found) = (0, 0);
     each(|seed, endian, policy| {
-        let text = print(&passes::run(build(policy, endian).unwrap(), 2, &mut |_, _| ()));
+        let text = print(&passes::run(
+            build(policy, endian).unwrap(),
+            2,
+            &filterc_ir::Objective::default(),
+            &mut |_, _| (),
+        ));
         let lines: Vec<&str> = text.lines().collect();
         let branches: Vec<usize> =
             (0..lines.len()).filter(|&i| lines[i].contains("= branch")).collect();
@@ -149,7 +165,7 @@ fn pruning_forgets_nothing_that_was_asked() {
     let arm = any(0, Predicate::Or(vec![test(1), test(5), test(9)]));
     let arm = Arm { selector: Selector::Nr(0), ..arm };
     let dag = build(&one_abi(vec![arm]), Endian::Little).unwrap();
-    let text = print(&passes::run(dag, 2, &mut |_, _| ()));
+    let text = print(&passes::run(dag, 2, &filterc_ir::Objective::default(), &mut |_, _| ()));
     assert_eq!(text.matches("word5").count(), 1, "{text}");
     assert_eq!(text.matches("word4").count(), 3, "{text}");
 }
@@ -177,7 +193,7 @@ fn nothing_is_folded_into_a_parameter() {
         let arm = any(0, Predicate::And(parts));
         let arm = Arm { selector: Selector::Nr(0), ..arm };
         let dag = build(&one_abi(vec![arm]), Endian::Little).unwrap();
-        let text = print(&passes::run(dag, 2, &mut |_, _| ()));
+        let text = print(&passes::run(dag, 2, &filterc_ir::Objective::default(), &mut |_, _| ()));
         text.matches("param").count()
     };
     // Both are asked, whatever the constants are, for the parameters may be these.

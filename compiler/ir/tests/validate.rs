@@ -59,7 +59,7 @@ fn lowering_is_asked_for_by_name() {
         let dag = of(line);
         assert_eq!(validate_lowered(&dag).unwrap_err().kind, Kind::NotLowered, "{line}");
         assert!(!dag.is_lowered());
-        let dag = passes::run(dag, 0, &mut |_, _| ());
+        let dag = passes::run(dag, 0, &filterc_ir::Objective::default(), &mut |_, _| ());
         assert_eq!(validate_lowered(&dag), Ok(()));
         assert!(dag.is_lowered());
     }
@@ -86,7 +86,7 @@ fn narrow(endian: Endian, signed: bool, mask: u64, cmp: Cmp, value: u64) {
     let test = Test::Field { field, mask, cmp, value };
     let node = builder.branch(test, yes, no, Origin::Nobody);
     let dag = builder.finish(vec![Root { abis: vec!["a".into()], audit_arch: 1, node }], no);
-    let dag = passes::run(dag, 0, &mut |_, _| ());
+    let dag = passes::run(dag, 0, &filterc_ir::Objective::default(), &mut |_, _| ());
     // Written anew, not by the code under test.
     let number =
         |bits: u64| i64::try_from(bits).unwrap() - if signed && bits > 31 { 64 } else { 0 };
@@ -114,7 +114,12 @@ fn a_narrow_field_never_looks_at_the_other_half() {
                 "dag {order}\nn0 = leaf allow\nn1 = leaf log\nn2 = branch {test} ? n0 : n1\n\
                  root a 0x1 n2\nforeign n0\n"
             );
-            let dag = passes::run(parse(&text).unwrap(), 2, &mut |_, _| ());
+            let dag = passes::run(
+                parse(&text).unwrap(),
+                2,
+                &filterc_ir::Objective::default(),
+                &mut |_, _| (),
+            );
             let text = filterc_ir::print::print(&dag);
             assert!(text.contains(low) && !text.contains(high), "{text}");
         }

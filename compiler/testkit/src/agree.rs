@@ -85,8 +85,10 @@ fn level_agrees(
     };
     let dag = ir::build(compiled.policy(), endian).unwrap_or_else(|e| panic!("{name}: {e}"));
     agrees("build", &dag);
-    let dag = ir::passes::run(dag, level, &mut |pass, dag| agrees(pass, dag));
-    let object = codegen::cbpf::emit(&dag).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let objective = ir::Objective::default();
+    let dag = ir::passes::run(dag, level, &objective, &mut |pass, dag| agrees(pass, dag));
+    let object = codegen::cbpf::emit(&dag, &objective);
+    let object = object.unwrap_or_else(|e| panic!("{name}: {e}"));
     let template = cbpf::Template::new(&object.insns, &object.sites);
     let patched = template.and_then(|template| template.patch(bits));
     let patched = patched.unwrap_or_else(|e| panic!("{name}: {e}"));
@@ -135,8 +137,10 @@ fn levels_agree(
     };
     let dag = ir::build(compiled.policy(), endian).unwrap_or_else(|e| panic!("{name}: {e}"));
     agrees("build", &dag);
-    let dag = ir::passes::run(dag, level, &mut |pass, dag| agrees(pass, dag));
-    let object = codegen::cbpf::emit(&dag).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let dag =
+        ir::passes::run(dag, level, &ir::Objective::default(), &mut |pass, dag| agrees(pass, dag));
+    let object = codegen::cbpf::emit(&dag, &ir::Objective::default())
+        .unwrap_or_else(|e| panic!("{name}: {e}"));
     let verified = cbpf::verify(&object.insns).unwrap_or_else(|e| panic!("{name}: {e}"));
     for (call, &expected) in calls.iter().zip(expected) {
         let actual = cbpf::interpret(&verified, call, endian);

@@ -10,6 +10,9 @@ use serde::Deserialize;
 use crate::corpus;
 use crate::rng::Rng;
 
+/// The workloads of the corpus.
+pub const NAMES: [&str; 3] = ["docker", "small", "argheavy"];
+
 /// A policy: one entry a call, raw 64-bit comparisons, one default.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Workload {
@@ -311,15 +314,23 @@ impl Condition {
 /// All recorded calls, as an x86_64 kernel would show them to a filter.
 #[must_use]
 pub fn streams() -> Vec<SeccompData> {
-    let mut calls = Vec::new();
-    for path in corpus::files("streams", "jsonl") {
-        for line in corpus::text(&path).lines() {
+    recordings().into_iter().flat_map(|(_, calls)| calls).collect()
+}
+
+/// The recordings, by name, each with its calls in their order.
+#[must_use]
+pub fn recordings() -> Vec<(String, Vec<SeccompData>)> {
+    let arch = filterc_abi::x86_64().audit_arch;
+    let recording = |path: std::path::PathBuf| {
+        let text = corpus::text(&path);
+        let calls = text.lines().map(|line| {
             let event: Event = serde_json::from_str(line)
                 .unwrap_or_else(|error| panic!("{}: {error}: {line}", path.display()));
-            let arch = filterc_abi::x86_64().audit_arch;
             let instruction_pointer = 0x7fff_f7ea_0000;
-            calls.push(SeccompData { nr: event.nr, arch, instruction_pointer, args: event.args });
-        }
-    }
-    calls
+            SeccompData { nr: event.nr, arch, instruction_pointer, args: event.args }
+        });
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        (name.unwrap_or_default(), calls.collect())
+    };
+    corpus::files("streams", "jsonl").into_iter().map(recording).collect()
 }

@@ -213,8 +213,11 @@ fn misread(abi: &'static Abi, call: &str, arg: &str, place: Place, width: u8) ->
 fn is_found(policy: &Policy) -> bool {
     let endian = policy.abis()[0].abi().endian;
     let dag = filterc_ir::build(policy, endian).unwrap();
-    let dag = filterc_ir::passes::run(dag, 2, &mut |_, _| ());
-    let program = verify(&filterc_codegen::cbpf::emit(&dag).unwrap().insns).unwrap();
+    let dag = filterc_ir::passes::run(dag, 2, &filterc_ir::Objective::default(), &mut |_, _| ());
+    let program = verify(
+        &filterc_codegen::cbpf::emit(&dag, &filterc_ir::Objective::default()).unwrap().insns,
+    )
+    .unwrap();
     let calls = boundary::calls(policy, COMBINATIONS);
     let reference = check(policy, &calls, |call| eval(policy, call).to_ret());
     let of_bytes = check(policy, &calls, |call| interpret(&program, call, endian));

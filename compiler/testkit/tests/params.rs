@@ -45,13 +45,13 @@ fn engines_agree_for_many_values() {
 
 #[test]
 fn every_pass_is_proved_for_all_values_at_every_level() {
-    let mut proofs = 0;
+    let (mut proofs, objective) = (0, ir::Objective::default());
     for compiled in policies() {
         for endian in compiled.programs().map(CompiledProgram::endian) {
             for level in 0..=2 {
                 let mut prove = |stage: &str, dag: &ir::Dag| {
-                    let dag = ir::passes::run(dag.clone(), 0, &mut |_, _| ());
-                    let object = codegen::cbpf::emit(&dag).unwrap();
+                    let dag = ir::passes::run(dag.clone(), 0, &objective, &mut |_, _| ());
+                    let object = codegen::cbpf::emit(&dag, &objective).unwrap();
                     let template = Template::new(&object.insns, &object.sites).unwrap();
                     let verdict = judge(compiled.policy(), &template, endian);
                     let proved = matches!(verdict, Verdict::Equal(_));
@@ -60,7 +60,7 @@ fn every_pass_is_proved_for_all_values_at_every_level() {
                 };
                 let dag = ir::build(compiled.policy(), endian).unwrap();
                 prove("build", &dag);
-                let _ = ir::passes::run(dag, level, &mut |pass, dag| prove(pass, dag));
+                let _ = ir::passes::run(dag, level, &objective, &mut |pass, dag| prove(pass, dag));
             }
         }
     }

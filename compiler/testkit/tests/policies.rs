@@ -167,7 +167,8 @@ fn exemplary_policies_give_no_warnings() {
 
 #[test]
 fn every_rule_of_the_corpus_is_shown_to_decide() {
-    use filterc::lints::{Answer, facts};
+    use filterc::lints::facts;
+    use filterc_check::rules::Answer;
     use filterc_hir::eval::{Reason, decide};
     use filterc_hir::policy::RuleId;
     for compiled in corpus::policies() {

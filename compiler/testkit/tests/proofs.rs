@@ -50,8 +50,8 @@ fn every_corpus_policy_is_proved() {
 
 /// What a decision DAG comes to, with no more passes than code generation needs.
 fn emitted(dag: &ir::Dag) -> Verified {
-    let lowered = ir::passes::run(dag.clone(), 0, &mut |_, _| ());
-    verify(&codegen::cbpf::emit(&lowered).unwrap().insns).unwrap()
+    let lowered = ir::passes::run(dag.clone(), 0, &ir::Objective::default(), &mut |_, _| ());
+    verify(&codegen::cbpf::emit(&lowered, &ir::Objective::default()).unwrap().insns).unwrap()
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn every_pass_is_proved_at_every_level() {
             for level in 0..=2 {
                 let dag = ir::build(compiled.policy(), endian).unwrap();
                 let mut stages = vec![("build".to_owned(), emitted(&dag))];
-                let _ = ir::passes::run(dag, level, &mut |pass, dag| {
+                let _ = ir::passes::run(dag, level, &ir::Objective::default(), &mut |pass, dag| {
                     stages.push((pass.to_owned(), emitted(dag)));
                 });
                 for (pass, program) in stages {

@@ -19,8 +19,8 @@ use filterc_testkit::corpus;
 fn len(policy: &Policy, parts: &[AbiPolicy], endian: Endian) -> usize {
     let part = Policy::new(parts.to_vec(), policy.foreign_action(), policy.rules().to_vec());
     let dag = filterc_ir::build(&part, endian).unwrap();
-    let dag = filterc_ir::passes::run(dag, 2, &mut |_, _| ());
-    filterc_codegen::cbpf::emit(&dag).unwrap().insns.len()
+    let dag = filterc_ir::passes::run(dag, 2, &filterc_ir::Objective::default(), &mut |_, _| ());
+    filterc_codegen::cbpf::emit(&dag, &filterc_ir::Objective::default()).unwrap().insns.len()
 }
 
 /// The policy, and how long its program may be, in hundredths of all single ones together.
@@ -60,7 +60,8 @@ fn x32_asks_nothing_new_of_the_arguments() {
         let parts = names.iter().map(part).collect();
         let part = Policy::new(parts, policy.foreign_action(), policy.rules().to_vec());
         let dag = filterc_ir::build(&part, Endian::Little).unwrap();
-        let dag = filterc_ir::passes::run(dag, 2, &mut |_, _| ());
+        let dag =
+            filterc_ir::passes::run(dag, 2, &filterc_ir::Objective::default(), &mut |_, _| ());
         let text = filterc_ir::print::print(&dag);
         text.lines().filter(|line| line.contains("= branch") && !line.contains("word0 ")).count()
     };

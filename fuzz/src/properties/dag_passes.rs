@@ -28,14 +28,15 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     }
     let expected: Vec<_> = calls.iter().map(|call| eval_with(&dag, &params, call)).collect();
     for level in 0..=2 {
-        let lowered = passes::run(dag.clone(), level, &mut |pass, after| {
+        let objective = filterc_ir::Objective::default();
+        let lowered = passes::run(dag.clone(), level, &objective, &mut |pass, after| {
             let shown = || format!("-O{level} {pass}\n{}", print::print(&dag));
             validate(after).unwrap_or_else(|error| panic!("{error}: {}", shown()));
             for (call, expected) in calls.iter().zip(&expected) {
                 assert_eq!(eval_with(after, &params, call), *expected, "{call:x?}: {}", shown());
             }
         });
-        let object = filterc_codegen::cbpf::emit(&lowered).expect("a small DAG fits");
+        let object = filterc_codegen::cbpf::emit(&lowered, &objective).expect("a small DAG fits");
         let template = Template::new(&object.insns, &object.sites);
         let template = template.expect("what is emitted verifies");
         let verified = template.patch(&params).expect("whatever the values are");

@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 
 use arbitrary::{Result, Unstructured};
-use filterc::lints::{Answer, Facts, facts};
+use filterc::lints::facts;
 use filterc::{Source, compile};
 use filterc_abi::{Action, SeccompData};
 use filterc_cbpf::const_allow;
+use filterc_check::rules::{Answer, Facts};
 use filterc_hir::eval::{Reason, decide, eval, holds};
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{AbiPolicy, Policy, RuleId, Selector};

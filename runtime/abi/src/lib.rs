@@ -181,7 +181,12 @@ impl Abi {
     #[must_use]
     pub fn syscall_by_nr(&'static self, nr: u32) -> Option<&'static Syscall> {
         let calls = self.syscalls();
-        calls.binary_search_by_key(&nr, |call| call.nr).ok().and_then(|i| calls.get(i))
+        // Up to the first gap, a number's distance from the first is its position.
+        let distance = calls.first().and_then(|first| nr.checked_sub(first.nr));
+        let guess = distance.and_then(|distance| calls.get(distance as usize));
+        guess.filter(|call| call.nr == nr).or_else(|| {
+            calls.binary_search_by_key(&nr, |call| call.nr).ok().and_then(|i| calls.get(i))
+        })
     }
 
     /// The value of a kernel constant on this ABI: what a C compiler makes of it,

@@ -53,14 +53,20 @@ impl SeccompData {
     /// The sixteen 32-bit words that `LD W ABS` reads, word `i` from byte offset `4 * i`.
     #[must_use]
     pub fn words(&self, endian: Endian) -> [u32; SECCOMP_DATA_WORDS] {
+        let halves = |value: u64| {
+            let (low, high) = ((value & 0xffff_ffff) as u32, (value >> 32) as u32);
+            match endian {
+                Endian::Little => [low, high],
+                Endian::Big => [high, low],
+            }
+        };
+        let mut pairs = [[0; 2]; SECCOMP_DATA_WORDS / 2];
+        let [numbers, pointer, args @ ..] = &mut pairs;
+        *numbers = [self.nr.cast_unsigned(), self.arch];
+        *pointer = halves(self.instruction_pointer);
+        *args = self.args.map(halves);
         let mut words = [0; SECCOMP_DATA_WORDS];
-        let bytes = self.to_bytes(endian);
-        for (word, chunk) in words.iter_mut().zip(bytes.as_chunks::<4>().0) {
-            *word = match endian {
-                Endian::Little => u32::from_le_bytes(*chunk),
-                Endian::Big => u32::from_be_bytes(*chunk),
-            };
-        }
+        words.copy_from_slice(pairs.as_flattened());
         words
     }
 
@@ -184,6 +190,31 @@ impl fmt::Display for Action {
             Self::Errno(errno) => write!(f, "errno({errno})"),
             Self::KillThread => f.write_str("kill_thread"),
             Self::KillProcess => f.write_str("kill_process"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_the_bytes() {
+        let args = std::array::from_fn(|i| 0x0102_0304_0506_0708 << i);
+        let call = SeccompData {
+            nr: -2,
+            arch: 0xc000_003e,
+            instruction_pointer: 0x7fff_1234_5678_9abc,
+            args,
+        };
+        for endian in [Endian::Little, Endian::Big] {
+            let bytes = call.to_bytes(endian);
+            let word = |bytes: &[u8; 4]| match endian {
+                Endian::Little => u32::from_le_bytes(*bytes),
+                Endian::Big => u32::from_be_bytes(*bytes),
+            };
+            let words: Vec<u32> = bytes.as_chunks().0.iter().map(word).collect();
+            assert_eq!(call.words(endian).as_slice(), words);
         }
     }
 }

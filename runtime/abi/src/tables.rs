@@ -69,9 +69,7 @@ pub(crate) fn syscalls(abi: &'static Abi) -> &'static [Syscall] {
 
 pub(crate) fn syscall_by_name(abi: &'static Abi, name: &str) -> Option<&'static Syscall> {
     let CallTable { calls, by_name, .. } = calls_of(abi)?;
-    let order = |&i: &usize| calls.get(i).map(|call| call.name).cmp(&Some(name));
-    let found = by_name.binary_search_by(order).ok()?;
-    calls.get(*by_name.get(found)?)
+    calls.get(*by_name.get(name)?)
 }
 
 pub(crate) fn sub_calls(abi: &'static Abi) -> &'static [SubCall] {

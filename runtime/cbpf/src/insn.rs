@@ -19,6 +19,9 @@ pub type Program = Vec<Insn>;
 /// Most instructions that a filter may have (`BPF_MAXINSNS`).
 pub const MAX_INSNS: usize = 4096;
 
+/// Words of scratch memory (`BPF_MEMWORDS`).
+pub const SCRATCH_WORDS: usize = 16;
+
 /// Parts of `code` (`linux/bpf_common.h`), or-ed together.
 pub mod code {
     /// Class: load into A.

@@ -9,6 +9,7 @@
 //! * [`interpret`]: what a verified program returns for a call; [`const_allow()`]: whether
 //!   the kernel will answer the call from its cache, without running the program.
 //! * [`template`]: programs with constants that are filled in when they are loaded.
+//! * [`converted_len`]: how long the kernel takes a program to be.
 //! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
 //!   numbers.
 //!
@@ -17,6 +18,7 @@
 
 pub mod asm;
 pub mod const_allow;
+pub mod converted;
 pub mod decode;
 pub mod disasm;
 pub mod encode;
@@ -32,6 +34,7 @@ pub mod verify;
 
 pub use asm::assemble;
 pub use const_allow::const_allow;
+pub use converted::converted_len;
 pub use decode::decode;
 pub use disasm::{DisasmOptions, disassemble};
 pub use encode::encode;

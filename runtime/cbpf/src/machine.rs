@@ -8,8 +8,8 @@
 //! by an X of 0 ends the program with the value 0 (in seccomp: kill the thread); a shift
 //! by X uses its low five bits; all comparisons are unsigned; `ld #len` is 64.
 
+use crate::insn::SCRATCH_WORDS;
 pub use crate::op::{Alu, Op, Source, Test};
-use crate::verify::SCRATCH_WORDS;
 
 /// What a machine computes with: 32-bit words of some representation.
 pub trait Words {
@@ -81,7 +81,8 @@ pub enum Next<W> {
 }
 
 /// Executes the instruction at `pc`.
-#[inline]
+// In an interpreter's loop what it returns must not go through memory.
+#[inline(always)]
 pub fn step<M: Words>(
     machine: &mut M,
     op: Op,

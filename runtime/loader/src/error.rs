@@ -179,7 +179,7 @@ impl fmt::Display for LoadError {
                 f,
                 "this kernel does not know the flag `{flag}` ({}): leave it out, or use a \
                  newer kernel",
-                crate::flags::since(flag)
+                crate::flag_table::since(flag)
             ),
             Self::FlagConflict { reason } => f.write_str(reason),
             Self::NoNewPrivs { errno } => write!(

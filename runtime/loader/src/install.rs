@@ -6,7 +6,8 @@ use filterc_abi::{Action, Endian};
 use filterc_cbpf::{Insn, Verified, decode, verify};
 
 use crate::error::LoadError;
-use crate::flags::{self, Flags};
+use crate::flag_table::TABLE;
+use crate::flags::Flags;
 use crate::sys::{self, RawProgram};
 
 /// A filter that is in force.
@@ -94,7 +95,7 @@ pub fn action_available(action: Action) -> Result<bool, LoadError> {
 /// The first of the flags that the kernel does not know, found as seccomp(2) describes: with
 /// a filter at the address 0, known flags give EFAULT and unknown ones EINVAL.
 fn unsupported_flag(bits: libc::c_ulong) -> Option<LoadError> {
-    let unsupported = flags::TABLE.iter().find(|(_, bit, _)| {
+    let unsupported = TABLE.iter().find(|(_, bit, _)| {
         // This one is refused alone, by kernels that know it too.
         let with = match *bit {
             libc::SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV => libc::SECCOMP_FILTER_FLAG_NEW_LISTENER,
@@ -117,7 +118,7 @@ mod tests {
         }
         // No kernel has the top bit of its 32; and what it has is not blamed.
         assert_eq!(sys::probe_flags(1 << 31), libc::EINVAL);
-        let known = flags::TABLE.iter().filter(|(_, bit, _)| unsupported_flag(*bit).is_none());
+        let known = TABLE.iter().filter(|(_, bit, _)| unsupported_flag(*bit).is_none());
         assert!(known.count() >= 2, "tsync and log are older than the probe");
     }
 }

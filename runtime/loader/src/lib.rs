@@ -19,6 +19,7 @@
 mod entry;
 pub mod error;
 pub mod exec;
+mod flag_table;
 pub mod flags;
 pub mod install;
 pub mod patch;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use batsat::{Callbacks, ClauseKind, Lit, Solver, SolverInterface as _, SolverOpts, Var, lbool};
 
-use super::Literal;
+use super::literal::Literal;
 use crate::gates::Result;
 use crate::meter::{Meter, cost};
 

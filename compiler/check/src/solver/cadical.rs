@@ -2,7 +2,7 @@
 
 use cadical::Solver;
 
-use super::Literal;
+use super::literal::Literal;
 use crate::gates::Result;
 use crate::meter::Meter;
 

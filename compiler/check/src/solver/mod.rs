@@ -5,15 +5,10 @@
 mod batsat;
 #[cfg(feature = "cadical")]
 mod cadical;
+mod literal;
 
 #[cfg(not(feature = "cadical"))]
 pub(crate) use batsat::Clauses;
 #[cfg(feature = "cadical")]
 pub(crate) use cadical::Clauses;
-
-/// A variable, by its number, or its opposite.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Literal {
-    pub(crate) variable: u32,
-    pub(crate) inverted: bool,
-}
+pub(crate) use literal::Literal;

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::console::{Console, Failure, stdout};
 use crate::input;
 use crate::reference::page::Page;
-use crate::reference::subject::{self, Subject, Unknown};
+use crate::reference::subject::{self, Subject};
+use crate::reference::word::Unknown;
 use crate::reference::{View, abi, call, constant, group};
 
 /// Arguments of `doc`.

@@ -9,7 +9,7 @@ use crate::console::{Console, Failure, stdout};
 use crate::input;
 use crate::reference::group::{self, Calls};
 use crate::reference::page::Page;
-use crate::reference::subject::version;
+use crate::reference::word::version;
 use crate::reference::{View, call};
 
 /// Arguments of `list`.

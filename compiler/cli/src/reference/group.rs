@@ -4,7 +4,7 @@ use filterc_abi::{self as tables, Abi, Group, KernelVersion, Status};
 use serde_json::{Value, json};
 
 use super::page::{Page, commas};
-use super::subject::{Unknown, near, version};
+use super::word::{Unknown, near, version};
 use super::{View, names};
 
 /// What `@known` is about.

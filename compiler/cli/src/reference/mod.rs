@@ -9,6 +9,7 @@ pub(crate) mod page;
 mod sight;
 pub(crate) mod subject;
 mod values;
+pub(crate) mod word;
 
 use filterc_abi::{self as tables, Abi, KernelVersion};
 

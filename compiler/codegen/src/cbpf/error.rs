@@ -7,7 +7,7 @@ use std::fmt;
 use filterc_cbpf::MAX_INSNS;
 use filterc_ir::RuleId;
 
-use super::Object;
+use super::object::Object;
 
 /// The codes of this stage.
 pub const CODES: &[&str] = &["F0401"];

@@ -8,7 +8,7 @@ use filterc_abi::seccomp::offset;
 use filterc_cbpf::{Insn, code};
 use filterc_ir::{Dag, Node, NodeId, RuleId, Word};
 
-use super::Object;
+use super::object::Object;
 use super::relax::{Label, Writer};
 use super::select::{Entry, Held, Prepare, Selected, Step, load, select};
 

@@ -11,34 +11,26 @@
 
 mod error;
 mod layout;
+mod object;
 mod relax;
 mod select;
 
-use filterc_cbpf::{Insn, MAX_INSNS, Site};
-use filterc_ir::{Dag, RuleId, passes};
+use filterc_cbpf::MAX_INSNS;
+use filterc_ir::{Dag, Objective, passes};
 
 pub use error::{CODES, Kind, RuleCost, TooLong};
+pub use object::Object;
 
-/// A program, and what each of its instructions is there for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// The instructions.
-    pub insns: Vec<Insn>,
-    /// For each instruction, the rule; none for dispatch, defaults, and shared returns.
-    pub origin: Vec<Option<RuleId>>,
-    /// Where parameters go, in the order of the program; their constants are 0.
-    pub sites: Vec<Site>,
-}
-
-/// The program of a DAG. One that was not lowered yet is lowered here, without optimisation.
+/// The program of a DAG, laid out for an objective. One that was not lowered yet is lowered
+/// here, without optimisation.
 ///
 /// # Errors
 /// F0401, if it has more instructions than the kernel takes.
-pub fn emit(dag: &Dag) -> Result<Object, TooLong> {
+pub fn emit(dag: &Dag, objective: &Objective) -> Result<Object, TooLong> {
     let object = if dag.is_lowered() {
         layout::lay_out(dag)
     } else {
-        layout::lay_out(&passes::run(dag.clone(), 0, &mut |_, _| ()))
+        layout::lay_out(&passes::run(dag.clone(), 0, objective, &mut |_, _| ()))
     };
     if object.insns.len() > MAX_INSNS {
         return Err(TooLong::of(&object));

@@ -10,7 +10,7 @@
 use filterc_cbpf::{Insn, Site, code};
 use filterc_ir::RuleId;
 
-use super::Object;
+use super::object::Object;
 use super::select::Slot;
 
 /// The furthest that a conditional jump reaches.

@@ -2,7 +2,7 @@
 
 use filterc_cbpf::{DisasmOptions, disassemble};
 
-use crate::pipeline::CompiledProgram;
+use crate::compiled::CompiledProgram;
 
 pub(super) fn emit(program: &CompiledProgram) -> String {
     let options = DisasmOptions { plain: false, endian: program.endian(), abi: None };

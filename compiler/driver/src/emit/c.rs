@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use filterc_cbpf::Table;
 
-use super::{comment, identifier};
-use crate::pipeline::{Compiled, CompiledProgram};
+use super::names::{comment, identifier};
+use crate::compiled::{Compiled, CompiledProgram};
 
 pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram, name: &str) -> String {
     let name = identifier(name);

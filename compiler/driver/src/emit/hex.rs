@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::pipeline::CompiledProgram;
+use crate::compiled::CompiledProgram;
 
 pub(super) fn emit(program: &CompiledProgram) -> String {
     let mut out = String::new();

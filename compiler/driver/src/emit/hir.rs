@@ -7,7 +7,7 @@ use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
 use filterc_hir::policy::{AbiPolicy, Arm, Selector};
 use filterc_hir::types::{Field, Place};
 
-use crate::pipeline::Compiled;
+use crate::compiled::Compiled;
 use crate::render::position;
 
 pub(super) fn emit(compiled: &Compiled) -> String {

@@ -1,6 +1,6 @@
 //! The decision DAG, as text and as a graph.
 
-use crate::pipeline::CompiledProgram;
+use crate::compiled::CompiledProgram;
 
 pub(super) fn text(program: &CompiledProgram) -> String {
     filterc_ir::print::print(program.dag())

@@ -4,7 +4,7 @@ use filterc_grammar::source::Span;
 use serde::Serialize;
 
 use super::table::{self, Entries};
-use crate::pipeline::{Compiled, CompiledProgram};
+use crate::compiled::{Compiled, CompiledProgram};
 use crate::render::position;
 
 #[derive(Serialize)]

@@ -6,10 +6,11 @@ mod hex;
 mod hir;
 mod ir;
 mod json;
+mod names;
 mod rust;
 mod table;
 
-use crate::pipeline::{Compiled, CompiledProgram};
+use crate::compiled::{Compiled, CompiledProgram};
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,22 +88,4 @@ pub fn emit(compiled: &Compiled, program: &CompiledProgram, format: Format, name
         Format::Hex => hex::emit(program).into_bytes(),
         Format::Table => table::emit(compiled, program).into_bytes(),
     }
-}
-
-/// A name that C and Rust take as an identifier, in upper case: `docker-default` becomes
-/// `DOCKER_DEFAULT`.
-fn identifier(name: &str) -> String {
-    let mut text: String = name
-        .chars()
-        .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' })
-        .collect();
-    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        text.insert_str(0, "POLICY_");
-    }
-    text
-}
-
-/// A file name in a form that cannot end a comment of C or Rust.
-fn comment(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() || c == '*' { '?' } else { c }).collect()
 }

@@ -7,7 +7,7 @@
 use filterc_cbpf::Table;
 use serde::Serialize;
 
-use crate::pipeline::{Compiled, CompiledProgram};
+use crate::compiled::{Compiled, CompiledProgram};
 
 #[derive(Serialize)]
 struct Document<'a> {

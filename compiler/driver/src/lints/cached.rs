@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 
 use filterc_abi::{Abi, Status};
 use filterc_cbpf::{const_allow, const_allow::const_stop};
+use filterc_check::rules::Facts;
 use filterc_grammar::diagnostic::{Code, Diagnostic};
 use filterc_hir::policy::{Policy, RuleId};
 
-use super::CODES;
-use super::facts::Facts;
+use super::codes::CODES;
 use super::warn::is_within;
-use crate::pipeline::CompiledProgram;
+use crate::compiled::CompiledProgram;
 
 const UNCACHED: Code = Code("F0323");
 

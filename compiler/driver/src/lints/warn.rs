@@ -2,14 +2,15 @@
 
 use std::collections::BTreeSet;
 
-use filterc_grammar::ast::{self, PredicateKind, Statement, StatementKind};
+use filterc_check::rules::{Answer, Facts, Parts, RuleFacts, Superfluous, Written};
+use filterc_grammar::ast::{self, Statement, StatementKind};
 use filterc_grammar::diagnostic::{Code, Diagnostic};
 use filterc_grammar::source::{FileId, Span};
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId, Selector};
 
-use super::facts::{Answer, Facts, RuleFacts};
-use super::parts::{Parts, Superfluous};
+use super::judge::budget;
+use super::written::written;
 
 const SHADOWED: Code = Code("F0301");
 const NEVER_HOLDS: Code = Code("F0320");
@@ -31,7 +32,8 @@ pub(crate) fn warnings(
     told: &[Diagnostic],
 ) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
-    let mut parts = Parts::new(policy);
+    let budget = budget();
+    let mut parts = Parts::new(policy, &budget);
     let mut settled: Vec<Span> = told
         .iter()
         .filter(|diagnostic| diagnostic.code.0 == SETTLED_TEST)
@@ -91,7 +93,7 @@ impl About<'_> {
 
     fn never_holds(&self, predicate: &ast::Predicate, parts: &mut Parts<'_>) -> Diagnostic {
         let message = "this rule's predicate never holds";
-        let conflict = parts.conflict(self.id, predicate);
+        let conflict = parts.conflict(self.id, &written(predicate));
         let help = "correct it, or remove the rule: it decides nothing";
         let [first @ .., last] = conflict.as_slice() else {
             let label = "there is no call for which it does";
@@ -151,17 +153,15 @@ impl About<'_> {
         parts: &mut Parts<'_>,
         warnings: &mut Vec<Diagnostic>,
     ) {
-        let is_list = has_parts(predicate);
+        let written = written(predicate);
         // What is not certain of the rule is not certain of its parts.
-        if !is_list || self.facts.fails == Answer::Open || self.facts.holds == Answer::Open {
+        if !has_parts(&written) || [self.facts.fails, self.facts.holds].contains(&Answer::Open) {
             return;
         }
-        for part in parts.superfluous(self.id, predicate) {
-            if self.is_settled_within(part.span) {
-                continue;
-            }
-            warnings.push(superfluous(&part));
-        }
+        let mut superfluous = parts.superfluous(self.id, &written);
+        superfluous.retain(|part| !self.is_settled_within(part.part));
+        superfluous.sort_unstable_by_key(|part| part.part);
+        warnings.extend(superfluous.iter().map(superfluous_part));
     }
 
     /// Whether an earlier stage has told that a test within a span is settled.
@@ -190,7 +190,7 @@ impl About<'_> {
     }
 }
 
-fn superfluous(part: &Superfluous) -> Diagnostic {
+fn superfluous_part(part: &Superfluous<Span>) -> Diagnostic {
     let message = if part.is_alternative {
         "this alternative changes nothing"
     } else {
@@ -202,7 +202,7 @@ fn superfluous(part: &Superfluous) -> Diagnostic {
         (false, true) => "it always holds here",
         (false, false) => "it holds wherever the other conditions do",
     };
-    let warning = Diagnostic::warning(SUPERFLUOUS_PART, part.span, message, label);
+    let warning = Diagnostic::warning(SUPERFLUOUS_PART, part.part, message, label);
     let because = if part.is_alternative { "this one covers it" } else { "this one implies it" };
     let point = |warning: Diagnostic, span| warning.with_secondary(span, because);
     part.because_of.into_iter().fold(warning, point).with_help("leave it out, or correct it")
@@ -213,14 +213,10 @@ pub(crate) fn is_within(inner: Span, outer: Span) -> bool {
     inner.file == outer.file && outer.start <= inner.start && inner.end <= outer.end
 }
 
-fn has_parts(predicate: &ast::Predicate) -> bool {
-    match &predicate.kind {
-        PredicateKind::Or(_) | PredicateKind::And(_) => true,
-        PredicateKind::Paren(inner) | PredicateKind::Not(inner) => has_parts(inner),
-        PredicateKind::True
-        | PredicateKind::False
-        | PredicateKind::Let(_)
-        | PredicateKind::Test(_)
-        | PredicateKind::Error => false,
+fn has_parts(written: &Written<Span>) -> bool {
+    match written {
+        Written::Any(_) | Written::All(_) => true,
+        Written::Not(inner) => has_parts(inner),
+        Written::Whole => false,
     }
 }

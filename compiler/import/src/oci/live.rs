@@ -14,28 +14,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use filterc_abi::{Abi, Action, KernelVersion, SubCall, Syscall};
+use filterc_abi::{Abi, Action, KernelVersion};
 
 use crate::Note;
 use crate::oci::conditions::Width;
 use crate::oci::profile::{Condition, Entry, Op};
+use crate::oci::rule::{Rule, on};
 use crate::oci::rules::{self, Registers};
 use crate::oci::write;
-
-/// A rule that decides something.
-#[derive(Clone, Debug)]
-pub(crate) struct Rule<'p> {
-    pub(crate) entry: &'p Entry,
-    pub(crate) action: Action,
-    /// The calls for which it decides.
-    pub(crate) names: Vec<&'p str>,
-    /// Of these one must hold, all of its conditions; empty for a rule without conditions.
-    pub(crate) alternatives: Vec<Vec<&'p Condition>>,
-    /// What its author says of it.
-    pub(crate) comments: Vec<String>,
-    /// What a group of its calls may be called.
-    pub(crate) group: Option<String>,
-}
 
 /// What became of the entries.
 #[derive(Debug, Default)]
@@ -64,14 +50,6 @@ fn alternatives(entry: &Entry) -> Vec<Vec<&Condition>> {
         conditions.into_iter().map(|condition| vec![condition]).collect()
     };
     if alternatives.iter().any(|all| asks_nothing(all)) { Vec::new() } else { alternatives }
-}
-
-/// What a name is on an ABI: a call, a multiplexer's part, both or neither.
-pub(crate) fn on(
-    abi: &'static Abi,
-    name: &str,
-) -> (Option<&'static Syscall>, Option<&'static SubCall>) {
-    (abi.syscall(name), abi.sub_calls().iter().find(|sub| sub.name == name))
 }
 
 fn exists(abis: &[&'static Abi], name: &str) -> bool {

@@ -15,8 +15,9 @@ use filterc_grammar::ast::{CmpOp, Mask, Predicate, Relation};
 
 use crate::Note;
 use crate::oci::conditions::Field;
-use crate::oci::live::{Live, on};
+use crate::oci::live::Live;
 use crate::oci::names;
+use crate::oci::rule::on;
 use crate::oci::rules::{self, guard};
 
 /// A rule on a multiplexer.

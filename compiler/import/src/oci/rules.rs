@@ -11,11 +11,11 @@ use filterc_grammar::source::Span;
 use crate::Note;
 use crate::error::Kind;
 use crate::oci::conditions::{self, All, Width, are_disjoint, simplified};
-use crate::oci::live::{Rule, on};
 use crate::oci::names;
 use crate::oci::predicate::{self, Asked};
 use crate::oci::profile::Condition;
 use crate::oci::reader::Reader;
+use crate::oci::rule::{Rule, on};
 
 /// Some calls with what they are asked, `None` for nothing.
 pub(crate) type Asking<'p> = (Vec<&'p str>, Option<Predicate>);

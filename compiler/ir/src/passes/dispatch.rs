@@ -7,9 +7,10 @@ use super::rewrite::bottom_up;
 use super::search::{self, Segment, Tree};
 use crate::builder::DagBuilder;
 use crate::dag::{Case, Dag, Node, NodeId, Origin};
+use crate::objective::Objective;
 use crate::test::{Cmp, Test, Word};
 
-pub(super) fn run(dag: &Dag) -> Dag {
+pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     bottom_up(dag, |builder, node, origin| match node {
         Node::Switch(cases) => {
             let tree = search::tree(&segments(&cases));

@@ -13,6 +13,7 @@ mod simplify;
 mod words;
 
 use crate::dag::Dag;
+use crate::objective::Objective;
 
 /// A pass.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +23,7 @@ pub struct Pass {
     /// The lowest optimisation level that runs it.
     pub level: u8,
     /// What it does.
-    pub run: fn(&Dag) -> Dag,
+    pub run: fn(&Dag, &Objective) -> Dag,
 }
 
 /// Every pass, in order.
@@ -37,12 +38,17 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "dispatch", level: 0, run: dispatch::run },
 ];
 
-/// Runs the passes of a level; `observer` sees the name of each and its result.
+/// Runs the passes of a level for an objective; `observer` sees the name of each and its result.
 #[must_use]
-pub fn run(dag: Dag, level: u8, observer: &mut dyn FnMut(&str, &Dag)) -> Dag {
+pub fn run(
+    dag: Dag,
+    level: u8,
+    objective: &Objective,
+    observer: &mut dyn FnMut(&str, &Dag),
+) -> Dag {
     let mut dag = dag;
     for pass in PASSES.iter().filter(|pass| pass.level <= level) {
-        dag = (pass.run)(&dag);
+        dag = (pass.run)(&dag, objective);
         observer(pass.name, &dag);
     }
     dag

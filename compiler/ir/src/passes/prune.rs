@@ -9,21 +9,22 @@
 //! that exceeds it, or comes out larger, stays as it was, and so does a whole DAG that
 //! comes out larger because its targets share less.
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::facts::{Facts, Support, support};
 use super::rewrite::finish;
 use crate::builder::DagBuilder;
 use crate::dag::{Dag, Node, NodeId};
+use crate::objective::Objective;
 
 /// Pairs that may be made for each node of a target…
-const PAIRS_PER_NODE: usize = 256;
+const PAIRS_PER_NODE: usize = 16;
 /// … and for a target however small…
 const PAIRS_PER_TARGET: usize = 256;
 /// … and for the whole DAG.
-const MAX_PAIRS: usize = 1 << 18;
+const MAX_PAIRS: usize = 1 << 14;
 
-pub(super) fn run(dag: &Dag) -> Dag {
+pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     let mut prune = Prune::new(dag);
     let switches = above_switches(dag);
     let is_above = |id: NodeId| switches.get(id.index()).copied().unwrap_or_default();

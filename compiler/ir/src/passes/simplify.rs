@@ -9,9 +9,10 @@
 use super::rewrite::bottom_up;
 use crate::builder::DagBuilder;
 use crate::dag::{Dag, Node, NodeId, Origin};
+use crate::objective::Objective;
 use crate::test::{Cmp, Test};
 
-pub(super) fn run(dag: &Dag) -> Dag {
+pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     bottom_up(dag, |builder, node, origin| match node {
         Node::Branch { test, then, otherwise } => branch(builder, test, then, otherwise, origin),
         Node::Leaf(_) | Node::Switch(_) => builder.add(node, origin),

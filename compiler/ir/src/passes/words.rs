@@ -10,9 +10,10 @@
 use super::rewrite::bottom_up;
 use crate::builder::DagBuilder;
 use crate::dag::{Dag, Node, NodeId, Origin};
+use crate::objective::Objective;
 use crate::test::{Cmp, Operand, Part, Test, split};
 
-pub(super) fn run(dag: &Dag) -> Dag {
+pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     bottom_up(dag, |builder, node, origin| match node {
         Node::Branch { test, then, otherwise } => {
             let mut lower = Lower { endian: dag.endian(), builder, origin };

@@ -1,6 +1,6 @@
 //! The ABIs.
 
-use super::Blob;
+use super::bytes::Blob;
 use super::reader::Reader;
 use crate::layout::Section;
 use crate::{Abi, CloneOrder, Endian, Mark, Pairs};

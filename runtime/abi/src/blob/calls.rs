@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use super::Blob;
+use hashbrown::HashMap;
+
+use super::bytes::Blob;
 use super::reader::{Reader, between, u16_at};
 use crate::layout::{NO_REGISTER, NONE, SIGNED, Section};
 use crate::{Abi, Arg, ArgKind, Regs, Status, SubCall, Syscall};
@@ -14,8 +16,6 @@ const SUB_CALL: usize = 12;
 
 /// A call without its arguments, and where they are.
 struct RawCall {
-    /// Orders by name.
-    name_id: u16,
     call: Syscall,
     args: Range<usize>,
 }
@@ -32,8 +32,8 @@ pub(crate) struct RawCalls {
 pub(crate) struct CallTable {
     /// Sorted by number.
     pub(crate) calls: Vec<Syscall>,
-    /// Positions in `calls`, sorted by name.
-    pub(crate) by_name: Vec<usize>,
+    /// Positions in `calls`.
+    pub(crate) by_name: HashMap<&'static str, usize>,
     /// Sorted by name.
     pub(crate) sub_calls: Vec<SubCall>,
 }
@@ -47,13 +47,12 @@ impl RawCalls {
     /// Gives the arguments away, so that the calls can refer to them.
     pub(crate) fn leak(self) -> CallTable {
         let args: &'static [Arg] = self.args.leak();
-        let mut by_name: Vec<(u16, usize)> =
-            self.calls.iter().enumerate().map(|(i, raw)| (raw.name_id, i)).collect();
-        by_name.sort_unstable();
+        let names = self.calls.iter().enumerate();
+        let by_name = names.map(|(position, raw)| (raw.call.name, position)).collect();
         let with_args =
             |raw: RawCall| Syscall { args: args.get(raw.args).unwrap_or_default(), ..raw.call };
         CallTable {
-            by_name: by_name.into_iter().map(|(_, i)| i).collect(),
+            by_name,
             calls: self.calls.into_iter().map(with_args).collect(),
             sub_calls: self.sub_calls,
         }
@@ -78,8 +77,7 @@ impl Blob {
 
     fn call(&self, nr: u32, row: u16, args: &mut Vec<Arg>) -> Option<RawCall> {
         let mut reader = Reader::record(self.section(Section::Rows), row.into(), ROW)?;
-        let name_id = reader.u16()?;
-        let (name, entry) = (self.string(name_id)?, self.string(reader.u16()?)?);
+        let (name, entry) = (self.string(reader.u16()?)?, self.string(reader.u16()?)?);
         let form = reader.u16()?;
         let status = *Status::ALL.get(usize::from(reader.u8()?))?;
         let since = self.version(reader.u8()?)?;
@@ -88,7 +86,7 @@ impl Blob {
             self.form(form, args)?;
         }
         let call = Syscall { nr, name, entry, status, since, args: &[] };
-        Some(RawCall { name_id, call, args: start..args.len() })
+        Some(RawCall { call, args: start..args.len() })
     }
 
     /// Appends the arguments of a form.

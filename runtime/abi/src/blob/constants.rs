@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::Blob;
+use super::bytes::Blob;
 use super::reader::{Reader, between};
 use crate::layout::{ABSENT, BLOCK, CONSTANT_TYPES, Section};
 use crate::{Abi, Constant};

@@ -1,7 +1,7 @@
 //! The tables that are lists of texts: dependent sets, what lies in memory, groups,
 //! aliases, families.
 
-use super::Blob;
+use super::bytes::Blob;
 use super::reader::Reader;
 use crate::layout::Section;
 use crate::{Alias, Dependent, Family, Group, InMemory};

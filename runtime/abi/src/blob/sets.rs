@@ -2,9 +2,8 @@
 
 use std::sync::OnceLock;
 
-use super::Blob;
+use super::bytes::{Blob, search};
 use super::reader::{Reader, u16_at};
-use super::search;
 use crate::layout::{NONE, Section};
 use crate::{Set, SetKind};
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::KernelVersion;
+use crate::layout::SECTIONS;
 use crate::layout::{CONSTANT_TYPES, MAX_LEN};
 
 /// Reads everything that there is, and counts it; `None` where a table cannot be read.

@@ -2,6 +2,22 @@
 
 use std::fmt;
 
+/// Most instructions that a text may stand for: `struct sock_fprog` counts in 16 bits.
+pub const MAX_ASSEMBLED: usize = 65_535;
+
+/// A position in the text, both from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+impl Place {
+    pub(super) const fn error(self, kind: AsmKind) -> AsmError {
+        AsmError { line: self.line, column: self.column, kind }
+    }
+}
+
 /// The first fault of an assembly text, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AsmError {
@@ -130,7 +146,7 @@ impl fmt::Display for AsmKind {
                  most 255: go through a `jmp`"
             ),
             Self::UnknownName { name, expected } => write!(f, "`{name}` is not {expected}"),
-            Self::TooLong => write!(f, "more than {} instructions", super::MAX_ASSEMBLED),
+            Self::TooLong => write!(f, "more than {} instructions", MAX_ASSEMBLED),
         }
     }
 }

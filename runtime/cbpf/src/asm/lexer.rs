@@ -1,7 +1,6 @@
 //! One line of assembly text to tokens.
 
-use super::error::{AsmError, AsmKind};
-use super::parser::Place;
+use super::error::{AsmError, AsmKind, Place};
 
 /// A piece of a line: a word (name, mnemonic or number), or one character of punctuation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -35,11 +35,10 @@ mod parser;
 use std::collections::BTreeMap;
 
 use crate::insn::{Insn, Program};
-use error::{AsmError, AsmKind};
-use parser::{Item, Place, Target, Targets};
+use error::{AsmError, AsmKind, Place};
+use parser::{Item, Target, Targets};
 
-/// Most instructions that a text may stand for: `struct sock_fprog` counts in 16 bits.
-pub const MAX_ASSEMBLED: usize = 65_535;
+pub use error::MAX_ASSEMBLED;
 
 /// Reads assembly text; an empty text is an empty program.
 ///

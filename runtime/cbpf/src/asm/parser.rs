@@ -1,25 +1,11 @@
 //! One line of assembly text to labels and an instruction with open targets.
 
-use super::MAX_ASSEMBLED;
-use super::error::{AsmError, AsmKind};
+use super::error::{AsmError, AsmKind, MAX_ASSEMBLED, Place};
 use super::lexer::{Token, lex};
 use crate::errno;
 use crate::form::{self, Form, Shape};
 use crate::insn::Insn;
 use filterc_abi::Action;
-
-/// A position in the text, both from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
-
-impl Place {
-    pub(super) const fn error(self, kind: AsmKind) -> AsmError {
-        AsmError { line: self.line, column: self.column, kind }
-    }
-}
 
 /// Where a jump goes.
 #[derive(Clone, Debug)]

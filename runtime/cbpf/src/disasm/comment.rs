@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use filterc_abi::seccomp::{SECCOMP_DATA_SIZE, offset, ret};
 use filterc_abi::{Abi, Action, Arg, Endian, Regs, SetKind, Syscall};
 
-use super::DisasmOptions;
 use super::flow::{State, Value};
+use super::options::DisasmOptions;
 use crate::errno;
 use crate::form::{self, Shape};
 use crate::insn::{Insn, code};

@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 use filterc_abi::seccomp::offset;
 
-use super::{DisasmOptions, targets};
+use super::options::DisasmOptions;
+use super::targets::targets;
 use crate::insn::{Insn, code};
 
 /// What a register is known to hold.

@@ -11,31 +11,18 @@
 
 mod comment;
 mod flow;
+mod options;
+mod targets;
 
 use std::fmt::Write as _;
 
-use filterc_abi::{Abi, Action, Endian};
+use filterc_abi::Action;
 
 use crate::form::{self, Shape};
 use crate::insn::Insn;
+use targets::targets;
 
-/// How to disassemble.
-#[derive(Clone, Copy, Debug)]
-pub struct DisasmOptions {
-    /// Instructions and labels only, without comments and without names.
-    pub plain: bool,
-    /// Byte order of the data: which of an argument's words is the low one.
-    pub endian: Endian,
-    /// The ABI to take names from where the program itself has not tested `arch`.
-    pub abi: Option<&'static Abi>,
-}
-
-impl Default for DisasmOptions {
-    /// Rich, for the machine that runs this code.
-    fn default() -> Self {
-        Self { plain: false, endian: Endian::HOST, abi: filterc_abi::host() }
-    }
-}
+pub use options::DisasmOptions;
 
 /// Column at which the comments of the rich form start.
 const COMMENT_COLUMN: usize = 40;
@@ -83,16 +70,6 @@ fn labelled(program: &[Insn]) -> Vec<bool> {
         }
     }
     labelled
-}
-
-/// Where a jump that has an exact spelling goes, be it inside the program or not.
-fn targets(pc: usize, insn: Insn) -> Vec<usize> {
-    let at = |distance: u32| (pc + 1).saturating_add(distance as usize);
-    match form::of(insn.code).filter(|form| form.is_whole(insn)).map(|form| form.shape) {
-        Some(Shape::Target) => vec![at(insn.k)],
-        Some(Shape::JumpK | Shape::JumpX) => vec![at(insn.jt.into()), at(insn.jf.into())],
-        _ => Vec::new(),
-    }
 }
 
 /// One instruction without its label.

@@ -1,8 +1,9 @@
 //! `bpf_check_classic`: what holds for every classic BPF program, sockets' too.
 
-use super::{SCRATCH_WORDS, is_conditional_jump};
+use super::jumps::is_conditional_jump;
 use crate::error::{Kind, VerifyError};
 use crate::form;
+use crate::insn::SCRATCH_WORDS;
 use crate::insn::{Insn, code};
 
 /// Start of the ancillary area of a socket filter's packet (`SKF_AD_OFF`, −0x1000).

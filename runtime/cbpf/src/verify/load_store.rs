@@ -4,7 +4,7 @@
 //! so is this: control is taken to run on behind a return, so what was stored before the
 //! return, and no more, counts as stored for the instruction after it.
 
-use super::is_conditional_jump;
+use super::jumps::is_conditional_jump;
 use crate::error::{Kind, VerifyError};
 use crate::insn::{Insn, code};
 

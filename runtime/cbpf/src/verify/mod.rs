@@ -11,6 +11,7 @@
 //! process), and what the program means.
 
 mod classic;
+mod jumps;
 mod load_store;
 mod seccomp;
 
@@ -18,10 +19,7 @@ use crate::error::{Kind, VerifyError};
 use crate::insn::Insn;
 use crate::op::{Op, predecode};
 
-pub use crate::insn::MAX_INSNS;
-
-/// Words of scratch memory (`BPF_MEMWORDS`).
-pub const SCRATCH_WORDS: usize = 16;
+pub use crate::insn::{MAX_INSNS, SCRATCH_WORDS};
 
 /// A program that the kernel accepts as a seccomp filter. Only [`verify`] makes one.
 ///
@@ -70,14 +68,4 @@ fn check_length(program: &[Insn]) -> Result<(), VerifyError> {
         _ => return Ok(()),
     };
     Err(VerifyError { pc: 0, kind })
-}
-
-/// A conditional jump's code, with either source of its operand.
-const fn is_conditional_jump(code: u16) -> bool {
-    use crate::insn::code::{JEQ, JGE, JGT, JMP, JSET, X};
-    let operation = code & !X;
-    operation == JMP | JEQ
-        || operation == JMP | JGT
-        || operation == JMP | JGE
-        || operation == JMP | JSET
 }

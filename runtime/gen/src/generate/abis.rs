@@ -6,7 +6,6 @@ use std::path::Path;
 
 use filterc_abi::{Endian, Pairs};
 
-use super::calls::Call;
 use super::curated::{Row, Sheet};
 use super::kconfig::{Config, Kconfig};
 use super::table::{Column, makefile_abis};
@@ -159,7 +158,7 @@ impl Abi {
         &self,
         tree: &Tree,
         config: &Config,
-        calls: &[Call],
+        clone_order: Option<&'static str>,
     ) -> Result<String, Error> {
         let token = token(tree, &self.audit_arch).map_err(|what| self.row.error(&what))?;
         let filters = config.is_on("HAVE_ARCH_SECCOMP_FILTER");
@@ -167,7 +166,7 @@ impl Abi {
             return Err(self.row.error("HAVE_ARCH_SECCOMP_FILTER says otherwise about filters"));
         }
         self.check_shared_table(tree)?;
-        let order = clone_order(calls).ok_or_else(|| self.row.error("clone has no known order"))?;
+        let order = clone_order.ok_or_else(|| self.row.error("clone has no known order"))?;
         let endian = match self.endian {
             Endian::Little => "little",
             Endian::Big => "big",
@@ -201,19 +200,6 @@ impl Abi {
             }
         }
         Ok(())
-    }
-}
-
-/// The order of clone's arguments, which Kconfig does not tell of all (sparc).
-fn clone_order(calls: &[Call]) -> Option<&'static str> {
-    let clone = calls.iter().find(|call| call.name == "clone")?;
-    let names: Vec<&str> = clone.slots.iter().map(|slot| slot.name.as_str()).collect();
-    match names.as_slice() {
-        ["clone_flags", "newsp", "parent_tidptr", "child_tidptr", "tls"] => Some("default"),
-        ["clone_flags", "newsp", "parent_tidptr", "tls", "child_tidptr"] => Some("backwards"),
-        ["newsp", "clone_flags", "parent_tidptr", "child_tidptr", "tls"] => Some("backwards2"),
-        ["clone_flags", "newsp", _, "parent_tidptr", "child_tidptr", "tls"] => Some("backwards3"),
-        _ => None,
     }
 }
 

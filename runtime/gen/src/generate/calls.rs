@@ -169,3 +169,16 @@ impl Inputs {
         Ok(())
     }
 }
+
+/// The order of clone's arguments, which Kconfig does not tell of all (sparc).
+pub(crate) fn clone_order(calls: &[Call]) -> Option<&'static str> {
+    let clone = calls.iter().find(|call| call.name == "clone")?;
+    let names: Vec<&str> = clone.slots.iter().map(|slot| slot.name.as_str()).collect();
+    match names.as_slice() {
+        ["clone_flags", "newsp", "parent_tidptr", "child_tidptr", "tls"] => Some("default"),
+        ["clone_flags", "newsp", "parent_tidptr", "tls", "child_tidptr"] => Some("backwards"),
+        ["newsp", "clone_flags", "parent_tidptr", "child_tidptr", "tls"] => Some("backwards2"),
+        ["clone_flags", "newsp", _, "parent_tidptr", "child_tidptr", "tls"] => Some("backwards3"),
+        _ => None,
+    }
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::abis;
 use super::agree::{self, Accepted};
-use super::calls::Inputs;
+use super::calls::{Inputs, clone_order};
 use super::forms;
 use super::kinds::Kinds;
 use super::names;
@@ -46,7 +46,7 @@ pub(crate) fn generate(crate_dir: &Path, new: Tree, old: Tree) -> Result<Files, 
         let view = abi.first_view()?;
         let source = inputs.source(view);
         let resolver = Resolver::new(source, &inputs.stubs, view)?;
-        lines.push_str(&abi.line(&source.tree, resolver.config(), calls)?);
+        lines.push_str(&abi.line(&source.tree, resolver.config(), clone_order(calls))?);
         lines.push('\n');
     }
     let tables = forms::render(&abis, &calls, &Kinds::read(crate_dir)?, &overlay)?;

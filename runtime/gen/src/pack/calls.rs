@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use filterc_abi::layout::{NONE, SIGNED};
 
 use super::bytes::{Bytes, Distinct, id, small};
-use super::encode::Ids;
+use super::ids::Ids;
 use super::rows::{Arg, Call, SubCall, Tables};
 use crate::error::Error;
 

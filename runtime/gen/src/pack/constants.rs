@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use filterc_abi::layout::{ABSENT, BLOCK};
 
 use super::bytes::{Bytes, Distinct, id, small};
-use super::encode::Ids;
+use super::ids::Ids;
 use super::rows::{Constant, Tables};
 use crate::error::Error;
 

@@ -2,7 +2,7 @@
 //! families.
 
 use super::bytes::{Bytes, small};
-use super::encode::Ids;
+use super::ids::Ids;
 use super::rows::Tables;
 use crate::error::Error;
 

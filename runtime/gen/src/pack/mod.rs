@@ -9,6 +9,7 @@ mod calls;
 mod columns;
 mod constants;
 mod encode;
+mod ids;
 mod lists;
 mod rows;
 

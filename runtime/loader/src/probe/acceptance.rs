@@ -13,8 +13,8 @@ use filterc_abi::seccomp::ret;
 use filterc_cbpf::{Insn, code};
 use libc::{SECCOMP_FILTER_FLAG_NEW_LISTENER as NEW_LISTENER, c_int, sock_filter, sock_fprog};
 
-use super::ProbeError;
 use super::child::{self, End};
+use super::error::ProbeError;
 use super::shared::Shared;
 use crate::sys;
 

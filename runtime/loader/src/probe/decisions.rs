@@ -7,7 +7,7 @@
 use filterc_abi::seccomp::ret;
 use filterc_cbpf::{Insn, Verified, code, verify};
 
-use super::ProbeError;
+use super::error::ProbeError;
 use super::real::{Call, Entry, Observed, run};
 
 /// What the filter says to a call.

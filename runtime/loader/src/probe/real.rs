@@ -11,8 +11,8 @@ use filterc_abi::SeccompData;
 use filterc_cbpf::Verified;
 use libc::{c_int, c_void, siginfo_t};
 
-use super::ProbeError;
 use super::child::{self, End};
+use super::error::ProbeError;
 use super::shared::Shared;
 use crate::entry::{self, Regs};
 use crate::sys::{self, RawProgram};

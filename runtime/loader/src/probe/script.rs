@@ -13,8 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::child::{self, End};
+use super::error::ProbeError;
+use super::real::Entry;
+use super::sandbox;
 use super::shared::Shared;
-use super::{Entry, ProbeError, sandbox};
 use crate::entry::{self, Regs};
 use crate::sys;
 

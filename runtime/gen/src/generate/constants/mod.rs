@@ -7,7 +7,7 @@
 
 mod compile;
 mod discover;
-mod extract;
+pub(crate) mod extract;
 mod facts;
 mod headers;
 mod search;
@@ -23,7 +23,6 @@ use crate::error::Error;
 use crate::generate::masks;
 use crate::generate::sets::pattern::glob;
 use crate::generate::sets::{self, Members, Sets, bindings};
-pub(crate) use extract::without_comments;
 use facts::Facts;
 use headers::{LIBC, read, write as write_file};
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::error::Error;
-use crate::generate::constants::without_comments;
+use crate::generate::constants::extract::without_comments;
 
 /// A function, or the body of a system call.
 #[derive(Debug, PartialEq, Eq)]

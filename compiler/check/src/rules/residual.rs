@@ -1,111 +1,19 @@
-//! Residuals: the arms that cover one number of one ABI, in rule order. Numbers with equal
-//! residuals are one [`Group`], since what is true of one of them is true of all.
+//! Finds the numbers of a policy that have equal residuals.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use filterc_abi::Action;
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::Place;
 
-use super::input::Input;
-use super::search::{MAX_WANTED, Searches};
-use super::table::Table;
+use super::group::{Entry, Group};
+use crate::hash::Map;
+use crate::input::Input;
 
 /// Entries of residuals that may be looked at, over all numbers: a policy that has more is
 /// far from fitting a filter.
 const MAX_ENTRIES: usize = 1 << 22;
-
-/// One arm of a residual.
-#[derive(Clone, Copy)]
-pub(crate) struct Entry<'p> {
-    pub(crate) rule: RuleId,
-    pub(crate) action: Action,
-    pub(crate) predicate: &'p Predicate,
-}
-
-/// Numbers of one ABI that have the same residual.
-pub(crate) struct Group<'p> {
-    pub(crate) part: &'p AbiPolicy,
-    /// A call with the first of the numbers, all registers 0.
-    pub(crate) call: Input,
-    /// All of the numbers.
-    pub(crate) numbers: Vec<u32>,
-    /// Whether the policy's kernel has the numbers.
-    pub(crate) is_known: bool,
-    /// The arms that cover them, in rule order. One whose predicate is settled by the number
-    /// alone has the constant for a predicate.
-    pub(crate) entries: Vec<Entry<'p>>,
-}
-
-impl Group<'_> {
-    /// Whether the call is one of the group, by its number and token.
-    pub(crate) fn has(&self, call: &Input) -> bool {
-        (self.call.call.nr, self.call.call.arch) == (call.call.nr, call.call.arch)
-    }
-
-    /// The action for a call of the group, without some of the rules.
-    pub(crate) fn decide(&self, call: &Input, is_gone: impl Fn(RuleId) -> bool) -> Action {
-        let mut entries = self.entries.iter().filter(|entry| !is_gone(entry.rule));
-        let decides = entries.find(|entry| call.holds(entry.predicate));
-        decides.map_or(self.part.default_action(), |entry| entry.action)
-    }
-
-    /// Where the entries of a rule begin and end.
-    fn of(&self, rule: RuleId) -> (usize, usize) {
-        let begin = self.entries.partition_point(|entry| entry.rule < rule);
-        let behind = self.entries.get(begin..).unwrap_or_default();
-        (begin, begin + behind.partition_point(|entry| entry.rule == rule))
-    }
-
-    /// A call that a rule decides, if a quick search finds one.
-    pub(crate) fn find_decided(&self, rule: RuleId, searches: &mut Searches) -> Option<Input> {
-        let (begin, end) = self.of(rule);
-        // Of several arms of a rule the first is asked for, and may not be the only one.
-        let entry = self.entries.get(begin..end)?.first()?;
-        find_with(self.entries.get(..begin)?, Some(entry.predicate), &self.call, searches)
-    }
-
-    /// A call for which a rule's predicate fails, if a quick search finds one.
-    pub(crate) fn find_failing(&self, rule: RuleId, searches: &mut Searches) -> Option<Input> {
-        let (begin, end) = self.of(rule);
-        find_with(self.entries.get(begin..end)?, None, &self.call, searches)
-    }
-
-    /// A call that is not allowed, if a quick search finds one.
-    pub(crate) fn find_refused(&self, searches: &mut Searches) -> Option<Input> {
-        let default = || find_with(&self.entries, None, &self.call, searches);
-        let by_default = (self.part.default_action() != Action::Allow).then(default).flatten();
-        by_default.or_else(|| {
-            let mut refusing = self.entries.iter().filter(|entry| entry.action != Action::Allow);
-            refusing.find_map(|entry| self.find_decided(entry.rule, searches))
-        })
-    }
-}
-
-/// A call for which one predicate holds, and those of other entries fail.
-fn find_with<'p>(
-    failing: &[Entry<'p>],
-    holding: Option<&'p Predicate>,
-    call: &Input,
-    searches: &mut Searches,
-) -> Option<Input> {
-    if failing.len() > MAX_WANTED || !searches.spend(failing.len()) {
-        return None;
-    }
-    let mut wanted: Vec<(&Predicate, bool)> = holding.map(|p| (p, true)).into_iter().collect();
-    for entry in failing {
-        match entry.predicate {
-            Predicate::True => return None,
-            Predicate::False => {}
-            Predicate::Not(_) | Predicate::And(_) | Predicate::Or(_) | Predicate::Test(_) => {
-                wanted.push((entry.predicate, false));
-            }
-        }
-    }
-    searches.find(&wanted, call)
-}
 
 /// The groups of a policy; `None` if it is too large to look at.
 pub(crate) fn groups(policy: &Policy) -> Option<Vec<Group<'_>>> {
@@ -124,14 +32,34 @@ type Key = (RuleId, u32, Option<u32>);
 struct Finder<'p> {
     part: &'p AbiPolicy,
     /// Arms of single numbers, by number.
-    own: Vec<(u32, usize)>,
+    own: Vec<Own>,
     /// Arms of every known number.
     any: Vec<usize>,
     /// By arm: its predicate as a number, equal ones alike, and whether it asks for `nr`.
     predicates: Vec<(u32, bool)>,
-    by_key: Table<Vec<Key>, usize>,
-    /// The key at hand.
+    by_key: Map<Vec<Key>, usize>,
+    /// The key at hand, and the group of the one before: neighbours are often alike.
     key: Vec<Key>,
+    latest: Option<usize>,
+}
+
+/// An arm of a single number: that, and where the arm stands. In one word they are sorted
+/// quickly.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Own(u64);
+
+impl Own {
+    fn new(nr: u32, arm: usize) -> Self {
+        Self(u64::from(nr) << 32 | arm as u64 & 0xffff_ffff)
+    }
+
+    fn nr(self) -> u32 {
+        u32::try_from(self.0 >> 32).unwrap_or_default()
+    }
+
+    fn arm(self) -> usize {
+        usize::try_from(self.0 & 0xffff_ffff).unwrap_or_default()
+    }
 }
 
 const TRUE: u32 = 0;
@@ -145,7 +73,7 @@ impl<'p> Finder<'p> {
         let mut interned = HashMap::new();
         for (index, arm) in part.arms().iter().enumerate() {
             match arm.selector {
-                Selector::Nr(nr) => own.push((nr, index)),
+                Selector::Nr(nr) => own.push(Own::new(nr, index)),
                 Selector::Known => any.push(index),
             }
             predicates.push(match &arm.predicate {
@@ -158,23 +86,28 @@ impl<'p> Finder<'p> {
             });
         }
         own.sort_unstable();
-        Self { part, own, any, predicates, by_key: Table::default(), key: Vec::new() }
+        let (by_key, key) = (Map::default(), Vec::new());
+        Self { part, own, any, predicates, by_key, key, latest: None }
     }
 
     fn groups(mut self, groups: &mut Vec<Group<'p>>, left: &mut usize) -> Option<()> {
         let own = std::mem::take(&mut self.own);
-        for same in own.chunk_by(|a, b| a.0 == b.0) {
-            let Some(&(nr, _)) = same.first() else { continue };
-            self.number(nr, self.part.has(nr), same, groups, left)?;
-        }
-        if self.any.is_empty() {
-            return Some(());
-        }
-        for call in self.part.abi().syscalls() {
-            let is_named = || own.binary_search_by_key(&call.nr, |(nr, _)| *nr).is_ok();
-            if call.exists_in(self.part.kernel()) && !is_named() {
-                self.number(call.nr, true, &[], groups, left)?;
+        let calls = self.part.abi().syscalls().iter();
+        let known = calls.filter(|call| call.exists_in(self.part.kernel())).map(|call| call.nr);
+        let mut known = known.peekable();
+        let is_any = !self.any.is_empty();
+        for same in own.chunk_by(|a, b| a.nr() == b.nr()) {
+            let Some(nr) = same.first().map(|own| own.nr()) else { continue };
+            while let Some(unnamed) = known.next_if(|known| *known < nr) {
+                if is_any {
+                    self.number(unnamed, true, &[], groups, left)?;
+                }
             }
+            let is_known = known.next_if_eq(&nr).is_some();
+            self.number(nr, is_known, same, groups, left)?;
+        }
+        for unnamed in known.filter(|_| is_any) {
+            self.number(unnamed, true, &[], groups, left)?;
         }
         Some(())
     }
@@ -184,7 +117,7 @@ impl<'p> Finder<'p> {
         &mut self,
         nr: u32,
         is_known: bool,
-        own: &[(u32, usize)],
+        own: &[Own],
         groups: &mut Vec<Group<'p>>,
         left: &mut usize,
     ) -> Option<()> {
@@ -195,20 +128,31 @@ impl<'p> Finder<'p> {
         *left = left.checked_sub(own.len() + any.len())?;
         let arch = self.part.abi().audit_arch;
         let call = Input::of(nr.cast_signed(), arch);
-        let mut key = std::mem::take(&mut self.key);
+        let before = std::mem::take(&mut self.key);
         let arms = || merged(own, any).filter_map(|index| self.entry(index, &call));
-        key.clear();
-        key.extend(arms().map(|(key, _)| key));
         // A number that the kernel lacks is a group of its own kind.
-        key.extend((!is_known).then_some((RuleId(u32::MAX), FALSE, None)));
-        if let Some(group) = self.by_key.get(&key).and_then(|index| groups.get_mut(*index)) {
-            group.numbers.push(nr);
-            self.key = key;
-            return Some(());
+        let unknown = (!is_known).then_some((RuleId(u32::MAX), FALSE, None));
+        let keys = || arms().map(|(key, _)| key).chain(unknown);
+        let (key, found) = if self.latest.is_some() && keys().eq(before.iter().copied()) {
+            (before, self.latest)
+        } else {
+            let key: Vec<Key> = keys().collect();
+            let found = self.by_key.get(&key).copied();
+            (key, found)
+        };
+        match found.and_then(|index| Some((index, groups.get_mut(index)?))) {
+            Some((index, group)) => {
+                group.numbers.push(nr);
+                self.latest = Some(index);
+            }
+            None => {
+                let entries = arms().map(|(_, entry)| entry).collect();
+                self.latest = Some(groups.len());
+                self.by_key.insert(key.clone(), groups.len());
+                groups.push(Group { part: self.part, call, numbers: vec![nr], is_known, entries });
+            }
         }
-        let entries = arms().map(|(_, entry)| entry).collect();
-        self.by_key.insert(key, groups.len());
-        groups.push(Group { part: self.part, call, numbers: vec![nr], is_known, entries });
+        self.key = key;
         Some(())
     }
 
@@ -235,8 +179,8 @@ fn intern<T: Hash + Eq>(known: &mut HashMap<T, u32>, new: T) -> u32 {
 }
 
 /// Two sorted lists of arms as one.
-fn merged(own: &[(u32, usize)], any: &[usize]) -> impl Iterator<Item = usize> {
-    let mut own = own.iter().map(|(_, index)| *index).peekable();
+fn merged(own: &[Own], any: &[usize]) -> impl Iterator<Item = usize> {
+    let mut own = own.iter().map(|own| own.arm()).peekable();
     let mut any = any.iter().copied().peekable();
     std::iter::from_fn(move || match (own.peek(), any.peek()) {
         (Some(a), Some(b)) if a < b => own.next(),

@@ -1,10 +1,13 @@
 //! What predicates are about: a call, and the policy's parameters, which a rule's author does
 //! not know either. What is said of a rule is so for all their values.
 
-use filterc_abi::SeccompData;
+use filterc_abi::{Endian, SeccompData};
+use filterc_cbpf::MAX_PARAMS;
 use filterc_hir::eval::holds_with;
 use filterc_hir::expr::Predicate;
-use filterc_hir::limits::MAX_PARAMS;
+
+use crate::Params;
+use crate::layout::{INPUTS, call_of, params_of};
 
 /// Words of 64 bits: six arguments, the instruction pointer, and the parameters.
 pub(crate) const REGISTERS: usize = FIRST_PARAM + MAX_PARAMS;
@@ -17,7 +20,7 @@ pub(crate) const FIRST_PARAM: usize = 7;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Input {
     pub(crate) call: SeccompData,
-    pub(crate) params: [u64; MAX_PARAMS],
+    pub(crate) params: Params,
 }
 
 impl Input {
@@ -29,6 +32,11 @@ impl Input {
     /// The calls with a number and token: one, all registers 0.
     pub(crate) fn of(nr: i32, arch: u32) -> Self {
         Self::new(SeccompData { nr, arch, ..SeccompData::default() })
+    }
+
+    /// What has these words.
+    pub(crate) fn of_words(words: &[u32; INPUTS], endian: Endian) -> Self {
+        Self { call: call_of(words, endian), params: params_of(words) }
     }
 
     pub(crate) fn holds(&self, predicate: &Predicate) -> bool {

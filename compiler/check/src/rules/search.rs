@@ -4,7 +4,7 @@
 use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
 use filterc_hir::types::{Field, Place};
 
-use super::input::{FIRST_PARAM, IP, Input, REGISTERS};
+use crate::input::{FIRST_PARAM, IP, Input, REGISTERS};
 
 /// Steps of one search, which bound its depth as well, and of all in one run.
 const STEPS: u32 = 300;
@@ -35,6 +35,7 @@ impl<'g, 'p> Goal<'g, 'p> {
 }
 
 /// The searches of one run: all of them together are bounded.
+#[derive(Debug)]
 pub(crate) struct Searches {
     steps: u32,
 }
@@ -42,6 +43,12 @@ pub(crate) struct Searches {
 impl Searches {
     pub(crate) const fn new() -> Self {
         Self { steps: ALL_STEPS }
+    }
+
+    /// None is made.
+    #[cfg(test)]
+    pub(crate) const fn none() -> Self {
+        Self { steps: 0 }
     }
 
     /// Spends steps on something else that is looked for; whether there were as many.

@@ -1,4 +1,4 @@
-//! What is true of each rule over all calls: exact, or said to be open.
+//! Finds out what is true of the rules of a policy.
 //!
 //! For every group of numbers with one residual, each predicate is a function of the bits of
 //! a call, and a question about a rule is whether a function is true anywhere. If it is, there
@@ -7,81 +7,35 @@
 
 use std::collections::BTreeSet;
 
-use filterc_abi::{Abi, SeccompData};
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
-use super::bdd::Exhausted;
-use super::input::Input;
-use super::residual::{self, Group};
+use super::facts::{Allowed, Answer, Facts, RuleFacts};
+use super::group::Group;
+use super::reach::{Reach, Removal};
+use super::residual;
 use super::search::Searches;
-use super::solved::{Removal, Solved};
+use crate::Budget;
+use crate::gates::{OverBudget, Result};
+use crate::input::Input;
+use crate::meter::{Meter, cost};
+use crate::mtbdd::Mtbdd;
 
-/// Steps of work for one group, and for a whole policy. A comparison takes one for each bit.
-const GROUP_STEPS: u32 = 1 << 18;
-const ALL_STEPS: u32 = 1 << 20;
+/// So many groups that are too large use up the budget for all.
+const LARGE_GROUPS: u64 = 4;
 
-/// Whether there is a call of some kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// This is one.
-    Yes(SeccompData),
-    /// There is none.
-    No,
-    /// The policy is too large to say.
-    Open,
-}
-
-/// What is true of a rule, over all its calls on all ABIs of the policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleFacts {
-    /// A call for which the rule's predicate holds.
-    pub holds: Answer,
-    /// A call, of those that the rule names, for which it does not. `No` for a rule without
-    /// a predicate.
-    pub fails: Answer,
-    /// A call that the rule decides.
-    pub decides: Answer,
-    /// A call that the policy without this rule would decide otherwise. The rules are judged
-    /// from the last to the first, each as if those of which this is `No` were gone already:
-    /// all of them can be removed together.
-    pub matters: Answer,
-    /// Of a rule that never decides, an earlier rule that holds whenever it does; if there
-    /// is no such rule, those that decide the calls for which it holds.
-    pub decided_by: BTreeSet<RuleId>,
-    /// Of a rule that does not matter, the later rules that would decide its calls; what
-    /// is left falls to the default.
-    pub followed_by: BTreeSet<RuleId>,
-}
-
-/// Calls that are allowed whatever their arguments are, although some rule asks for those.
-#[derive(Clone, Debug)]
-pub struct Allowed {
-    /// The ABI.
-    pub abi: &'static Abi,
-    /// Numbers of calls that the policy's kernel has.
-    pub numbers: Vec<u32>,
-    /// The first rule that asks.
-    pub asks: RuleId,
-}
-
-/// What is true of a policy.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// Of each rule, in rule order.
-    pub rules: Vec<RuleFacts>,
-    /// All such calls, but those that took too long to say.
-    pub allowed: Vec<Allowed>,
-}
-
-/// The facts of a policy.
+/// What is true of the rules of a policy. What the budget does not do for is open.
 #[must_use]
-pub fn facts(policy: &Policy) -> Facts {
+pub fn facts(policy: &Policy, budget: &Budget) -> Facts {
+    look(policy, budget, Searches::new())
+}
+
+fn look(policy: &Policy, budget: &Budget, searches: Searches) -> Facts {
     let Some(groups) = residual::groups(policy) else {
         let open = Found { is_open: true, ..Found::default() };
         return Facts { rules: vec![open.facts(); policy.rules().len()], allowed: Vec::new() };
     };
-    let mut run = Run::new(policy, groups);
+    let mut run = Run::new(policy, groups, budget, searches);
     run.look_at_groups();
     for rule in (0..run.found.len()).rev() {
         run.look_at_removal_of(rule);
@@ -123,14 +77,14 @@ impl Found {
     }
 
     /// Adds what the rule does in a group.
-    fn look(&mut self, rule: RuleId, group: &mut Solved) -> Result<(), Exhausted> {
-        let part = group.part(rule)?;
+    fn look(&mut self, rule: RuleId, group: &mut Reach, mtbdd: &mut Mtbdd) -> Result<()> {
+        let part = group.part(rule, mtbdd)?;
         self.holds = self.holds.or(part.holds);
         self.fails = self.fails.or(part.fails);
         self.decides = self.decides.or(part.decides);
         if self.decides.is_none() && part.holds.is_some() {
-            self.decided_by.extend(group.deciders(rule)?);
-            self.covered_by = Some(group.covers(rule, self.covered_by.as_deref())?);
+            self.decided_by.extend(group.deciders(rule, mtbdd)?);
+            self.covered_by = Some(group.covers(rule, self.covered_by.as_deref(), mtbdd)?);
         }
         Ok(())
     }
@@ -157,17 +111,30 @@ impl Found {
 
 struct Run<'p> {
     groups: Vec<Group<'p>>,
-    /// By group, once it was needed; `Err` if it was too much.
-    solved: Vec<Option<Result<Solved, Exhausted>>>,
+    /// By group, once it was needed; an error if it was too much.
+    solved: Vec<Option<Solved>>,
     found: Vec<Found>,
     /// By rule, the groups that it is in.
     groups_of: Vec<Vec<usize>>,
     searches: Searches,
-    steps: u32,
+    budget: &'p Budget,
+    /// The functions of all groups, once one was needed.
+    mtbdd: Option<Mtbdd>,
+}
+
+/// A group as functions, or that they are too large; and the steps that it has left.
+struct Solved {
+    reach: Result<Reach>,
+    steps: u64,
 }
 
 impl<'p> Run<'p> {
-    fn new(policy: &Policy, groups: Vec<Group<'p>>) -> Self {
+    fn new(
+        policy: &Policy,
+        groups: Vec<Group<'p>>,
+        budget: &'p Budget,
+        searches: Searches,
+    ) -> Self {
         let mut found = vec![Found::default(); policy.rules().len()];
         let mut groups_of = vec![Vec::new(); found.len()];
         for (index, group) in groups.iter().enumerate() {
@@ -182,7 +149,7 @@ impl<'p> Run<'p> {
             }
         }
         let solved = groups.iter().map(|_| None).collect();
-        Self { groups, solved, found, groups_of, searches: Searches::new(), steps: ALL_STEPS }
+        Self { groups, solved, found, groups_of, searches, budget, mtbdd: None }
     }
 
     fn is_gone(&self, rule: RuleId) -> bool {
@@ -195,11 +162,11 @@ impl<'p> Run<'p> {
             if self.is_found(index) {
                 continue;
             }
-            let looked = self.ask(index, |solved, found| {
-                for rule in solved.rules() {
+            let looked = self.ask(index, |reach, mtbdd, found| {
+                for rule in reach.rules() {
                     let found = found.get_mut(rule.0 as usize);
                     if let Some(found) = found.filter(|found| !found.is_settled()) {
-                        found.look(rule, solved)?;
+                        found.look(rule, reach, mtbdd)?;
                     }
                 }
                 Ok(())
@@ -258,7 +225,7 @@ impl<'p> Run<'p> {
                     break;
                 }
                 Ok(Removal::Same(rules)) => followed_by.extend(rules),
-                Err(Exhausted) => is_open = true,
+                Err(OverBudget) => is_open = true,
             }
         }
         if let Some(found) = self.found.get_mut(rule) {
@@ -283,18 +250,18 @@ impl<'p> Run<'p> {
     }
 
     /// What becomes of a group without a rule.
-    fn removal(&mut self, rule: RuleId, index: usize) -> Result<Removal, Exhausted> {
-        let group = self.groups.get(index).ok_or(Exhausted)?;
-        let (default, unknown) = (group.part.default_action(), group.part.unknown_action());
+    fn removal(&mut self, rule: RuleId, index: usize) -> Result<Removal> {
+        let group = self.groups.get(index).ok_or(OverBudget)?;
+        let unknown = group.part.unknown_action();
         let mut rules = group.entries.iter().map(|entry| entry.rule);
         let is_named = rules.any(|other| other != rule && !self.is_gone(other));
         if group.is_known || is_named {
-            self.ask(index, |solved, found| {
+            self.ask(index, |reach, mtbdd, found| {
                 let is_gone = |rule: RuleId| found.get(rule.0 as usize).is_some_and(|f| f.is_gone);
-                solved.without(rule, default, is_gone)
+                reach.without(rule, is_gone, mtbdd)
             })
         } else {
-            self.ask(index, |solved, _| solved.without_name(rule, default, unknown))
+            self.ask(index, |reach, mtbdd, _| reach.without_name(rule, unknown, mtbdd))
         }
     }
 
@@ -309,11 +276,11 @@ impl<'p> Run<'p> {
                 *entry.predicate != Predicate::True && *entry.predicate != Predicate::False
             });
             let Some(asks) = asks.map(|entry| entry.rule) else { continue };
-            let (abi, default) = (group.part.abi(), group.part.default_action());
+            let abi = group.part.abi();
             if group.find_refused(&mut self.searches).is_some() {
                 continue;
             }
-            if self.ask(index, |solved, _| solved.is_allowed(default)) == Ok(true) {
+            if self.ask(index, |reach, mtbdd, _| reach.is_allowed(mtbdd)) == Ok(true) {
                 let numbers = self.groups.get(index).map(|group| group.numbers.clone());
                 all.extend(numbers.map(|numbers| Allowed { abi, numbers, asks }));
             }
@@ -325,26 +292,28 @@ impl<'p> Run<'p> {
     fn ask<T>(
         &mut self,
         index: usize,
-        ask: impl FnOnce(&mut Solved, &mut [Found]) -> Result<T, Exhausted>,
-    ) -> Result<T, Exhausted> {
-        let group = self.groups.get(index).ok_or(Exhausted)?;
-        let slot = self.solved.get_mut(index).ok_or(Exhausted)?;
-        let budget = self.steps.min(GROUP_STEPS);
-        let before = match slot {
-            Some(Ok(solved)) => solved.steps(),
-            Some(Err(Exhausted)) => 0,
-            None => budget,
-        };
-        match slot.get_or_insert_with(|| Solved::new(group, budget)) {
-            Ok(solved) => {
-                let answer = ask(solved, &mut self.found);
-                self.steps = self.steps.saturating_sub(before - solved.steps());
-                answer
-            }
-            Err(Exhausted) => {
-                self.steps = self.steps.saturating_sub(before);
-                Err(Exhausted)
-            }
-        }
+        ask: impl FnOnce(&mut Reach, &mut Mtbdd, &mut [Found]) -> Result<T>,
+    ) -> Result<T> {
+        let Self { groups, solved, found, budget, mtbdd, .. } = self;
+        let group = groups.get(index).ok_or(OverBudget)?;
+        let slot = solved.get_mut(index).ok_or(OverBudget)?;
+        let new = || Mtbdd::new(budget.nodes, Meter::new(budget.steps));
+        let mtbdd = mtbdd.get_or_insert_with(new);
+        mtbdd.allot(
+            slot.as_ref()
+                .map_or(budget.steps / cost::OPERATION / LARGE_GROUPS, |solved| solved.steps),
+        );
+        let solved = slot.get_or_insert_with(|| {
+            let reach = Reach::new(group, mtbdd);
+            Solved { reach, steps: mtbdd.steps() }
+        });
+        let answer =
+            solved.reach.as_mut().map_err(|over| *over).and_then(|reach| ask(reach, mtbdd, found));
+        solved.steps = mtbdd.steps();
+        answer
     }
 }
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;

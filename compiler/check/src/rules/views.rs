@@ -1,14 +1,15 @@
 //! A rule's predicate as it is for its calls: the same text can be different tests on
 //! different ABIs and for different calls.
 
+use filterc_abi::Endian;
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{Policy, RuleId};
 use filterc_hir::types::Place;
 
-use super::bdd::{Bdd, Edge, Exhausted};
-use super::input::Input;
 use super::search::{Searches, Wanted};
-use super::symbols::Symbols;
+use crate::input::Input;
+use crate::region::Head;
+use crate::space::Space;
 
 /// Different predicates that one rule may have, over its calls and ABIs.
 const MAX_VIEWS: usize = 64;
@@ -22,23 +23,14 @@ pub(crate) struct View<'p> {
     pub(crate) predicate: &'p Predicate,
     /// One of the calls, all registers 0; the number is not looked at.
     call: Input,
+    endian: Endian,
 }
 
-/// A view as functions of bits.
-pub(crate) struct Solver {
-    pub(crate) bdd: Bdd,
-    symbols: Symbols,
-}
-
-impl Solver {
-    pub(crate) fn new(view: &View<'_>, steps: u32) -> Self {
-        let symbols = Symbols::new(&view.call, [view.predicate]);
-        Self { bdd: Bdd::new(steps), symbols }
-    }
-
-    /// For which calls a part of the predicate holds.
-    pub(crate) fn predicate(&mut self, part: &Predicate) -> Result<Edge, Exhausted> {
-        self.symbols.predicate(&mut self.bdd, part)
+impl View<'_> {
+    /// Its calls.
+    pub(crate) fn space(&self) -> Space {
+        let head = Head { arch: self.call.call.arch, nr: self.call.call.nr.cast_unsigned() };
+        Space::new(Some(head), self.endian, [self.predicate])
     }
 }
 
@@ -46,7 +38,7 @@ impl Solver {
 pub(crate) fn views(policy: &Policy, rule: RuleId) -> Option<Vec<View<'_>>> {
     let mut views: Vec<View<'_>> = Vec::new();
     for part in policy.abis() {
-        let arch = part.abi().audit_arch;
+        let (arch, endian) = (part.abi().audit_arch, part.abi().endian);
         let first = part.arms().partition_point(|arm| arm.rule < rule);
         let arms = part.arms().iter().skip(first).take_while(|arm| arm.rule == rule);
         for arm in arms {
@@ -62,7 +54,7 @@ pub(crate) fn views(policy: &Policy, rule: RuleId) -> Option<Vec<View<'_>>> {
                     return None;
                 }
                 let call = Input::of(0, arch);
-                views.push(View { predicate: &arm.predicate, call });
+                views.push(View { predicate: &arm.predicate, call, endian });
             }
         }
     }

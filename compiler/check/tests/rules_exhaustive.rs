@@ -5,8 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use filterc::lints::{Answer, Parts, RuleFacts, facts};
 use filterc_abi::{Action, SeccompData, abi};
+use filterc_check::Budget;
+use filterc_check::rules::{Answer, Facts, Parts, RuleFacts, Written};
 use filterc_grammar::ast::{self, PredicateKind, StatementKind};
 use filterc_grammar::parser;
 use filterc_grammar::source::{FileId, Span};
@@ -134,6 +135,10 @@ fn arms<'p>(policy: &'p Policy, rule: RuleId, call: &SeccompData) -> Vec<&'p Arm
         .collect()
 }
 
+fn facts(policy: &Policy) -> Facts {
+    filterc_check::rules::facts(policy, &Budget::default())
+}
+
 fn agrees(answer: Answer, is: impl Fn(&SeccompData) -> bool, calls: &[SeccompData]) -> bool {
     match answer {
         Answer::Yes(witness) => is(&witness),
@@ -250,6 +255,22 @@ fn cut(predicate: &ast::Predicate, gone: &[Span]) -> Option<ast::Predicate> {
     Some(new)
 }
 
+/// A predicate as it is written, its parts named by their places.
+fn written(predicate: &ast::Predicate) -> Written<Span> {
+    let parts = |list: &[ast::Predicate]| list.iter().map(|p| (p.span, written(p))).collect();
+    match &predicate.kind {
+        PredicateKind::Paren(inner) => written(inner),
+        PredicateKind::Not(inner) => Written::Not(Box::new(written(inner))),
+        PredicateKind::And(list) => Written::All(parts(list)),
+        PredicateKind::Or(list) => Written::Any(parts(list)),
+        PredicateKind::True
+        | PredicateKind::False
+        | PredicateKind::Let(_)
+        | PredicateKind::Test(_)
+        | PredicateKind::Error => Written::Whole,
+    }
+}
+
 /// Every part of an `&&` or `||`.
 fn parts(predicate: &ast::Predicate, all: &mut Vec<Span>) {
     match &predicate.kind {
@@ -268,16 +289,16 @@ fn parts(predicate: &ast::Predicate, all: &mut Vec<Span>) {
 
 #[test]
 fn parts_are_as_the_lint_says() {
-    let mut rng = Rng(2);
+    let (mut rng, budget) = (Rng(2), Budget::default());
     let (mut some, mut none) = (0, 0);
     for _ in 0..8000 {
         let condition = predicate(&mut rng, 3, false);
         let abis = rng.pick(&["arch x86_64", "arch x86_64, i386"]);
         let Some(read) = read(format!("{abis} allow read, write if {condition}")) else { continue };
-        let written = read.rules[0].predicate.as_ref().unwrap();
+        let predicate = read.rules[0].predicate.as_ref().unwrap();
         let calls = all_calls(&read.policy);
         let values = |gone: &[Span]| {
-            let predicate = cut(written, gone).unwrap();
+            let predicate = cut(predicate, gone).unwrap();
             let rule = ast::Rule { predicate: Some(predicate), ..read.rules[0].clone() };
             let parsed = parser::parse(FileId(0), abis);
             let mut statements = parsed.file.statements;
@@ -290,10 +311,10 @@ fn parts_are_as_the_lint_says() {
         let before = values(&[]);
         let rule = &facts(&read.policy).rules[0];
         let is_constant = [rule.holds, rule.fails].contains(&Answer::No);
-        let found: Vec<Span> = Parts::new(&read.policy)
-            .superfluous(RuleId(0), written)
+        let found: Vec<Span> = Parts::new(&read.policy, &budget)
+            .superfluous(RuleId(0), &written(predicate))
             .iter()
-            .map(|part| part.span)
+            .map(|part| part.part)
             .collect();
         // A predicate that is constant is told as a whole, not in parts.
         if is_constant {
@@ -302,13 +323,50 @@ fn parts_are_as_the_lint_says() {
         assert_eq!(values(&found), before, "{found:?}\n{}", read.text);
         // If nothing is told, every part matters.
         let mut all = Vec::new();
-        parts(written, &mut all);
+        parts(predicate, &mut all);
         for part in all.into_iter().filter(|_| found.is_empty()) {
             assert!(values(&[part]) != before, "{part:?}\n{}", read.text);
         }
         if found.is_empty() { none += 1 } else { some += 1 }
     }
     assert!(some > 200 && none > 200, "{some} {none}");
+}
+
+#[test]
+fn conditions_exclude_each_other_as_the_lint_says() {
+    let (mut rng, budget) = (Rng(3), Budget::default());
+    let mut conflicts = 0;
+    for _ in 0..8000 {
+        let conditions: Vec<String> =
+            (0..2 + rng.below(3)).map(|_| format!("({})", predicate(&mut rng, 1, false))).collect();
+        let abis = rng.pick(&["arch x86_64", "arch x86_64, i386"]);
+        let text = format!("{abis} allow read, write if {}", conditions.join(" && "));
+        let Some(read) = read(text) else { continue };
+        let predicate = read.rules[0].predicate.as_ref().unwrap();
+        let PredicateKind::And(list) = &predicate.kind else { panic!("{}", read.text) };
+        if facts(&read.policy).rules[0].holds != Answer::No {
+            continue;
+        }
+        let found = Parts::new(&read.policy, &budget).conflict(RuleId(0), &written(predicate));
+        let of_policy = |gone: &dyn Fn(usize) -> bool| -> bool {
+            let kept = (0..).zip(&conditions).filter(|(i, _)| !gone(*i)).map(|(_, text)| text);
+            let kept: Vec<&str> = kept.map(String::as_str).collect();
+            let text = format!("{abis} allow read, write if {}", kept.join(" && "));
+            let policy = self::read(text).unwrap().policy;
+            all_calls(&policy).iter().any(|call| {
+                let arms = arms(&policy, RuleId(0), call);
+                arms.iter().any(|arm| holds(&arm.predicate, call))
+            })
+        };
+        let is_told = |i: usize| found.contains(&list[i].span);
+        assert!(!found.is_empty() && !of_policy(&|i| !is_told(i)), "{found:?}\n{}", read.text);
+        // Without any of them, the others do not.
+        for one in (0..list.len()).filter(|i| is_told(*i) && found.len() > 1) {
+            assert!(of_policy(&|i| !is_told(i) || i == one), "{found:?}\n{}", read.text);
+        }
+        conflicts += 1;
+    }
+    assert!(conflicts > 200, "{conflicts}");
 }
 
 #[test]

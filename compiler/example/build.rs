@@ -1,5 +1,6 @@
-//! Compiles the policy into `OUT_DIR`; a mistake in it fails the build.
+//! Compiles the policies into `OUT_DIR`; a mistake in one fails the build.
 
 fn main() {
     filterc::build::compile_policy("policy.flt");
+    filterc::build::compile_policy("logger.flt");
 }

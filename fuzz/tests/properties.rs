@@ -32,6 +32,7 @@ tests! {
     decode_encode
     ignored_bits
     imported_compiles
+    params_are_inputs
     passes_preserve
     print_parse
     rules_are_judged
@@ -61,4 +62,22 @@ fn most_generated_policies_compile_on_every_abi() {
     let filtered = filterc_abi::abis().iter().filter(|abi| abi.filters_since.is_some()).count();
     assert_eq!(abis.len(), filtered, "{abis:?}");
     assert!(compiled * 2 > made, "{compiled} of {made}");
+}
+
+/// The same of those with parameters, of which many have some that nothing fits.
+#[test]
+fn some_generated_policies_with_parameters_compile() {
+    let (mut made, mut used) = (0_u32, 0_u32);
+    for number in 0..400 {
+        let bytes = filterc_fuzz::input(number);
+        let mut bytes = arbitrary::Unstructured::new(&bytes);
+        let text = filterc_fuzz::generate::policy::policy_with_params(&mut bytes);
+        let Ok(text) = text else { continue };
+        made += 1;
+        let source = filterc::Source::text("fuzz.flt", text);
+        if let Ok(policy) = filterc::compile(&source, &filterc_testkit::corpus::options()) {
+            used += u32::from(policy.programs().any(|it| !it.table().sites.is_empty()));
+        }
+    }
+    assert!(used * 8 > made, "{used} of {made}");
 }

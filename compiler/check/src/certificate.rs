@@ -15,6 +15,7 @@ use filterc_certify::tree::{self, Calls};
 use filterc_hir::policy::Policy;
 
 use crate::resolved::resolved;
+use crate::spec;
 
 /// Leaves beyond which no certificate is made.
 pub const MAX_LEAVES: usize = 200_000;
@@ -26,6 +27,8 @@ pub enum NoCertificate {
     TooLarge,
     /// Two words are compared with each other, or calculated with: no box settles that.
     Relational,
+    /// The policy has parameters, which are compared with words.
+    Params,
     /// Policy and program differ.
     Different,
     /// The checker did not understand its input: a fault of filterc.
@@ -39,6 +42,10 @@ impl fmt::Display for NoCertificate {
             Self::Relational => f.write_str(
                 "two arguments are compared with each other, which a tree of single words \
                  cannot show",
+            ),
+            Self::Params => f.write_str(
+                "the policy has parameters, and a tree of single words cannot show that an argument \
+                 is compared with them; give them values",
             ),
             Self::Different => f.write_str("the program is not what the policy says"),
             Self::Fault => f.write_str("the checker does not read it: a fault of filterc"),
@@ -59,6 +66,9 @@ pub fn certificate(
     endian: Endian,
     source: [u8; 32],
 ) -> Result<Vec<u8>, NoCertificate> {
+    if spec::has_params(policy) {
+        return Err(NoCertificate::Params);
+    }
     let text = resolved(policy, endian);
     let policy = Resolved::read(&text).map_err(|_| NoCertificate::Fault)?;
     let machine =

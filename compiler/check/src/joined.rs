@@ -6,7 +6,7 @@ use filterc_cbpf::machine::{Alu, Next, Op, Source, State, Test, Words, step};
 use crate::bits::{self, Bits};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
-use crate::layout::{WORD_BITS, WordSet};
+use crate::layout::{WORD_BITS, WordSet, param_word};
 use crate::run::{LIVE_A, LIVE_X, Live, Program, condition};
 use crate::sample::Candidates;
 
@@ -155,6 +155,13 @@ impl<G: Gates> Words for Machine<'_, G> {
 
     fn data(&mut self, index: u8) -> Bits {
         let result = self.formula.data(index);
+        self.unless_over_budget(result)
+    }
+
+    fn param(&mut self, param: u8, high: bool, mask: u32) -> Bits {
+        let word = self.data(param_word(param, high));
+        let mask = bits::constant(mask.into(), WORD_BITS);
+        let result = bits::each(self.formula.gates(), &word, &mask, G::and);
         self.unless_over_budget(result)
     }
 

@@ -1,14 +1,19 @@
 //! Which word of `struct seccomp_data` is what, in each byte order, and the order in which
-//! decision diagrams ask for the bits of words.
+//! decision diagrams ask for the bits of words. Behind the words of the data come those of
+//! the parameters, low halves first: inputs like the others.
 
 use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
 use filterc_abi::{Endian, SeccompData};
+use filterc_cbpf::MAX_PARAMS;
+use filterc_hir::limits;
 use filterc_hir::types::Place;
+
+use crate::Params;
 
 /// A bit's place in the order; those that are asked first are smaller.
 pub(crate) type Level = u16;
 
-/// A word of the data, by its index, 0…15.
+/// A word of the data, by its index, 0…15, or of the parameters, from 16 on.
 pub(crate) type WordIndex = u8;
 
 /// The word with the system-call number.
@@ -17,8 +22,18 @@ pub(crate) const NR: WordIndex = word_at(offset::NR);
 /// The word with the token of the architecture.
 pub(crate) const ARCH: WordIndex = word_at(offset::ARCH);
 
-/// Number of words.
-pub(crate) const WORDS: usize = SECCOMP_DATA_WORDS;
+/// Number of words of the data.
+const WORDS: usize = SECCOMP_DATA_WORDS;
+
+/// Number of words of the data and of the parameters.
+pub(crate) const INPUTS: usize = WORDS + 2 * MAX_PARAMS;
+
+const _: () = assert!(limits::MAX_PARAMS == MAX_PARAMS && INPUTS == WordSet::SIZE as usize);
+
+/// The word with a half of a parameter.
+pub(crate) fn param_word(param: u8, high: bool) -> WordIndex {
+    (word_at(4 * 16) + 2 * param + u8::from(high)).min(WordSet::SIZE - 1)
+}
 
 /// Bits of a word.
 pub(crate) const WORD_BITS: u8 = 32;
@@ -30,14 +45,17 @@ const fn word_at(offset: u32) -> WordIndex {
 
 /// A set of words, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct WordSet(u16);
+pub(crate) struct WordSet(u64);
 
 impl WordSet {
+    /// How many words there can be.
+    const SIZE: WordIndex = 64;
+
     /// All words.
-    pub(crate) const ALL: Self = Self(u16::MAX);
+    pub(crate) const ALL: Self = Self(u64::MAX);
 
     pub(crate) const fn one(word: WordIndex) -> Self {
-        Self(1 << (word & 15))
+        Self(1 << (word & 63))
     }
 
     pub(crate) const fn union(self, other: Self) -> Self {
@@ -45,11 +63,11 @@ impl WordSet {
     }
 
     pub(crate) const fn contains(self, word: WordIndex) -> bool {
-        self.0 >> (word & 15) & 1 == 1
+        self.0 >> (word & 63) & 1 == 1
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = WordIndex> {
-        (0..16).filter(move |word| self.contains(*word))
+        (0..Self::SIZE).filter(move |word| self.contains(*word))
     }
 }
 
@@ -77,11 +95,13 @@ pub(crate) fn words_of(place: Place, endian: Endian) -> (WordIndex, Option<WordI
             (low, Some(high))
         }
         Place::Pair { lo, hi } => (arg(lo).0, Some(arg(hi).0)),
+        // A number, which has no byte order.
+        Place::Param(i) => (param_word(i, false), Some(param_word(i, true))),
     }
 }
 
 /// The call whose words, read by a filter, are these.
-pub(crate) fn call_of(words: &[u32; WORDS], endian: Endian) -> SeccompData {
+pub(crate) fn call_of(words: &[u32; INPUTS], endian: Endian) -> SeccompData {
     let word = |i: WordIndex| words.get(usize::from(i)).copied().unwrap_or_default();
     let long = |place| {
         let (low, high) = words_of(place, endian);
@@ -95,9 +115,20 @@ pub(crate) fn call_of(words: &[u32; WORDS], endian: Endian) -> SeccompData {
     }
 }
 
+/// The parameters whose words are these.
+pub(crate) fn params_of(words: &[u32; INPUTS]) -> Params {
+    let mut params = [0; MAX_PARAMS];
+    for (i, param) in (0..).zip(&mut params) {
+        let [low, high] = [false, true].map(|high| usize::from(param_word(i, high)));
+        let word = |at: usize| u64::from(words.get(at).copied().unwrap_or_default());
+        *param = word(low) | word(high) << 32;
+    }
+    params
+}
+
 /// The words with these bits set, and no others.
-pub(crate) fn words_with(bits: impl IntoIterator<Item = (WordIndex, u8)>) -> [u32; WORDS] {
-    let mut words = [0; WORDS];
+pub(crate) fn words_with(bits: impl IntoIterator<Item = (WordIndex, u8)>) -> [u32; INPUTS] {
+    let mut words = [0; INPUTS];
     for (word, bit) in bits {
         if let Some(slot) = words.get_mut(usize::from(word)) {
             *slot |= 1 << (bit & 31);
@@ -110,23 +141,26 @@ pub(crate) fn words_with(bits: impl IntoIterator<Item = (WordIndex, u8)>) -> [u3
 /// after the other, or the diagram would have to remember a whole word.
 #[derive(Clone, Debug)]
 pub(crate) struct Ties {
-    group: [WordIndex; WORDS],
+    group: [WordIndex; INPUTS],
+    /// Those that are compared with another one.
+    tied: WordSet,
 }
 
 impl Ties {
     pub(crate) fn none() -> Self {
-        let mut group = [0; WORDS];
+        let mut group = [0; INPUTS];
         for (word, slot) in (0..).zip(&mut group) {
             *slot = word;
         }
-        Self { group }
+        Self { group, tied: WordSet::default() }
     }
 
     /// Ties all words of a set.
     pub(crate) fn tie(&mut self, words: WordSet) {
-        let mut words = words.iter();
-        let Some(first) = words.next() else { return };
-        for word in words {
+        let mut members = words.iter();
+        let Some(first) = members.next() else { return };
+        for word in members {
+            self.tied = self.tied.union(words);
             let (from, to) = (self.group_of(word), self.group_of(first));
             for slot in &mut self.group {
                 if *slot == from {
@@ -142,11 +176,12 @@ impl Ties {
 }
 
 /// The level of every bit: `arch`, `nr`, the instruction pointer, then the arguments, high
-/// words first, high bits first; tied words bit by bit, where the first of them stands.
+/// words first, high bits first, and the parameters; tied words bit by bit, where the first of
+/// them stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order {
-    base: [Level; WORDS],
-    stride: [Level; WORDS],
+    base: [Level; INPUTS],
+    stride: [Level; INPUTS],
 }
 
 impl Order {
@@ -160,8 +195,9 @@ impl Order {
                 let (low, high) = words_of(place, endian);
                 [high.unwrap_or(low), low]
             }))
+            .chain(WordSet::ALL.iter().skip(WORDS))
             .collect();
-        let mut order = Self { base: [0; WORDS], stride: [0; WORDS] };
+        let mut order = Self { base: [0; INPUTS], stride: [0; INPUTS] };
         let mut next: Level = 0;
         let mut done = WordSet::default();
         for &word in &words {
@@ -169,8 +205,12 @@ impl Order {
                 continue;
             }
             let group = ties.group_of(word);
-            let members: Vec<WordIndex> =
-                words.iter().copied().filter(|other| ties.group_of(*other) == group).collect();
+            let is_member = |other: &WordIndex| ties.group_of(*other) == group;
+            let members: Vec<WordIndex> = if ties.tied.contains(word) {
+                words.iter().copied().filter(is_member).collect()
+            } else {
+                vec![word]
+            };
             let stride = Level::try_from(members.len()).unwrap_or(1);
             for (place, member) in (0..).zip(members) {
                 let i = usize::from(member);
@@ -217,7 +257,12 @@ mod tests {
             args: [1 << 40, 2, 3 << 33, u64::MAX, 5, 0x6000_0000_0000_0001],
         };
         for endian in [Endian::Little, Endian::Big] {
-            assert_eq!(call_of(&call.words(endian), endian), call);
+            let mut words = [0; INPUTS];
+            words[..WORDS].copy_from_slice(&call.words(endian));
+            (words[18], words[63]) = (7, 9);
+            assert_eq!(call_of(&words, endian), call);
+            let params = params_of(&words);
+            assert_eq!((params[1], params[MAX_PARAMS - 1]), (7, 9 << 32));
         }
     }
 
@@ -226,13 +271,15 @@ mod tests {
         let mut ties = Ties::none();
         ties.tie(WordSet::one(4).union(WordSet::one(9)).union(WordSet::one(12)));
         ties.tie(WordSet::one(12).union(WordSet::one(5)));
+        ties.tie(WordSet::one(6).union(WordSet::one(17)));
+        ties.tie(WordSet::one(20));
         for (ties, endian) in [(Ties::none(), Endian::Big), (ties, Endian::Little)] {
             let order = Order::new(&ties, endian);
             let mut seen = std::collections::BTreeSet::new();
-            for word in 0..16 {
+            for word in WordSet::ALL.iter() {
                 for bit in 0..WORD_BITS {
                     let level = order.level(word, bit);
-                    assert!(seen.insert(level) && level < 512);
+                    assert!(seen.insert(level) && level < 2048);
                     assert_eq!(order.bit(level), Some((word, bit)));
                 }
             }

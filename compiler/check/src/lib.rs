@@ -3,8 +3,8 @@
 //!
 //! # What is proved
 //!
-//! Both sides are functions from the sixteen 32-bit words of `struct seccomp_data` to a
-//! filter's 32-bit return value. [`equivalent`] says that they are the same function, or gives
+//! Both sides are functions from the sixteen 32-bit words of `struct seccomp_data`, and two for
+//! each parameter, to a filter's 32-bit return value. [`equivalent`] says that they are the same function, or gives
 //! a call on which they differ, or that its budget did not do. It judges bytes that were
 //! decoded and verified, and typed policies; it has never heard of a decision DAG or a code
 //! generator, so that nothing of what made the program can talk it into anything.
@@ -26,7 +26,10 @@
 //! * Where `nr` or `arch` are calculated with, so that rectangles would be single points, the
 //!   same is done over all 512 bits.
 //!
-//! A counterexample is run on both sides before it is shown.
+//! Parameters are inputs that are free on both sides: what is proved holds for all their values.
+//! Which parameter is which is their position; the names are the caller's business.
+//!
+//! A counterexample is run on both sides before it is shown, the program patched as a loader does.
 //!
 //! # What is not proved
 //!
@@ -41,6 +44,7 @@ mod count;
 mod formula;
 mod gates;
 mod hash;
+mod input;
 mod joined;
 mod layout;
 mod meter;
@@ -65,7 +69,7 @@ mod tables;
 mod term;
 
 use filterc_abi::{Endian, SeccompData};
-use filterc_cbpf::Verified;
+use filterc_cbpf::{MAX_PARAMS, Template, Verified};
 use filterc_hir::policy::Policy;
 
 pub use certificate::{NoCertificate, certificate};
@@ -84,7 +88,12 @@ pub enum Side<'a> {
     Policy(&'a Policy),
     /// What a program returns.
     Program(&'a Verified),
+    /// What a program returns once parameters are filled in, whatever they are.
+    Template(&'a Template),
 }
+
+/// Values of parameters, by position.
+pub type Params = [u64; MAX_PARAMS];
 
 /// How much a proof may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +151,8 @@ pub struct Proof {
 pub struct Counterexample {
     /// The call.
     pub call: SeccompData,
+    /// The parameters.
+    pub params: Params,
     /// The left side's value.
     pub left: u32,
     /// The right side's.

@@ -7,14 +7,15 @@ use filterc_hir::expr::Predicate;
 use crate::circuit::{Answer, Circuit};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Gates, OverBudget, Result, TRUE};
-use crate::layout::{call_of, words_with};
+use crate::input::Input;
+use crate::layout::words_with;
 use crate::meter::Meter;
 use crate::mtbdd::Mtbdd;
 use crate::space::Space;
 use crate::{Budget, Spent, Unknown};
 
-/// A call for which all the predicates hold; `None` if there is none. `nr` and `arch` are
-/// words like others here.
+/// A call for which all the predicates hold, for some values of parameters; `None` if there is
+/// none. `nr` and `arch` are words like others here.
 ///
 /// # Errors
 /// It was not found out within the budget.
@@ -32,12 +33,16 @@ pub fn satisfiable(
     let found = by_diagrams(predicates, endian, budget, &meter)
         .or_else(|OverBudget| by_circuit(predicates, endian, budget, &meter))
         .map_err(|OverBudget| unknown(false))?;
-    let holds = |call: &SeccompData| predicates.iter().all(|p| eval::holds(p, call));
-    if found.is_none_or(|call| holds(&call)) { Ok(found) } else { Err(unknown(true)) }
+    let holds = |input: &Input| predicates.iter().all(|p| input.holds(p));
+    if found.is_none_or(|input| holds(&input)) {
+        Ok(found.map(|input| input.call))
+    } else {
+        Err(unknown(true))
+    }
 }
 
 /// A call, if there is one.
-type Found = Result<Option<SeccompData>>;
+type Found = Result<Option<Input>>;
 
 fn by_diagrams(predicates: &[&Predicate], endian: Endian, budget: &Budget, meter: &Meter) -> Found {
     let space = Space::new(None, endian, predicates.iter().copied());
@@ -61,7 +66,7 @@ fn by_circuit(predicates: &[&Predicate], endian: Endian, budget: &Budget, meter:
     }
     Ok(match formula.into_gates().ask(all).answer(budget.conflicts)? {
         Answer::Never => None,
-        Answer::Here(bits) => Some(call_of(&words_with(bits), endian)),
+        Answer::Here(bits) => Some(Input::of_words(&words_with(bits), endian)),
     })
 }
 

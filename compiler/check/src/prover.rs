@@ -5,7 +5,7 @@ use filterc_abi::Endian;
 use crate::circuit::{Answer, Circuit, Question};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Form, Gates as _, OverBudget};
-use crate::layout::{ARCH, NR, Order, Ties, WORDS, WordIndex, call_of, words_with};
+use crate::layout::{ARCH, INPUTS, NR, Order, Ties, WordIndex, call_of, params_of, words_with};
 use crate::meter::{Meter, cost};
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::region::{Head, Region};
@@ -35,14 +35,14 @@ pub(crate) struct Prover<'a> {
 
 /// Why the prover stopped.
 enum Stop {
-    Differ([u32; WORDS]),
+    Differ(Box<[u32; INPUTS]>),
     Unknown(Option<Head>),
     /// Too many rectangles, or paths in one.
     Shattered,
 }
 
 /// What a comparison found: words of a call on which the sides differ.
-type Difference = Option<[u32; WORDS]>;
+type Difference = Option<[u32; INPUTS]>;
 
 impl<'a> Prover<'a> {
     pub(crate) fn new(left: Side<'a>, right: Side<'a>, endian: Endian, budget: &Budget) -> Self {
@@ -107,7 +107,7 @@ impl<'a> Prover<'a> {
         let left_does = left.at(head, &mut region, states, meter).map_err(shattered)?;
         let right_does = right.at(head, &mut region, states, meter).map_err(shattered)?;
         if let Some((a, b)) = left_does.only().zip(right_does.only()) {
-            return if a == b { Ok(region) } else { Err(Stop::Differ(words(head, &[]))) };
+            return if a == b { Ok(region) } else { Err(Stop::Differ(Box::new(words(head, &[])))) };
         }
         let mut pair =
             Pair { left: left_does, right: right_does, endian: *endian, head, mtbdd, proof };
@@ -118,17 +118,19 @@ impl<'a> Prover<'a> {
                 None => pair.in_the_end(budget, meter).map_err(over)?,
             },
         };
-        difference.map_or(Ok(region), |words| Err(Stop::Differ(words)))
+        difference.map_or(Ok(region), |words| Err(Stop::Differ(Box::new(words))))
     }
 
-    fn differ(&self, words: &[u32; WORDS]) -> Verdict {
-        let call = call_of(words, self.endian);
-        let (left, right) = (self.left.value(&call), self.right.value(&call));
-        if left == right {
-            let nr = call.nr.cast_unsigned();
-            return self.unknown(Some(Head { arch: call.arch, nr }), true);
+    fn differ(&self, words: &[u32; INPUTS]) -> Verdict {
+        let (call, params) = (call_of(words, self.endian), params_of(words));
+        let values = self.left.value(&call, &params).zip(self.right.value(&call, &params));
+        match values.filter(|(left, right)| left != right) {
+            Some((left, right)) => Verdict::Differ(Counterexample { call, params, left, right }),
+            None => {
+                let nr = call.nr.cast_unsigned();
+                self.unknown(Some(Head { arch: call.arch, nr }), true)
+            }
         }
-        Verdict::Differ(Counterexample { call, left, right })
     }
 
     fn unknown(&self, head: Option<Head>, spurious: bool) -> Verdict {
@@ -187,10 +189,10 @@ impl Pair<'_> {
         meter: &Meter,
     ) -> Result<Difference, OverBudget> {
         meter.spend(SAMPLES * (2 * cost::CALL + left.longest() + right.longest()))?;
-        let mut candidates = Candidates::default();
+        let mut candidates = Candidates::none();
         self.left.note(&mut candidates);
         self.right.note(&mut candidates);
-        let mut fixed = [None; WORDS];
+        let mut fixed = [None; INPUTS];
         if let (Some(head), Some(slot)) = (self.head, fixed.get_mut(usize::from(NR))) {
             *slot = Some(head.nr);
         }
@@ -198,8 +200,8 @@ impl Pair<'_> {
             *slot = Some(head.arch);
         }
         Ok((0..SAMPLES).map(|_| candidates.draw(&fixed)).find(|words| {
-            let call = call_of(words, self.endian);
-            left.value(&call) != right.value(&call)
+            let (call, params) = (call_of(words, self.endian), params_of(words));
+            left.value(&call, &params) != right.value(&call, &params)
         }))
     }
 
@@ -245,7 +247,7 @@ impl Pair<'_> {
 }
 
 /// The words of a call at a point, with these bits set and everything else 0.
-fn words(head: Option<Head>, bits: &[(WordIndex, u8)]) -> [u32; WORDS] {
+fn words(head: Option<Head>, bits: &[(WordIndex, u8)]) -> [u32; INPUTS] {
     let mut words = words_with(bits.iter().copied());
     if let (Some(head), [nr, arch, ..]) = (head, &mut words) {
         (*nr, *arch) = (head.nr, head.arch);

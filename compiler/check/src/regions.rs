@@ -7,19 +7,20 @@ use filterc_abi::{Endian, SeccompData};
 use crate::count::Count;
 use crate::formula::Formula;
 use crate::gates::{Form, OverBudget};
-use crate::layout::{ARCH, NR, Order, Ties, WORDS, call_of};
+use crate::layout::{ARCH, INPUTS, NR, Order, Ties, call_of, params_of};
 use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered, Way};
 use crate::region::{Head, Region, Span};
 use crate::side::{Behaviour, Subject};
-use crate::{Budget, Side, Spent, Unknown};
+use crate::{Budget, Params, Side, Spent, Unknown};
 
 /// A set of calls: of each word some bits are given, the others free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cube {
-    /// For each word of `seccomp_data` the bits that are given, and their state. Those of
-    /// `nr` and `arch` are in [`Difference`].
-    pub words: [(u32, u32); WORDS],
+    /// For each word of `seccomp_data` the bits that are given, and their state, and behind
+    /// them for both halves of each parameter, the low one first. Those of `nr` and `arch` are
+    /// in [`Difference`].
+    pub words: [(u32, u32); INPUTS],
 }
 
 /// Calls to which two sides say one pair of different things.
@@ -33,10 +34,13 @@ pub struct Difference {
     pub left: u32,
     /// What the right side says.
     pub right: u32,
-    /// How many calls these are.
+    /// How many calls these are; where there are parameters, each call counts once for each of
+    /// their values.
     pub count: Count,
     /// One of them; both sides were run on it.
     pub witness: SeccompData,
+    /// The parameters for it.
+    pub params: Params,
     /// All of them, as sets apart from each other, up to a limit …
     pub cubes: Vec<Cube>,
     /// … and whether that is all of them.
@@ -65,8 +69,11 @@ pub fn differences(
         mtbdd: Mtbdd::new(budget.nodes, meter.clone()),
         meter,
         parts: 0,
+        free_bits: FREE_BITS,
         found: Vec::new(),
     };
+    let params = finder.left.params().max(finder.right.params());
+    finder.free_bits += 64 * u32::try_from(params).unwrap_or_default();
     let mut arch = Some(0);
     while let Some(row) = arch {
         let mut last = u32::MAX;
@@ -102,6 +109,8 @@ struct Finder<'a> {
     meter: Meter,
     /// How many parts of (arch, nr) were looked at.
     parts: u64,
+    /// Bits beside `nr` and `arch`, those of parameters among them.
+    free_bits: u32,
     found: Vec<Difference>,
 }
 
@@ -120,8 +129,10 @@ impl Finder<'_> {
     fn run_both(&self) -> Result<(), Unknown> {
         for difference in &self.found {
             let call = &difference.witness;
-            let values = (self.left.value(call), self.right.value(call));
-            if values != (difference.left, difference.right) {
+            let run = |side: &Subject<'_>| side.value(call, &difference.params);
+            if (run(&self.left), run(&self.right))
+                != (Some(difference.left), Some(difference.right))
+            {
                 let head = Head { arch: call.arch, nr: call.nr.cast_unsigned() };
                 return Err(self.unknown(Some(head), true));
             }
@@ -137,14 +148,15 @@ impl Finder<'_> {
         let nr = Span { first: head.nr, last: region.nr.last };
         if let Some((a, b)) = left.only().zip(right.only()) {
             if a != b {
-                let whole = Cube { words: [(0, 0); WORDS] };
+                let whole = Cube { words: [(0, 0); INPUTS] };
                 let difference = Difference {
                     arch: (head.arch, head.arch),
                     nr: (nr.first, nr.last),
                     left: a,
                     right: b,
-                    count: Count::power_of_two(FREE_BITS),
-                    witness: witness(head, &whole, self.endian),
+                    count: Count::power_of_two(self.free_bits),
+                    witness: witness(head, &whole, self.endian).0,
+                    params: witness(head, &whole, self.endian).1,
                     cubes: vec![whole],
                     complete: true,
                 };
@@ -152,14 +164,18 @@ impl Finder<'_> {
             }
             return Ok(region);
         }
-        for part in parts(&mut self.mtbdd, &left, &right, head, self.endian, &self.budget)? {
+        let free = self.free_bits;
+        let found = parts(&mut self.mtbdd, (&left, &right), head, self.endian, &self.budget, free)?;
+        for part in found {
+            let (witness, params) = witness(head, &part.witness, self.endian);
             self.found.push(Difference {
                 arch: (head.arch, head.arch),
                 nr: (nr.first, nr.last),
                 left: part.values.0,
                 right: part.values.1,
                 count: part.count,
-                witness: witness(head, &part.witness, self.endian),
+                witness,
+                params,
                 cubes: part.cubes,
                 complete: part.complete,
             });
@@ -207,11 +223,11 @@ struct Part {
 /// For each pair of different values: how many calls, and which.
 fn parts(
     mtbdd: &mut Mtbdd,
-    left: &Behaviour<'_>,
-    right: &Behaviour<'_>,
+    (left, right): (&Behaviour<'_>, &Behaviour<'_>),
     head: Head,
     endian: Endian,
     budget: &Budget,
+    free_bits: u32,
 ) -> Result<Vec<Part>, OverBudget> {
     let mut ties = Ties::none();
     left.tie(&mut ties);
@@ -234,7 +250,7 @@ fn parts(
     for way in &ways {
         cubes.entry(way.values).or_default().push(cube(way, &order));
     }
-    let counts = mtbdd.count_unequal(f, g, FREE_BITS).into_iter();
+    let counts = mtbdd.count_unequal(f, g, free_bits).into_iter();
     Ok(counts
         .map(|(way, count)| Part {
             values: way.values,
@@ -247,7 +263,7 @@ fn parts(
 }
 
 fn cube(way: &Way, order: &Order) -> Cube {
-    let mut words = [(0, 0); WORDS];
+    let mut words = [(0, 0); INPUTS];
     for (level, state) in &way.bits {
         let Some((word, bit)) = order.bit(*level) else { continue };
         if let Some((mask, value)) = words.get_mut(usize::from(word)) {
@@ -258,12 +274,12 @@ fn cube(way: &Way, order: &Order) -> Cube {
     Cube { words }
 }
 
-fn witness(head: Head, cube: &Cube, endian: Endian) -> SeccompData {
+fn witness(head: Head, cube: &Cube, endian: Endian) -> (SeccompData, Params) {
     let mut words = cube.words.map(|(_, value)| value);
     for (index, value) in [(NR, head.nr), (ARCH, head.arch)] {
         if let Some(slot) = words.get_mut(usize::from(index)) {
             *slot = value;
         }
     }
-    call_of(&words, endian)
+    (call_of(&words, endian), params_of(&words))
 }

@@ -7,7 +7,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use filterc_cbpf::Verified;
 use filterc_cbpf::machine::{Next, Op, Source, State, Test, Words as _, step};
 
 use crate::bits;
@@ -61,14 +60,14 @@ pub(crate) struct Paths {
 }
 
 impl<'p> Program<'p> {
-    pub(crate) fn new(filter: &'p Verified) -> Self {
-        let ops = filter.ops();
+    pub(crate) fn new(ops: &'p [Op]) -> Self {
         let mut live: Vec<Live> = vec![0; ops.len()];
         let at = |live: &[Live], pc: usize| live.get(pc).copied().unwrap_or(0);
         for (pc, op) in ops.iter().enumerate().rev() {
             let after = |live: &[Live]| at(live, pc + 1);
             let now = match *op {
                 Op::LoadWord(_) | Op::LoadImm(_) => after(&live) & !LIVE_A,
+                Op::Load(source) => after(&live) & !LIVE_A | of(source),
                 Op::LoadMem(i) => after(&live) & !LIVE_A | 1 << (i & 15),
                 Op::LoadXImm(_) => after(&live) & !LIVE_X,
                 Op::LoadXMem(i) => after(&live) & !LIVE_X | 1 << (i & 15),
@@ -163,7 +162,7 @@ impl<'p> Program<'p> {
 
 fn of(source: Source) -> Live {
     match source {
-        Source::K(_) => 0,
+        Source::K(_) | Source::Param { .. } => 0,
         Source::X => LIVE_X,
     }
 }

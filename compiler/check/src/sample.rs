@@ -1,16 +1,21 @@
 //! Calls worth trying before a difference is looked for with more effort: words that are
 //! constants of one of the sides, their neighbours, or anything.
 
-use crate::layout::{WORDS, WordIndex, WordSet};
+use crate::layout::{INPUTS, WordIndex, WordSet};
 
 /// Values to try, by word.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Candidates {
-    values: [Vec<u32>; WORDS],
+    values: [Vec<u32>; INPUTS],
     seed: u64,
 }
 
 impl Candidates {
+    /// None yet.
+    pub(crate) fn none() -> Self {
+        Self { values: [const { Vec::new() }; INPUTS], seed: 0 }
+    }
+
     /// Notes that words of a set are compared with a constant.
     pub(crate) fn note(&mut self, words: WordSet, constant: u32) {
         for word in words.iter() {
@@ -22,8 +27,8 @@ impl Candidates {
     }
 
     /// A call's words: `fixed` where there is something, else one of the values, or anything.
-    pub(crate) fn draw(&mut self, fixed: &[Option<u32>; WORDS]) -> [u32; WORDS] {
-        let mut words = [0; WORDS];
+    pub(crate) fn draw(&mut self, fixed: &[Option<u32>; INPUTS]) -> [u32; INPUTS] {
+        let mut words = [0; INPUTS];
         for (i, slot) in (0..).zip(&mut words) {
             let index: WordIndex = i;
             let known = fixed.get(usize::from(index)).copied().flatten();

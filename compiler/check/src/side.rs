@@ -2,11 +2,10 @@
 //! other bits.
 
 use filterc_abi::{Endian, SeccompData};
-use filterc_cbpf::{self as cbpf, Verified};
+use filterc_cbpf::{self as cbpf, Template, Verified};
 use filterc_hir::eval::Case;
 use filterc_hir::expr::Predicate;
 
-use crate::Side;
 use crate::formula::Formula;
 use crate::gates::{Form, Gates, Node, OverBudget, Result};
 use crate::joined;
@@ -16,12 +15,14 @@ use crate::region::{Head, Region};
 use crate::run::{Paths, Program, Runs};
 use crate::sample::Candidates;
 use crate::spec::Spec;
+use crate::{Params, Side};
 
 /// A side, prepared.
 #[derive(Debug)]
 pub(crate) enum Subject<'a> {
     Policy(Spec),
     Program { filter: &'a Verified, program: Program<'a>, endian: Endian },
+    Template { template: &'a Template, program: Program<'a>, endian: Endian },
 }
 
 /// What a side can do at one point of (arch, nr), or at all of them.
@@ -40,7 +41,10 @@ impl<'a> Subject<'a> {
         match side {
             Side::Policy(policy) => Self::Policy(Spec::new(policy, endian)),
             Side::Program(filter) => {
-                Self::Program { filter, program: Program::new(filter), endian }
+                Self::Program { filter, program: Program::new(filter.ops()), endian }
+            }
+            Side::Template(template) => {
+                Self::Template { template, program: Program::new(template.ops()), endian }
             }
         }
     }
@@ -57,7 +61,7 @@ impl<'a> Subject<'a> {
         Ok(match (self, head) {
             (Self::Policy(spec), Some(head)) => Behaviour::Case(spec, spec.case(head, region)),
             (Self::Policy(spec), None) => Behaviour::Whole(spec),
-            (Self::Program { program, .. }, head) => {
+            (Self::Program { program, .. } | Self::Template { program, .. }, head) => {
                 match program.run(head, region, states, meter) {
                     Ok(Runs::Value(value)) => Behaviour::Value(value),
                     Ok(Runs::Paths(paths)) => Behaviour::Paths(paths),
@@ -73,18 +77,35 @@ impl<'a> Subject<'a> {
     pub(crate) fn longest(&self) -> u64 {
         match self {
             Self::Policy(_) => cost::CALL,
-            Self::Program { program, .. } => {
+            Self::Program { program, .. } | Self::Template { program, .. } => {
                 let instructions = u64::try_from(program.ops().len()).unwrap_or(u64::MAX);
                 instructions.saturating_mul(cost::INSTRUCTION)
             }
         }
     }
 
-    /// What it says to one call.
-    pub(crate) fn value(&self, call: &SeccompData) -> u32 {
+    /// What it says to one call, the parameters having these values; `None` if no kernel takes
+    /// the program with them, which verification has made impossible.
+    pub(crate) fn value(&self, call: &SeccompData, params: &Params) -> Option<u32> {
         match self {
-            Self::Policy(spec) => spec.value(call),
-            Self::Program { filter, endian, .. } => cbpf::interpret(filter, call, *endian),
+            Self::Policy(spec) => Some(spec.value(call, params)),
+            Self::Program { filter, endian, .. } => Some(cbpf::interpret(filter, call, *endian)),
+            Self::Template { template, endian, .. } => {
+                let patched = template.patch(params).ok()?;
+                Some(cbpf::interpret(&patched, call, *endian))
+            }
+        }
+    }
+
+    /// How many parameters it looks at: the position of the last, and one.
+    pub(crate) fn params(&self) -> usize {
+        match self {
+            Self::Policy(spec) => spec.params(),
+            Self::Program { .. } => 0,
+            Self::Template { template, .. } => {
+                let after = |site: &cbpf::Site| usize::from(site.param) + 1;
+                template.sites().iter().map(after).max().unwrap_or_default()
+            }
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Predicates as functions of the bits of a call, over an order of the bits that suits them.
 
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::Endian;
 use filterc_hir::eval;
 use filterc_hir::expr::Predicate;
 
 use crate::formula::Formula;
 use crate::gates::{FALSE, Node, Result};
-use crate::layout::{Level, Order, Ties, call_of, words_with};
+use crate::input::Input;
+use crate::layout::{Level, Order, Ties, words_with};
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::region::Head;
 use crate::spec::{each_test, tie};
@@ -46,17 +47,17 @@ impl Space {
     }
 
     /// The call with these bits, all others 0.
-    pub(crate) fn call(&self, bits: &[(Level, bool)]) -> SeccompData {
+    pub(crate) fn call(&self, bits: &[(Level, bool)]) -> Input {
         let set = bits.iter().filter(|(_, state)| *state);
         let mut words = words_with(set.filter_map(|(level, _)| self.order.bit(*level)));
         if let (Some(head), [nr, arch, ..]) = (self.head, &mut words) {
             (*nr, *arch) = (head.nr, head.arch);
         }
-        call_of(&words, self.endian)
+        Input::of_words(&words, self.endian)
     }
 
     /// A call for which a truth function holds; `None` if there is none.
-    pub(crate) fn witness(&self, mtbdd: &Mtbdd, function: Node) -> Option<SeccompData> {
+    pub(crate) fn witness(&self, mtbdd: &Mtbdd, function: Node) -> Option<Input> {
         mtbdd.difference(function, FALSE).map(|bits| self.call(&bits))
     }
 }

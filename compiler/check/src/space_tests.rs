@@ -1,6 +1,5 @@
 //! Predicates as functions of bits, against the reference semantics.
 
-use filterc_hir::eval::holds;
 use filterc_hir::types::Place;
 
 use super::*;
@@ -11,17 +10,21 @@ use crate::random::{Rng, field, predicate};
 const ARCH: u32 = 0xc000_003e;
 
 /// The value of a function for a call.
-fn value(space: &Space, mtbdd: &Mtbdd, function: Node, call: &SeccompData) -> bool {
-    let words = call.words(space.endian);
+fn value(space: &Space, mtbdd: &Mtbdd, function: Node, input: &Input) -> bool {
+    let words = input.call.words(space.endian);
     let value = mtbdd.value_at(function, |level| {
         let (word, bit) = space.order.bit(level).unwrap();
-        words[usize::from(word)] >> bit & 1 == 1
+        let word = usize::from(word);
+        match word.checked_sub(words.len()) {
+            None => words[word] >> bit & 1 == 1,
+            Some(half) => input.params[half / 2] >> (32 * (half % 2)) >> bit & 1 == 1,
+        }
     });
     value == 1
 }
 
-fn space(at: &SeccompData, endian: Endian, predicate: &Predicate) -> Space {
-    let head = Head { arch: at.arch, nr: at.nr.cast_unsigned() };
+fn space(at: &Input, endian: Endian, predicate: &Predicate) -> Space {
+    let head = Head { arch: at.call.arch, nr: at.call.nr.cast_unsigned() };
     Space::new(Some(head), endian, [predicate])
 }
 
@@ -34,10 +37,14 @@ fn all_values_of_narrow_fields() {
             field(Place::Arg(0), 3, signed),
             field(Place::Arg(1), 3, signed),
             field(Place::Arg(0), 2, !signed),
-            field(Place::InstructionPointer, 2, signed),
+            field(
+                if round % 5 == 0 { Place::Param(1) } else { Place::InstructionPointer },
+                2,
+                signed,
+            ),
         ];
         let predicate = predicate(&mut rng, &fields, 3);
-        let at = SeccompData { arch: ARCH, ..SeccompData::default() };
+        let at = Input::of(0, ARCH);
         let endian = if round % 3 == 0 { Endian::Big } else { Endian::Little };
         let space = space(&at, endian, &predicate);
         let mut mtbdd = Mtbdd::new(100_000, Meter::free());
@@ -45,8 +52,10 @@ fn all_values_of_narrow_fields() {
         let mut some = [false; 2];
         for bits in 0..1_u64 << 8 {
             let (a, b, ip) = (bits & 7, bits >> 3 & 7, bits >> 6);
-            let call = SeccompData { args: [a, b, 0, 0, 0, 0], instruction_pointer: ip, ..at };
-            let expected = holds(&predicate, &call);
+            let mut call = at;
+            call.call.args = [a, b, 0, 0, 0, 0];
+            (call.call.instruction_pointer, call.params[1]) = (ip, ip);
+            let expected = call.holds(&predicate);
             some[usize::from(expected)] = true;
             assert_eq!(value(&space, &mtbdd, function, &call), expected);
         }
@@ -55,7 +64,7 @@ fn all_values_of_narrow_fields() {
         for (function, wanted) in [(function, true), (opposite, false)] {
             let witness = space.witness(&mtbdd, function);
             assert_eq!(witness.is_some(), some[usize::from(wanted)], "{predicate:?}");
-            assert!(witness.is_none_or(|call| holds(&predicate, &call) == wanted));
+            assert!(witness.is_none_or(|call| call.holds(&predicate) == wanted));
         }
     }
 }
@@ -74,9 +83,10 @@ fn wide_fields_pairs_and_known_words() {
             field(Place::Arg(4), 32, signed),
             field(Place::Nr, 32, signed),
             field(Place::Arch, 32, signed),
+            field(Place::Param(0), 64, signed),
         ];
         let predicate = predicate(&mut rng, &fields, 2);
-        let at = SeccompData { nr: -7, arch: ARCH, ..SeccompData::default() };
+        let at = Input::of(-7, ARCH);
         let endian = if round % 3 == 0 { Endian::Big } else { Endian::Little };
         let space = space(&at, endian, &predicate);
         // Comparisons of many pairs at once may have no good order.
@@ -87,14 +97,16 @@ fn wide_fields_pairs_and_known_words() {
         done += 1;
         for (function, wanted) in [(function, true), (opposite, false)] {
             if let Some(call) = space.witness(&mtbdd, function) {
-                assert_eq!((call.nr, call.arch), (at.nr, at.arch));
-                assert_eq!(holds(&predicate, &call), wanted, "{predicate:?} {call:x?}");
+                assert_eq!((call.call.nr, call.call.arch), (at.call.nr, at.call.arch));
+                assert_eq!(call.holds(&predicate), wanted, "{predicate:?} {call:x?}");
             }
         }
         for _ in 0..20 {
             let args = [0; 6].map(|_| rng.pick(&near).wrapping_add(rng.next(3)));
-            let call = SeccompData { args, ..at };
-            let expected = holds(&predicate, &call);
+            let mut call = at;
+            call.call.args = args;
+            call.params[0] = rng.pick(&near);
+            let expected = call.holds(&predicate);
             assert_eq!(value(&space, &mtbdd, function, &call), expected, "{predicate:?}");
         }
     }

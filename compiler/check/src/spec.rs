@@ -6,7 +6,9 @@ use filterc_abi::{Endian, SeccompData};
 use filterc_hir::eval::{self, Case};
 use filterc_hir::expr::{Predicate, Relation, Test};
 use filterc_hir::policy::Policy;
+use filterc_hir::types::Place;
 
+use crate::Params;
 use crate::bits;
 use crate::formula::Formula;
 use crate::gates::{Form, Gates, Node, Result};
@@ -158,10 +160,36 @@ impl Spec {
         Ok(functions)
     }
 
-    /// The filter's return value for one call.
-    pub(crate) fn value(&self, call: &SeccompData) -> u32 {
-        eval::eval(&self.policy, call).to_ret()
+    /// The filter's return value for one call, the parameters having these values.
+    pub(crate) fn value(&self, call: &SeccompData, params: &Params) -> u32 {
+        eval::eval_with(&self.policy, params, call).to_ret()
     }
+
+    /// How many parameters are looked at: the position of the last, and one.
+    pub(crate) fn params(&self) -> usize {
+        params(&self.policy)
+    }
+}
+
+/// How many parameters are looked at: the position of the last, and one.
+fn params(policy: &Policy) -> usize {
+    let mut count = 0;
+    let mut note = |test: &Test| {
+        if let Relation::Field(_, other) = test.relation()
+            && let Place::Param(i) = other.place()
+        {
+            count = count.max(usize::from(i) + 1);
+        }
+    };
+    for arm in policy.abis().iter().flat_map(|part| part.arms()) {
+        each_test(&arm.predicate, &mut note);
+    }
+    count
+}
+
+/// Whether parameters are looked at.
+pub(crate) fn has_params(policy: &Policy) -> bool {
+    params(policy) > 0
 }
 
 /// Ties the words that a test compares with each other.

@@ -6,7 +6,7 @@
 use filterc_cbpf::machine::{Alu, Next, Op, State, Words, step};
 
 use crate::gates::Result;
-use crate::layout::{ARCH, NR, WordSet};
+use crate::layout::{ARCH, NR, WordSet, param_word};
 use crate::meter::{Meter, cost};
 use crate::region::{Fixed, Head, Origin, Region};
 use crate::term::{TermId, Terms};
@@ -112,6 +112,12 @@ impl Words for Numbers {
             _ => None,
         };
         Word { value, from: Origin::Word(index) }
+    }
+
+    fn param(&mut self, param: u8, high: bool, mask: u32) -> Word {
+        let word = param_word(param, high);
+        let from = if mask == u32::MAX { Origin::Word(word) } else { Origin::Masked(word, mask) };
+        Word { value: None, from }
     }
 
     fn alu(&mut self, alu: Alu, a: &Word, b: &Word) -> Word {

@@ -8,7 +8,7 @@ use std::hash::{Hash as _, Hasher as _};
 use filterc_cbpf::machine::{Alu, Words};
 
 use crate::hash::{Map, Quick};
-use crate::layout::{ARCH, NR, WordIndex, WordSet};
+use crate::layout::{ARCH, NR, WordIndex, WordSet, param_word};
 use crate::region::{Fixed, Head, Origin};
 
 /// A term, by its position.
@@ -152,6 +152,15 @@ impl Words for Terms {
 
     fn data(&mut self, index: u8) -> TermId {
         self.make(Term::Data(index))
+    }
+
+    fn param(&mut self, param: u8, high: bool, mask: u32) -> TermId {
+        let word = self.data(param_word(param, high));
+        if mask == u32::MAX {
+            return word;
+        }
+        let mask = self.constant(mask);
+        self.alu(Alu::And, &word, &mask)
     }
 
     fn alu(&mut self, alu: Alu, a: &TermId, b: &TermId) -> TermId {

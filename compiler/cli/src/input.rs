@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use filterc::{Options, Profile, Source};
+use filterc::{Compiled, Diagnostics, Options, Profile, Source, params};
 use filterc_abi::{self as abi, Abi, Endian};
 use filterc_cbpf::{self as cbpf, Program};
 use filterc_grammar::ast::{Constant, ConstantKind};
@@ -32,11 +32,13 @@ pub(crate) fn source(path: &Path) -> Result<Source, Failure> {
 /// The library's options for the command line's; warnings about a profile go to the console.
 pub(crate) fn options(args: &PolicyArgs, console: &Console) -> Result<Options, Failure> {
     let abis = args.arch.iter().map(|name| abi_named(name)).collect::<Result<Vec<_>, _>>()?;
-    let defines = args.define.iter().map(|text| define(text)).collect::<Result<_, _>>()?;
+    let defines = args.define.iter().map(|text| define("-D", text)).collect::<Result<_, _>>()?;
+    let params = args.param.iter().map(|text| define("--param", text)).collect::<Result<_, _>>()?;
     Ok(Options {
         abis: (!abis.is_empty()).then_some(abis),
         include_paths: args.include.clone(),
         defines,
+        params,
         opt_level: args.level(),
         goal: args.goal(),
         bitmap: !args.no_bitmap,
@@ -56,6 +58,15 @@ fn profile(path: &Path, console: &Console) -> Result<Profile, Failure> {
     Ok(profile)
 }
 
+/// Refuses a policy whose parameters have no value, where the finished program is needed.
+pub(crate) fn is_finished(compiled: &Compiled) -> Result<(), Failure> {
+    let list = params::missing(compiled.policy());
+    if list.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::from(Diagnostics { sources: compiled.sources().clone(), list }))
+}
+
 /// The ABI of that name, or why there is none.
 pub(crate) fn abi_named(name: &str) -> Result<&'static Abi, Failure> {
     abi::abi(name).ok_or_else(|| {
@@ -71,9 +82,9 @@ pub(crate) fn abi_named(name: &str) -> Result<&'static Abi, Failure> {
     })
 }
 
-/// `NAME=VALUE` of `-D`: the value is an integer as policies write them.
-fn define(text: &str) -> Result<(String, i128), Failure> {
-    let wrong = |why: &str| Failure::Environment(format!("-D {text}: {why}"));
+/// `NAME=VALUE` of `-D` or `--param`: the value is an integer as policies write them.
+fn define(option: &str, text: &str) -> Result<(String, i128), Failure> {
+    let wrong = |why: &str| Failure::Environment(format!("{option} {text}: {why}"));
     let (name, value) = text.split_once('=').ok_or_else(|| wrong("write NAME=VALUE"))?;
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');

@@ -44,19 +44,34 @@ pub(crate) fn outputs(
 
 /// The certificates of the programs.
 pub(crate) fn certificates(compiled: &Compiled, pattern: &Path) -> Result<Vec<Output>, Failure> {
+    beside(compiled, pattern, |program| {
+        prove::certificate(compiled, program).map_err(|why| {
+            Failure::No(format!(
+                "no certificate can be made: {why}; the proof stands without one: leave out \
+                 --certificate"
+            ))
+        })
+    })
+}
+
+/// The tables of the programs' parameters.
+pub(crate) fn tables(compiled: &Compiled, pattern: &Path) -> Result<Vec<Output>, Failure> {
+    beside(compiled, pattern, |program| Ok(emit::emit(compiled, program, Format::Table, "policy")))
+}
+
+/// A file for each program beside its own.
+fn beside(
+    compiled: &Compiled,
+    pattern: &Path,
+    contents: impl Fn(&CompiledProgram) -> Result<Vec<u8>, Failure>,
+) -> Result<Vec<Output>, Failure> {
     let mut outputs: Vec<Output> = Vec::new();
     for program in compiled.programs() {
         let path = expand(pattern, &program.abi_names().join("+"))?;
         if outputs.iter().any(|(other, _)| other.as_ref() == Some(&path)) {
             return Err(two_programs(compiled, Some(pattern)));
         }
-        let certificate = prove::certificate(compiled, program).map_err(|why| {
-            Failure::No(format!(
-                "no certificate can be made: {why}; the proof stands without one: leave out \
-                 --certificate"
-            ))
-        })?;
-        outputs.push((Some(path), certificate));
+        outputs.push((Some(path), contents(program)?));
     }
     Ok(outputs)
 }

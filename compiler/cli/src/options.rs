@@ -21,6 +21,10 @@ pub(crate) struct PolicyArgs {
     #[arg(short = 'D', long = "define", value_name = "NAME=VALUE")]
     pub(crate) define: Vec<String>,
 
+    /// Value of a parameter; all have one, or none
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub(crate) param: Vec<String>,
+
     /// How hard the optimizer tries (0, 1 or 2, the default), or what it makes least of: `size`,
     /// `speed` (what calls run) or `install` (what the kernel runs to attach the filter),
     /// instead of a sum of all three; both can be given

@@ -447,3 +447,138 @@ fn equiv_answers_by_meaning() {
     assert_eq!(status(&filterc(&["equiv", &small, "/nowhere.bpf"])), 2);
     assert_eq!(status(&filterc(&["equiv", "-", "-"])), 2);
 }
+
+#[test]
+fn parameters_are_given_or_left_to_the_loader() {
+    let folder = scratch("params");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let text = "arch x86_64\nparam log_fd: fd\nallow write if fd == log_fd\n";
+    let policy = file("worker.flt", text);
+    let constant = file("constant.flt", &text.replace("param log_fd: fd", "const log_fd = 7"));
+    let out = folder.join("worker.bpf");
+    // A bare program has no place for the table, and decides by chance.
+    for form in ["bpf", "hex", "asm"] {
+        let output = filterc(&[&policy, "--emit", form, "-o", path(&out)]);
+        assert_eq!(status(&output), 1, "{form}");
+        assert!(stderr(&output).contains("error[F0816]") && !out.exists(), "{}", stderr(&output));
+    }
+    for (given, code) in [("log_fdd=1", "F0817"), ("log_fd=0x100000000", "F0818")] {
+        let output = filterc(&[&policy, "--param", given, "-o", path(&out)]);
+        assert_eq!(status(&output), 1, "{given}");
+        assert!(stderr(&output).contains(code) && !out.exists(), "{}", stderr(&output));
+    }
+    assert_eq!(status(&filterc(&[&policy, "--param", "log_fd"])), 2);
+    let output = filterc(&[&policy, "--param", "log_fd=7", "-o", path(&out)]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    assert_eq!(status(&filterc(&["equiv", path(&out), &constant])), 0);
+    // With the table beside it, a loader can do the same.
+    let (open, table) = (folder.join("open.bpf"), folder.join("open.json"));
+    let output = filterc(&[&policy, "-o", path(&open), "--patch-table", path(&table)]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let table: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(table).unwrap()).unwrap();
+    let mut bytes = fs::read(open).unwrap();
+    assert_eq!(table["params"][0]["type"], "fd");
+    for site in table["sites"].as_array().unwrap() {
+        let number = |name: &str| site[name].as_u64().unwrap();
+        let k = (7_u64 >> number("shift")) & number("mask");
+        let at = number("offset") as usize;
+        bytes[at..at + 4].copy_from_slice(&(k as u32).to_le_bytes());
+    }
+    assert_eq!(bytes, fs::read(out).unwrap());
+    for (form, shown) in
+        [("rust", "Unpatched"), ("c", "_patch("), ("json", "\"sites\""), ("table", "sites")]
+    {
+        let output = filterc(&[&policy, "--emit", form]);
+        assert!(
+            status(&output) == 0 && stdout(&output).contains(shown),
+            "{form}: {}",
+            stdout(&output)
+        );
+        let output = filterc(&[&policy, "--emit", form, "--param", "log_fd=7"]);
+        assert!(form == "table" || !stdout(&output).contains(shown), "{form}: {}", stdout(&output));
+    }
+}
+
+#[test]
+fn parameters_have_values_where_calls_are_decided() {
+    let folder = scratch("params-used");
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let policy = file("a.flt", "arch x86_64\nparam p: fd\nallow write if fd == p\n");
+    let turned =
+        file("b.flt", "arch x86_64\nparam p: fd\nerrno(1) write if fd != p\nallow write\n");
+    let output = filterc(&["eval", &policy, "write(3, 0, 0)"]);
+    assert!(status(&output) == 1 && stderr(&output).contains("F0816"), "{}", stderr(&output));
+    let output = filterc(&["eval", &policy, "--param", "p=3", "write(p, 0, 0)"]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let output = filterc(&["run", &policy, "--", "true"]);
+    assert!(status(&output) == 1 && stderr(&output).contains("F0816"), "{}", stderr(&output));
+    // For all values, and for one.
+    let equiv = |args: &[&str]| {
+        let output = filterc(&[&["equiv"], args].concat());
+        (status(&output), stdout(&output) + &stderr(&output))
+    };
+    assert_eq!(equiv(&[&policy, &policy]).0, 0);
+    let (code, said) = equiv(&[&policy, &turned]);
+    assert!(code == 1 && said.contains(", with p = 0x"), "{said}");
+    let other = file(
+        "c.flt",
+        "arch x86_64\nparam q: uid\nparam p: fd\nallow write if fd == p\nallow setuid if uid == q\n",
+    );
+    let (code, said) = equiv(&[&policy, &other]);
+    assert!(code == 1 && said.contains("setuid("), "{said}");
+    let (code, said) = equiv(&["--json", &policy, &other]);
+    assert!(code == 1 && said.contains("\"params\":{\"p\":"), "{said}");
+    let seven = file("d.flt", "arch x86_64\nallow write if fd == 7\n");
+    assert_eq!(equiv(&[&policy, &seven]).0, 1);
+    assert_eq!(equiv(&[&policy, &seven, "--param", "p=7"]).0, 0);
+    assert_eq!(equiv(&[&policy, &seven, "--param", "p=8"]).0, 1);
+    assert_eq!(equiv(&[&policy, &seven, "--param", "z=8"]).0, 1);
+    let wider = file("e.flt", "arch x86_64\nparam p: u64\nallow write if args[0] == p\n");
+    let (code, said) = equiv(&[&policy, &wider]);
+    assert!(code == 1 && said.contains("other values"), "{said}");
+}
+
+/// The function of the C header puts in the same constants.
+#[test]
+fn a_c_header_patches_the_same_program() {
+    let folder = scratch("params-c");
+    let text = "arch x86_64\nparam a: s32\nparam b: u64\nparam c: loff_t\nallow close if fd == a\n\
+                allow dup if args[0] == b\nallow lseek if offset < c\n";
+    let (policy, header) = (folder.join("p.flt"), folder.join("p.h"));
+    fs::write(&policy, text).unwrap();
+    let output = filterc(&[path(&policy), "--emit", "c", "-o", path(&header)]);
+    assert_eq!(status(&output), 0, "{}", stderr(&output));
+    let main = "#include <stdio.h>\n#include <string.h>\n#include \"p.h\"\n\
+                int main(void) {\n    struct sock_filter f[sizeof P / sizeof *P];\n\
+                memcpy(f, P, sizeof f);\n    if (P_patch(f, -2147483648LL - 1, 0, 0) != 1) return 1;\n\
+                if (P_patch(f, -5, 0x8000000000000001ULL, -3)) return 2;\n\
+                return fwrite(f, sizeof f, 1, stdout) == 1 ? 0 : 3;\n}\n";
+    fs::write(folder.join("main.c"), main).unwrap();
+    let compiled = Command::new("cc")
+        .args(["-Wall", "-Wextra", "-Werror", "-o", "main", "main.c"])
+        .current_dir(&folder)
+        .output();
+    let Ok(compiled) = compiled else {
+        println!("skipped: no C compiler");
+        return;
+    };
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let patched = Command::new(folder.join("main")).output().unwrap();
+    assert_eq!(patched.status.code(), Some(0));
+    let given = ["--param", "a=-5", "--param", "b=0x8000000000000001", "--param", "c=-3"];
+    let expected = filterc(&[&[path(&policy)], &given[..]].concat());
+    assert_eq!(status(&expected), 0, "{}", stderr(&expected));
+    // The C compiler wrote it in this machine's byte order, as filterc for x86_64.
+    if cfg!(target_endian = "little") {
+        assert_eq!(patched.stdout, expected.stdout);
+    }
+}

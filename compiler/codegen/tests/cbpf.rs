@@ -14,14 +14,14 @@
 mod support;
 
 use filterc_abi::{Action, Endian, SeccompData};
-use filterc_cbpf::{Insn, code, const_allow, interpret, interpret_traced, verify};
+use filterc_cbpf::{Insn, Template, code, const_allow, interpret, interpret_traced, verify};
 use filterc_codegen::cbpf::{Object, emit};
 use filterc_hir::eval::eval as reference;
 use filterc_hir::expr::{CmpOp, Predicate, Test};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_ir::{Dag, Node, build, passes};
 
-use support::{KERNEL, Rng, abis, arg, calls, policy};
+use support::{KERNEL, Rng, abis, arg, calls, params, policy};
 
 const SEEDS: u64 = 400;
 
@@ -51,13 +51,18 @@ fn programs_do_what_policies_mean() {
         for endian in [Endian::Little, Endian::Big] {
             let policy = policy(seed, endian);
             let calls = calls(&policy, seed, 200);
+            let params = params(seed);
+            let bound = policy.bound(&params);
             for level in 0..=2 {
-                let Object { insns, .. } = compiled(&policy, endian, level);
-                verify(&insns).unwrap();
-                assert!(
-                    !disagreement(&insns, &policy, endian, &calls),
-                    "{seed} {endian:?} {level}"
-                );
+                let Object { insns, sites, .. } = compiled(&policy, endian, level);
+                // With 0 for parameters it stands there already; with others, once patched.
+                let patched = Template::new(&insns, &sites).unwrap().patch(&params).unwrap();
+                for (insns, policy) in [(&*insns, &policy), (patched.insns(), &bound)] {
+                    assert!(
+                        !disagreement(insns, policy, endian, &calls),
+                        "{seed} {endian:?} {level}"
+                    );
+                }
                 assert_eq!(insns, compiled(&policy, endian, level).insns, "deterministic");
             }
         }
@@ -136,7 +141,9 @@ fn residual(dag: &Dag, mut id: filterc_ir::NodeId, call: &SeccompData) -> Option
             }
             Node::Branch { test: filterc_ir::Test::Fields { .. }, .. } => return None,
             Node::Branch { test, then, otherwise } => {
-                if test.holds(call, &call.words(dag.endian())) { *then } else { *otherwise }
+                let words = &call.words(dag.endian());
+                let input = filterc_ir::test::Input { call, words, params: &[] };
+                if test.holds(&input) { *then } else { *otherwise }
             }
         };
     }
@@ -286,7 +293,7 @@ fn no_abi_of_a_byte_order_is_all_foreign() {
 #[test]
 fn instructions_know_their_rules() {
     let policy = chain(5, CmpOp::Eq, |i| Action::Errno(i as u16 + 1));
-    let Object { insns, origin } = compiled(&policy, Endian::Little, 2);
+    let Object { insns, origin, .. } = compiled(&policy, Endian::Little, 2);
     for rule in 0..5 {
         let of_rule =
             insns.iter().zip(&origin).filter(|(_, origin)| **origin == Some(RuleId(rule)));

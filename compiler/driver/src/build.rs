@@ -12,9 +12,17 @@
 //! static BYTES: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/policy.bpf"));
 //! include!(concat!(env!("OUT_DIR"), "/policy.rs")); // const POLICY: [Insn; N]
 //! ```
+//!
+//! A policy with parameters that the build knows no values for becomes a constant that no
+//! loader takes before they are filled in:
+//!
+//! ```text
+//! let filter = POLICY.patch(&[("log_fd", log.as_raw_fd().into())])?; // const POLICY: Unpatched
+//! filterc_loader::install(&filter, &Flags::default())?;
+//! ```
 
 use std::path::{Path, PathBuf};
-use std::{env, fmt, io, process};
+use std::{env, fmt, fs, io, process};
 
 use filterc_abi::{self as abi, Abi, Endian};
 
@@ -69,9 +77,11 @@ impl std::error::Error for BuildError {}
 pub struct Embedded {
     /// The compiled policy.
     pub compiled: Compiled,
-    /// The raw program, `OUT_DIR/STEM.bpf`.
+    /// The raw program, `OUT_DIR/STEM.bpf`; not written where parameters have no value, since it
+    /// would decide by chance.
     pub bytes: PathBuf,
-    /// Rust text with a `const STEM: [filterc_loader::Insn; N]`, `OUT_DIR/STEM.rs`.
+    /// Rust text with a `const STEM: [filterc_loader::Insn; N]`, `OUT_DIR/STEM.rs`; where
+    /// parameters have no value, with a `const STEM: filterc_loader::Unpatched`.
     pub rust: PathBuf,
 }
 
@@ -135,14 +145,20 @@ pub fn embed(path: &Path, mut options: Options) -> Result<Embedded, BuildError> 
         tell_cargo(&format!("warning={}: {}", warning.code, warning.message));
     }
     let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-    let write = |extension, format| {
-        let path = folder.join(format!("{stem}.{extension}"));
+    let path = |extension| folder.join(format!("{stem}.{extension}"));
+    let write = |path: PathBuf, format| {
         let contents = emit::emit(&compiled, program, format, &stem);
         write_atomically(&path, &contents).map_err(|error| BuildError::Io(path.clone(), error))?;
         Ok(path)
     };
-    let bytes = write("bpf", Format::Bpf)?;
-    let rust = write("rs", Format::Rust)?;
+    let bytes = if program.is_unpatched() {
+        // One of an earlier build must not be taken for this one's.
+        let _ = fs::remove_file(path("bpf"));
+        path("bpf")
+    } else {
+        write(path("bpf"), Format::Bpf)?
+    };
+    let rust = write(path("rs"), Format::Rust)?;
     Ok(Embedded { compiled, bytes, rust })
 }
 

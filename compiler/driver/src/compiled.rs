@@ -1,7 +1,7 @@
 //! What a compilation makes: a policy, and its programs.
 
 use filterc_abi::Endian;
-use filterc_cbpf::{Insn, Verified};
+use filterc_cbpf::{Insn, Table, Verified};
 use filterc_check::Proof;
 use filterc_grammar::ast::Statement;
 use filterc_grammar::diagnostic::Diagnostic;
@@ -32,6 +32,8 @@ pub struct CompiledProgram {
     pub(crate) objective: ir::Objective,
     pub(crate) bytes: Vec<u8>,
     pub(crate) verified: Verified,
+    /// The parameters that have no value, and where they go.
+    pub(crate) table: Table,
     pub(crate) origin: Vec<Option<RuleId>>,
     pub(crate) proof: Option<Proof>,
 }
@@ -55,7 +57,8 @@ impl Compiled {
         &self.statements
     }
 
-    /// The typed policy: what the program is held against.
+    /// The typed policy: what the program is held against. Where parameters were given values,
+    /// it has constants in their places.
     #[must_use]
     pub const fn policy(&self) -> &Policy {
         &self.policy
@@ -67,7 +70,7 @@ impl Compiled {
         &self.warnings
     }
 
-    /// The constants that the compilation was given.
+    /// The constants that the compilation was given, values of parameters among them.
     #[must_use]
     pub fn defines(&self) -> &[(String, i128)] {
         &self.defines
@@ -116,6 +119,19 @@ impl CompiledProgram {
         &self.objective
     }
 
+    /// Whether parameters have no value yet: what the program decides as it stands is decided
+    /// by chance.
+    #[must_use]
+    pub fn is_unpatched(&self) -> bool {
+        !self.table.params.is_empty()
+    }
+
+    /// The parameters that have no value, and where they go.
+    #[must_use]
+    pub const fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// `struct sock_filter[]`, as the kernel takes it.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -128,13 +144,15 @@ impl CompiledProgram {
         self.verified.insns()
     }
 
-    /// The program, ready to be interpreted or loaded.
+    /// The program, ready to be interpreted or loaded, unless it [is
+    /// unpatched](Self::is_unpatched).
     #[must_use]
     pub const fn verified(&self) -> &Verified {
         &self.verified
     }
 
-    /// That it decides what the policy says, for every call; `None` if no proof was asked for.
+    /// That it decides what the policy says, for every call and all values of parameters; `None`
+    /// if no proof was asked for.
     #[must_use]
     pub const fn proof(&self) -> Option<Proof> {
         self.proof

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use filterc_abi::{self as abi, Abi, Arg, ArgKind, Regs, SeccompData};
 use filterc_check::Unknown;
 use filterc_hir::eval::{Decision, Reason};
+use filterc_hir::policy::Param;
 
 /// A call with its arguments decoded: `openat(dfd = -100, filename = 0x0, …) on x86_64`. Bits
 /// that the kernel does not use are shown where they are not 0.
@@ -31,6 +32,14 @@ pub fn call(call: &SeccompData) -> String {
         let _ = write!(text, ", instruction_pointer = {:#x}", call.instruction_pointer);
     }
     text
+}
+
+/// Values of parameters, behind a call: `, with log_fd = 0x3`; nothing if there are none.
+#[must_use]
+pub fn params(params: &[Param], values: &[u64]) -> String {
+    let one = |(param, value): (&Param, &u64)| format!("{} = {value:#x}", param.name);
+    let all: Vec<String> = params.iter().zip(values).map(one).collect();
+    if all.is_empty() { String::new() } else { format!(", with {}", all.join(", ")) }
 }
 
 fn raw(call: &SeccompData) -> String {

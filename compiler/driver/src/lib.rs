@@ -25,6 +25,7 @@ pub mod lints;
 mod objective;
 pub mod options;
 pub mod output;
+pub mod params;
 mod pipeline;
 pub mod profile;
 pub mod prove;

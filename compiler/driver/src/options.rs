@@ -55,6 +55,9 @@ pub struct Options {
     pub include_paths: Vec<PathBuf>,
     /// Constants that replace a policy's `const` of that name, or add one (`-D`).
     pub defines: Vec<(String, i128)>,
+    /// Values of the policy's parameters (`--param`): all, or none. With none, the program is
+    /// one to be patched before it is loaded.
+    pub params: Vec<(String, i128)>,
     /// How hard the optimizer tries.
     pub opt_level: OptLevel,
     /// What it tries to make least of (`-O size`, `-O speed`, `-O install`).
@@ -77,6 +80,7 @@ impl Default for Options {
             abis: None,
             include_paths: Vec::new(),
             defines: Vec::new(),
+            params: Vec::new(),
             opt_level: OptLevel::default(),
             goal: Goal::default(),
             bitmap: true,

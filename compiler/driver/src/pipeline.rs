@@ -6,13 +6,17 @@
 //!                   CompiledProgram ◀─prove─ verified ◀─verify─ insns ◀─decode───────────┘
 //! ```
 //!
+//! Parameters are holes in the program until they have values: it is proved for all of them. With
+//! values, the bytes are those of the patched program, which is proved to be the policy with
+//! these constants.
+//!
 //! A compilation reads the policy and its includes, nothing else: the result is a function
 //! of those texts and the options. What a [`CompiledProgram`] holds was decoded from the
 //! bytes, verified, and proved to decide what the typed policy says, so what is handed out is
 //! what was judged.
 
 use filterc_abi::Endian;
-use filterc_cbpf as cbpf;
+use filterc_cbpf::{self as cbpf, PatchError, Table, Template};
 use filterc_check::rules::Facts;
 use filterc_codegen as codegen;
 use filterc_grammar::ast::Statement;
@@ -27,8 +31,9 @@ use crate::limits;
 use crate::lints;
 use crate::objective::objective;
 use crate::options::Options;
+use crate::params;
 use crate::profile;
-use crate::prove::prove;
+use crate::prove::{prove, prove_template};
 use crate::source::{self, Expanded, Source};
 
 /// What is known about a policy before any code is made: enough for an editor.
@@ -112,9 +117,19 @@ pub fn compile_observed(
     if options.profile.as_ref().is_some_and(|profile| !profile.is_of(&policy)) {
         diagnostics.push(profile::of_other_abis());
     }
+    let values = match options.params.as_slice() {
+        [] => None,
+        given => match params::values(&policy, given) {
+            Ok(values) => Some(values),
+            Err(error) => {
+                diagnostics.push(*error);
+                return Err(Diagnostics { sources, list: diagnostics });
+            }
+        },
+    };
     let mut programs = Vec::new();
     for endian in byte_orders(&policy) {
-        match generate(&policy, endian, options, done) {
+        match generate(&policy, endian, values.as_deref(), options, done) {
             Ok(program) => {
                 let uncached = lints::uncached(&policy, &facts, &program, &diagnostics);
                 diagnostics.extend(uncached);
@@ -132,9 +147,9 @@ pub fn compile_observed(
             name: source.name().to_owned(),
             sources,
             statements,
-            policy,
+            policy: values.map_or_else(|| policy.clone(), |values| policy.bound(&values)),
             warnings: diagnostics,
-            defines: options.defines.clone(),
+            defines: [options.defines.as_slice(), &options.params].concat(),
             program,
             others: programs.collect(),
         }),
@@ -142,10 +157,11 @@ pub fn compile_observed(
     }
 }
 
-/// From a typed policy to a verified program.
+/// From a typed policy to a verified program, patched with values if there are some.
 fn generate(
     policy: &Policy,
     endian: Endian,
+    values: Option<&[u64]>,
     options: &Options,
     done: &mut Observer<'_>,
 ) -> Result<CompiledProgram, Box<Diagnostic>> {
@@ -159,19 +175,31 @@ fn generate(
         codegen::cbpf::emit(&dag, &objective).map_err(|error| limits::too_long(policy, &error))?;
     done("emit");
     let bytes = cbpf::encode(&object.insns, endian);
-    // From here on only the bytes count.
+    // From here on only the bytes count, and the table of what is to be put into them.
     let insns =
         cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
-    let verified = cbpf::verify(&insns).map_err(|error| limits::own_fault(error.code(), &error))?;
+    let own_fault = |error: PatchError| limits::own_fault(error.code(), &error);
+    let template = Template::new(&insns, &object.sites).map_err(own_fault)?;
     done("verify");
-    let proof = options.prove.then(|| prove(policy, &verified, endian)).transpose()?;
+    let mut proof =
+        if options.prove { Some(prove_template(policy, &template, endian)?) } else { None };
+    let (bytes, verified, table) = match values {
+        None => (bytes, template.unpatched().clone(), params::table(policy, &template)),
+        Some(values) => {
+            let verified = template.patch(values).map_err(own_fault)?;
+            if options.prove {
+                proof = Some(prove(&policy.bound(values), &verified, endian)?);
+            }
+            (cbpf::encode(verified.insns(), endian), verified, Table::default())
+        }
+    };
     if proof.is_some() {
         done("prove");
     }
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abi_names = parts.map(|part| part.abi().name).collect();
     let origin = object.origin;
-    Ok(CompiledProgram { endian, abi_names, dag, objective, bytes, verified, origin, proof })
+    Ok(CompiledProgram { endian, abi_names, dag, objective, bytes, verified, table, origin, proof })
 }
 
 /// The byte orders of a policy's ABIs: one program is for one of them.

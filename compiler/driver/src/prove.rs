@@ -4,13 +4,13 @@
 //! bytes. A program that it does not pass is not handed out.
 
 use filterc_abi::{Action, Endian};
-use filterc_cbpf::{Verified, interpret_traced};
+use filterc_cbpf::{Template, Verified, interpret_traced};
 use filterc_certify::sha256;
 use filterc_check::{
     self as check, Budget, Counterexample, NoCertificate, Proof, Side, Unknown, Verdict, equivalent,
 };
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
-use filterc_hir::eval::{Reason, decide};
+use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::Policy;
 
 use crate::compiled::{Compiled, CompiledProgram};
@@ -32,6 +32,31 @@ pub fn prove(
     match equivalent(left, right, endian, &Budget::default()) {
         Verdict::Equal(proof) => Ok(proof),
         Verdict::Differ(found) => Err(Box::new(refuted(policy, program, endian, &found))),
+        Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
+    }
+}
+
+/// Proves that a program is what a policy says, whatever values its parameters are given.
+///
+/// # Errors
+/// F0601 with a call and values for which they differ, or F0602 if it was not found out.
+pub fn prove_template(
+    policy: &Policy,
+    template: &Template,
+    endian: Endian,
+) -> Result<Proof, Box<Diagnostic>> {
+    if policy.params().is_empty() && template.sites().is_empty() {
+        return prove(policy, template.unpatched(), endian);
+    }
+    let (left, right) = (Side::Policy(policy), Side::Template(template));
+    match equivalent(left, right, endian, &Budget::default()) {
+        Verdict::Equal(proof) => Ok(proof),
+        Verdict::Differ(found) => {
+            // The judge has patched it with these values; it cannot fail here.
+            let patched = template.patch(&found.params);
+            let program = patched.as_ref().unwrap_or(template.unpatched());
+            Err(Box::new(refuted(policy, program, endian, &found)))
+        }
         Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
     }
 }
@@ -67,7 +92,7 @@ fn refuted(
     endian: Endian,
     found: &Counterexample,
 ) -> Diagnostic {
-    let decision = decide(&policy.of_order(endian), &found.call);
+    let decision = decide_with(&policy.of_order(endian), &found.params, &found.call);
     let rule = match decision.reason {
         Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
         Reason::Default | Reason::Unknown | Reason::Foreign => None,
@@ -83,7 +108,11 @@ fn refuted(
         }),
         secondary: Vec::new(),
         help: vec![
-            format!("the call is {}", describe::call(&found.call)),
+            format!(
+                "the call is {}{}",
+                describe::call(&found.call),
+                describe::params(policy.params(), &found.params)
+            ),
             format!("the policy says {}", describe::decision(&decision)),
             format!("the program returns {:#010x}: {}", found.right, Action::from_ret(found.right)),
             format!("by the instructions {}", describe::path(&path)),

@@ -79,6 +79,25 @@ fn writes_both_forms_and_names_what_it_read() {
 }
 
 #[test]
+fn a_policy_with_parameters_becomes_a_constant_that_wants_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("worker.flt");
+    fs::write(&policy, "allow read\n").unwrap();
+    let run = || {
+        let output = run_build_script(&policy, folder.path());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read_to_string(folder.path().join("worker.rs")).unwrap()
+    };
+    assert!(!run().contains("Unpatched") && folder.path().join("worker.bpf").exists());
+    fs::write(&policy, "param log_fd: fd\nallow write if fd == log_fd\n").unwrap();
+    let rust = run();
+    assert!(rust.contains("pub const WORKER: filterc_loader::Unpatched"), "{rust}");
+    assert!(rust.contains("\"log_fd\"") && rust.contains("filterc_loader::Site"), "{rust}");
+    // Nobody is to embed what decides by chance, or what an earlier build left.
+    assert!(!folder.path().join("worker.bpf").exists());
+}
+
+#[test]
 fn a_mistake_fails_the_build_with_its_diagnostic() {
     let folder = tempfile::tempdir().unwrap();
     let policy = folder.path().join("worker.flt");

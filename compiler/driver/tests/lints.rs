@@ -259,3 +259,17 @@ fn many_rules_take_little_time() {
     let parts: String = (0..30).map(|i| format!(" || args[0] == {i}")).collect();
     analysed(rules(&|i| format!("log read if args[1] == {i}{parts}\n")));
 }
+
+/// What is said of a rule is so whatever the parameters' values are.
+#[test]
+fn parameters_may_have_any_value() {
+    let codes = |text: &str| codes(&format!("arch x86_64 param p: fd param q: fd {text}"));
+    let told = codes("errno(1) write if fd == p || fd == q allow write if fd == q");
+    assert_eq!(told, ["F0301"]);
+    assert!(codes("errno(1) write if fd == p allow write if fd == q").is_empty());
+    assert!(codes("errno(1) write if fd == p allow write if fd == 3 || fd == q").is_empty());
+    let told = codes("errno(1) write if fd == p || fd != q allow write if fd == q && fd == p");
+    assert_eq!(told, ["F0301"]);
+    assert_eq!(codes("allow write if fd == p || fd != p allow read if fd == q"), ["F0321"]);
+    assert_eq!(codes("allow write if fd == p && fd != p allow read if fd == q"), ["F0320"]);
+}

@@ -30,7 +30,8 @@ pub trait Algebra {
     /// Whether one of them holds.
     fn or(&mut self, left: Self::Bool, right: Self::Bool) -> Self::Bool;
 
-    /// The bits of a place of the call that are in `mask`, all others 0.
+    /// The bits of a place that are in `mask`, all others 0. Parameters are places too: inputs,
+    /// as the call is.
     fn read(&mut self, place: Place, mask: u64) -> Self::Word;
 
     /// The word with these bits.
@@ -44,8 +45,13 @@ pub trait Algebra {
     fn less(&mut self, ty: Type, left: &Self::Word, right: &Self::Word) -> Self::Bool;
 }
 
-/// The algebra of one call: words are numbers.
-pub struct Concrete<'c>(pub &'c SeccompData);
+/// The algebra of one call and given parameters: words are numbers.
+pub struct Concrete<'c> {
+    /// The call.
+    pub call: &'c SeccompData,
+    /// The parameters, by position; one that is missing is 0.
+    pub params: &'c [u64],
+}
 
 impl Algebra for Concrete<'_> {
     type Word = u64;
@@ -72,7 +78,7 @@ impl Algebra for Concrete<'_> {
     }
 
     fn read(&mut self, place: Place, mask: u64) -> u64 {
-        Field::raw(place, self.0) & mask
+        Field::raw(place, self.call, self.params) & mask
     }
 
     fn bits(&mut self, bits: u64) -> u64 {

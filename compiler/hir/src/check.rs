@@ -20,6 +20,7 @@ use crate::lints;
 use crate::needs;
 use crate::newer;
 use crate::numbers;
+use crate::params::Params;
 use crate::policy::{AbiPolicy, Policy, RuleOrigin};
 use crate::predicate::Reader;
 use crate::resolve::Calls;
@@ -62,9 +63,10 @@ fn policy<'a>(
 ) -> Option<Policy> {
     let abis = header.abis.as_slice();
     let constants = Constants::evaluate(scope, abis, options.defines, findings);
+    let params = Params::read(scope, &constants, findings);
     let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
     let mut rules = rules(statements, scope, &mut calls, findings);
-    let reader = Reader::new(scope, &constants, findings, header.kernel);
+    let reader = Reader::new(scope, &constants, &params, findings, header.kernel);
     let mut builder = Builder::new(reader, &calls);
     let arms: Vec<_> =
         abis.iter().enumerate().map(|(i, abi)| builder.arms(abi, i, &mut rules)).collect();
@@ -105,7 +107,8 @@ fn policy<'a>(
     }
     let complete = parts.len() == abis.len();
     let origins = spans.into_iter().map(|span| RuleOrigin { span }).collect();
-    complete.then(|| Policy::new(parts, foreign, origins))
+    let params = params.in_policy(scope, &parts);
+    complete.then(|| Policy::new(parts, foreign, origins).with_params(params))
 }
 
 fn rules<'a>(
@@ -142,9 +145,6 @@ fn refuse_other_targets(statements: &[Statement], findings: &mut Findings) {
                 "require",
                 "a filter cannot ask about the kernel; a loader can, in a later version",
             ),
-            StatementKind::Param(..) => {
-                ("param", "this version makes no filters that are completed at load time")
-            }
             StatementKind::Test(..) => ("test", "this version does not run the tests of a policy"),
             StatementKind::Include(_) => ("include", "it must be put in its place before"),
             StatementKind::Error => {
@@ -160,6 +160,7 @@ fn refuse_other_targets(statements: &[Statement], findings: &mut Findings) {
             | StatementKind::Const(..)
             | StatementKind::Group(..)
             | StatementKind::Let(..)
+            | StatementKind::Param(..)
             | StatementKind::Rule(_) => continue,
         };
         findings.add(*span, Kind::NotForTarget { keyword, reason });

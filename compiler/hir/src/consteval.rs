@@ -5,7 +5,8 @@
 //! any width; a result that it took part in is meant as bits, so that `~0x80000000` is
 //! 0x7fffffff where 32 bits are wanted.
 //!
-//! A name is first a `-D` definition, then a `const`, then a kernel constant.
+//! A name is first a `-D` definition, then a `const` or `param`, then a kernel constant. A
+//! parameter is no constant here: its value is not known.
 
 use std::cell::RefCell;
 
@@ -54,6 +55,8 @@ enum Meaning {
     Broken,
     /// A `const` or kernel constant that has a value, but not here.
     Elsewhere,
+    /// A parameter: it has no value yet.
+    Param,
     Nothing,
 }
 
@@ -160,7 +163,9 @@ impl<'a> Constants<'a> {
 
     /// Whether the policy or a `-D` definition gives the name its meaning.
     pub(crate) fn is_own(&self, scope: &Scope<'a>, name: &str) -> bool {
-        self.is_defined(name) || scope.consts.position(name).is_some()
+        self.is_defined(name)
+            || scope.consts.position(name).is_some()
+            || scope.params.position(name).is_some()
     }
 
     /// The kernel's value, whatever the policy makes of the name.
@@ -188,7 +193,8 @@ impl<'a> Constants<'a> {
                 if let Kind::UnknownConstant { name } = &kind { Some(name.clone()) } else { None };
             let recorded = findings.about(span, kind, subject);
             if let Some(name) = unknown {
-                let own = scope.consts.names().chain(self.defines.keys().copied());
+                let own = scope.consts.names().chain(scope.params.names());
+                let own = own.chain(self.defines.keys().copied());
                 let kernel = subject.abi.constant_names().map(|name| -> &str { name });
                 findings.suggest(recorded, &name, own.chain(kernel));
             }
@@ -205,6 +211,10 @@ impl<'a> Constants<'a> {
             return exact(number);
         }
         let Some(position) = own else {
+            if let Some(param) = scope.params.position(name).and_then(|i| scope.params.get(i)) {
+                param.mark_used();
+                return Meaning::Param;
+            }
             return match self.kernel(abi_index, name) {
                 Some(number) => exact(number),
                 None if exists_somewhere(name) => Meaning::Elsewhere,
@@ -234,6 +244,10 @@ impl<'a> Constants<'a> {
                 Meaning::Value(value) => Ok(value),
                 Meaning::Broken => Err(Vec::new()),
                 Meaning::Elsewhere => Err(vec![(span, Kind::NotOnAbi { name: name.clone() })]),
+                Meaning::Param => {
+                    let kind = Kind::ParamMisplaced { param: name.clone(), dispatch: false };
+                    Err(vec![(span, kind)])
+                }
                 Meaning::Nothing => Err(vec![(span, Kind::UnknownConstant { name: name.clone() })]),
             },
             ConstantKind::Paren(inner) => self.value(scope, abi_index, inner),

@@ -14,8 +14,9 @@ pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
     "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0240",
-    "F0245", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308", "F0309", "F0310",
-    "F0311", "F0312", "F0313", "F0314", "F0315", "F0316", "F0317", "F0330", "F0331", "F0340",
+    "F0245", "F0250", "F0251", "F0252", "F0253", "F0254", "F0255", "F0302", "F0303", "F0304",
+    "F0305", "F0306", "F0307", "F0308", "F0309", "F0310", "F0311", "F0312", "F0313", "F0314",
+    "F0315", "F0316", "F0317", "F0330", "F0331", "F0340",
 ];
 
 /// What a statement defines.
@@ -27,6 +28,8 @@ pub enum Definition {
     Group,
     /// `let`
     Let,
+    /// `param`
+    Param,
 }
 
 /// Why a field cannot be used in a seccomp filter.
@@ -261,6 +264,39 @@ pub enum Kind {
         /// What lies there.
         note: &'static str,
     },
+    /// F0250: no type of parameters has that name.
+    UnknownType {
+        /// The name.
+        name: String,
+    },
+    /// F0251: a parameter and a field of different width or sign.
+    ParamMismatch {
+        /// The parameter and its type.
+        param: (String, Type),
+        /// The field and its type.
+        field: (String, Type),
+        /// Whether an order was asked for, so that signs count.
+        ordered: bool,
+    },
+    /// F0252: a masked field is ordered with a parameter.
+    MaskedParam {
+        /// The parameter.
+        param: String,
+    },
+    /// F0253: a parameter stands where a value is needed already, or where none can.
+    ParamMisplaced {
+        /// The parameter.
+        param: String,
+        /// Whether it is compared with `nr` or `arch`.
+        dispatch: bool,
+    },
+    /// F0254: a parameter has the name of a kernel constant.
+    ParamHidesConstant {
+        /// The name.
+        name: String,
+    },
+    /// F0255: too many parameters.
+    TooManyParams,
     /// F0302: nothing uses the definition.
     Unused {
         /// Of which sort.
@@ -370,6 +406,12 @@ impl Kind {
             Self::GroupVersion { .. } => "F0245",
             Self::NoFilters { .. } => "F0240",
             Self::InMemory { .. } => "F0229",
+            Self::UnknownType { .. } => "F0250",
+            Self::ParamMismatch { .. } => "F0251",
+            Self::MaskedParam { .. } => "F0252",
+            Self::ParamMisplaced { .. } => "F0253",
+            Self::ParamHidesConstant { .. } => "F0254",
+            Self::TooManyParams => "F0255",
             Self::Unused { .. } => "F0302",
             Self::HidesConstant { .. } => "F0303",
             Self::FakedSuccess => "F0304",

@@ -38,17 +38,29 @@ pub struct Decision {
     pub reason: Reason,
 }
 
-/// The action for a call.
+/// The action for a call. A parameter that has no value ([`Policy::bound`]) counts as 0.
 #[must_use]
 pub fn eval(policy: &Policy, call: &SeccompData) -> Action {
-    decide(policy, call).action
+    decide_with(policy, &[], call).action
 }
 
-/// The action for a call, and what decided it.
+/// The action for a call, parameters having these values.
+#[must_use]
+pub fn eval_with(policy: &Policy, params: &[u64], call: &SeccompData) -> Action {
+    decide_with(policy, params, call).action
+}
+
+/// The action for a call, and what decided it; see [`eval`].
 #[must_use]
 pub fn decide(policy: &Policy, call: &SeccompData) -> Decision {
+    decide_with(policy, &[], call)
+}
+
+/// The action for a call, parameters having these values, and what decided it.
+#[must_use]
+pub fn decide_with(policy: &Policy, params: &[u64], call: &SeccompData) -> Decision {
     let case = case(policy, call.arch, call.nr.cast_unsigned());
-    match case.arms.into_iter().find(|arm| holds(&arm.predicate, call)) {
+    match case.arms.into_iter().find(|arm| holds_with(&arm.predicate, params, call)) {
         Some(arm) => Decision { action: arm.action, reason: Reason::Rule(arm.rule) },
         None => case.otherwise,
     }
@@ -90,12 +102,18 @@ fn covers(part: &AbiPolicy, arm: &Arm, nr: u32) -> bool {
 /// Whether a predicate holds for a call.
 #[must_use]
 pub fn holds(predicate: &Predicate, call: &SeccompData) -> bool {
-    truth(&mut Concrete(call), predicate)
+    holds_with(predicate, &[], call)
+}
+
+/// Whether a predicate holds for a call, parameters having these values.
+#[must_use]
+pub fn holds_with(predicate: &Predicate, params: &[u64], call: &SeccompData) -> bool {
+    truth(&mut Concrete { call, params }, predicate)
 }
 
 /// Whether a test holds for a call.
-pub(crate) fn test_holds(test: &Test, call: &SeccompData) -> bool {
-    test_truth(&mut Concrete(call), test)
+pub(crate) fn test_holds(test: &Test, params: &[u64], call: &SeccompData) -> bool {
+    test_truth(&mut Concrete { call, params }, test)
 }
 
 /// Whether a predicate holds, in any algebra.

@@ -1,7 +1,7 @@
 //! Typed predicates. A [`Test`] can be made only by constructors that check its typing
 //! rules; whoever holds one may rely on them.
 
-use crate::types::{Field, Kind, Type};
+use crate::types::{Field, Kind, Place, Type};
 
 /// A comparison operator; ordering is by the field's sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,6 +62,8 @@ pub enum TypeError {
     Mismatch(Type, Type),
     /// A range whose first value comes after its last.
     EmptyRange(i128, i128),
+    /// A masked field is ordered with a parameter.
+    MaskedOrder,
 }
 
 /// Bit patterns `first`…`last`, both included, in the order of the field's type.
@@ -92,7 +94,7 @@ pub enum Relation {
     Compare(CmpOp, u64),
     /// With a set of ranges: true if one of them holds the value.
     In(Vec<Range>),
-    /// With another field of the same type.
+    /// With another field of the same type, or a parameter of it; no mask is on that one.
     Field(CmpOp, Field),
 }
 
@@ -186,6 +188,48 @@ impl Test {
         }
         let mask = left.mask();
         Ok(Self { field, mask, relation: Relation::Field(op, other) })
+    }
+
+    /// `(field & mask) op param`, or without a mask `field op param`: of the same width (and,
+    /// if ordered, sign). Whether it holds for any call depends on the value.
+    ///
+    /// # Errors
+    /// The typing rule that it breaks.
+    pub fn compare_param(
+        field: Field,
+        mask: Option<i128>,
+        op: CmpOp,
+        param: Field,
+    ) -> Result<Self, TypeError> {
+        let (left, right) = (field.ty(), param.ty());
+        if mask.is_some() && op.is_ordered() {
+            return Err(TypeError::MaskedOrder);
+        }
+        let mask = mask_bits(&field, mask)?;
+        if left.kind() == Kind::Pointer && op.is_ordered() {
+            return Err(TypeError::PointerOperation);
+        }
+        let same_sign = left.signed() == right.signed() || !op.is_ordered();
+        if !param.is_param() || left.width() != right.width() || !same_sign {
+            return Err(TypeError::Mismatch(left, right));
+        }
+        // Then the call has no say.
+        if mask == 0 {
+            return Err(TypeError::NeverTrue);
+        }
+        Ok(Self { field, mask, relation: Relation::Field(op, param) })
+    }
+
+    /// The same test with parameters replaced. What comes of values may be true or false for
+    /// every call.
+    fn replaced(&self, with: Replacement<'_>) -> Self {
+        let relation = match &self.relation {
+            Relation::Field(op, other) if other.is_param() => with.relation(*op, other),
+            relation @ (Relation::Compare(..) | Relation::In(_) | Relation::Field(..)) => {
+                relation.clone()
+            }
+        };
+        Self { relation, ..self.clone() }
     }
 
     /// The field.
@@ -335,6 +379,50 @@ pub enum Predicate {
     Or(Vec<Self>),
     /// A test.
     Test(Test),
+}
+
+/// What parameters are replaced with, by position.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Replacement<'r> {
+    /// These values; one that is missing is 0.
+    Values(&'r [u64]),
+    /// The parameters at these positions; one that is missing stays what it is.
+    Positions(&'r [u8]),
+}
+
+impl Replacement<'_> {
+    /// The comparison with a parameter, as it becomes.
+    fn relation(self, op: CmpOp, param: &Field) -> Relation {
+        match self {
+            Self::Values(values) => {
+                Relation::Compare(op, param.read(&filterc_abi::SeccompData::default(), values))
+            }
+            Self::Positions(positions) => {
+                let moved = |position: u8| {
+                    let to = positions.get(usize::from(position)).copied().unwrap_or(position);
+                    Field::new(param.name(), Place::Param(to), param.ty())
+                };
+                let moved =
+                    if let Place::Param(position) = param.place() { moved(position) } else { None };
+                Relation::Field(op, moved.unwrap_or_else(|| param.clone()))
+            }
+        }
+    }
+}
+
+impl Predicate {
+    /// The same predicate with parameters replaced.
+    pub(crate) fn replaced(&self, with: Replacement<'_>) -> Self {
+        let all = |parts: &[Self]| parts.iter().map(|part| part.replaced(with)).collect();
+        match self {
+            Self::True => Self::True,
+            Self::False => Self::False,
+            Self::Not(inner) => Self::Not(Box::new(inner.replaced(with))),
+            Self::And(parts) => Self::And(all(parts)),
+            Self::Or(parts) => Self::Or(all(parts)),
+            Self::Test(test) => Self::Test(test.replaced(with)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ mod on_abi;
 mod options;
 mod order;
 mod outcomes;
+mod params;
 pub mod policy;
 mod predicate;
 mod raw;

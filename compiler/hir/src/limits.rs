@@ -15,5 +15,8 @@ pub const MAX_CALLS: usize = 1_000_000;
 /// Levels of a predicate, with `let`s written out: no walk may overflow the stack.
 pub const MAX_NESTING: usize = 256;
 
+/// Parameters of a policy: each is two words of input to a proof.
+pub const MAX_PARAMS: usize = 24;
+
 /// Findings of one run.
 pub const MAX_FINDINGS: usize = 10_000;

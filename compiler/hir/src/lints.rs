@@ -25,6 +25,7 @@ pub(crate) fn unused(scope: &Scope<'_>, constants: &Constants<'_>, findings: &mu
     unused_of(Definition::Const, &scope.consts, is_defined, findings);
     unused_of(Definition::Group, &scope.groups, |_| false, findings);
     unused_of(Definition::Let, &scope.lets, |_| false, findings);
+    unused_of(Definition::Param, &scope.params, is_defined, findings);
 }
 
 fn unused_of<T>(

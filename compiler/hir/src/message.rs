@@ -14,13 +14,14 @@ impl Definition {
             Self::Const => "const",
             Self::Group => "group",
             Self::Let => "let",
+            Self::Param => "param",
         }
     }
 
     /// The name as the policy spells it.
     pub(crate) fn spell(self, name: &str) -> String {
         match self {
-            Self::Const | Self::Let => name.to_owned(),
+            Self::Const | Self::Let | Self::Param => name.to_owned(),
             Self::Group => format!("@{name}"),
         }
     }
@@ -80,6 +81,16 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::InMemory { field, call, .. } => {
             format!("`{field}` of `{call}` is in memory, where a filter cannot see it")
         }
+        Kind::UnknownType { name } => format!("unknown type `{name}`"),
+        Kind::ParamMismatch { param, field, .. } => {
+            format!("parameter `{}` cannot be compared with `{}`", param.0, field.0)
+        }
+        Kind::MaskedParam { .. } => "a masked field is ordered with a parameter".to_owned(),
+        Kind::ParamMisplaced { param, .. } => format!("`{param}` is a parameter"),
+        Kind::ParamHidesConstant { name } => {
+            format!("param `{name}` has the name of a kernel constant")
+        }
+        Kind::TooManyParams => "too many parameters".to_owned(),
         Kind::Unused { definition, name } => {
             format!("{} `{}` is never used", definition.keyword(), definition.spell(name))
         }
@@ -170,6 +181,19 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::InMemory { pointer, .. } => {
             format!("it is behind the pointer `{pointer}`{about}")
         }
+        Kind::UnknownType { .. } => "parameters have no such type".to_owned(),
+        Kind::ParamMismatch { param, field, .. } => {
+            format!("`{}` is {}, `{}` is {}{about}", param.0, param.1, field.0, field.1)
+        }
+        Kind::MaskedParam { param } => format!("`{param}` has no value yet{about}"),
+        Kind::ParamMisplaced { dispatch: true, .. } => {
+            "which calls and ABIs a rule is about must be known here".to_owned()
+        }
+        Kind::ParamMisplaced { dispatch: false, .. } => {
+            "its value is known only when the filter is loaded".to_owned()
+        }
+        Kind::ParamHidesConstant { .. } => "whoever reads it takes it for that one".to_owned(),
+        Kind::TooManyParams => format!("a policy has at most {}", crate::limits::MAX_PARAMS),
         Kind::Unused { .. } => "never used".to_owned(),
         Kind::HidesConstant { value, kernel, .. } => {
             format!("{} here, {} in the kernel{about}", number(*value), number(*kernel))
@@ -269,6 +293,21 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         }
         Kind::FakedSuccess => one("if that is meant, say so in a comment; else name an errno"),
         Kind::WrongSet { set, .. } => vec![members(set)],
+        Kind::ParamMismatch { ordered: true, .. } => {
+            one("an order needs one width and one sign: choose the field's type for the parameter")
+        }
+        Kind::ParamMismatch { .. } => {
+            one("equality needs one width: choose the field's type for the parameter")
+        }
+        Kind::MaskedParam { .. } => {
+            one("under a mask, a parameter can be compared by `==` and `!=`")
+        }
+        Kind::ParamMisplaced { dispatch: false, .. } => one(
+            "it can stand right of a comparison, or as an item of a set; elsewhere use a `const`",
+        ),
+        Kind::ParamMisplaced { dispatch: true, .. } => one("use a `const`, and `-D` to set it"),
+        Kind::ParamHidesConstant { .. } => one("choose another name"),
+        Kind::UnknownType { .. } => one("`fd`, `uid`, `size_t` and `u32` are some of them"),
         Kind::UnknownCall { .. }
         | Kind::NoSuchField { .. }
         | Kind::UnknownConstant { .. }
@@ -286,6 +325,7 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         | Kind::BadIndex { .. }
         | Kind::NotText { .. }
         | Kind::NoFilters { .. }
+        | Kind::TooManyParams
         | Kind::Unused { .. }
         | Kind::AddressConstant { .. } => Vec::new(),
     }

@@ -62,14 +62,16 @@ impl Known {
         // What is not known is not read.
         let nr = self.nr.unwrap_or_default().cast_signed();
         let call = SeccompData { nr, arch: self.arch, instruction_pointer: 0, args: [0; 6] };
-        known.then(|| eval::test_holds(test, &call))
+        known.then(|| eval::test_holds(test, &[], &call))
     }
 
     fn has(self, field: &Field) -> bool {
         match field.place() {
             Place::Nr => self.nr.is_some(),
             Place::Arch => true,
-            Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } => false,
+            Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => {
+                false
+            }
         }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use filterc_abi::{Abi, Action, Endian, KernelVersion};
 use filterc_grammar::source::Span;
 
-use crate::expr::Predicate;
+use crate::expr::{Predicate, Replacement};
+use crate::limits::MAX_PARAMS;
 
 /// A rule of the source, by its position in the ordered list (0 is the first).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +40,25 @@ pub struct Arm {
     pub predicate: Predicate,
     /// What then.
     pub action: Action,
+}
+
+/// A parameter: a constant that the loader supplies.
+///
+/// Its value is a number of 64 bits in two's complement; where it is compared with a field
+/// of fewer, with so many of its low bits. Only numbers of the range below are let in, so
+/// that those bits say all of it, on every ABI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name.
+    pub name: String,
+    /// Its type, as the policy spells it.
+    pub ty: String,
+    /// The whole statement.
+    pub span: Span,
+    /// The smallest number that fits.
+    pub min: i128,
+    /// The largest.
+    pub max: i128,
 }
 
 /// A policy for one ABI.
@@ -121,13 +141,54 @@ pub struct Policy {
     abis: Vec<AbiPolicy>,
     foreign: Action,
     rules: Vec<RuleOrigin>,
+    params: Vec<Param>,
 }
 
 impl Policy {
     /// A policy; `abis` are in the order of the text and each stands there once.
     #[must_use]
     pub const fn new(abis: Vec<AbiPolicy>, foreign: Action, rules: Vec<RuleOrigin>) -> Self {
-        Self { abis, foreign, rules }
+        Self { abis, foreign, rules, params: Vec::new() }
+    }
+
+    /// The policy with these parameters; fields name them by position.
+    #[must_use]
+    pub fn with_params(self, params: Vec<Param>) -> Self {
+        Self { params, ..self }
+    }
+
+    /// The parameters that have no value yet.
+    #[must_use]
+    pub fn params(&self) -> &[Param] {
+        &self.params
+    }
+
+    /// The policy with constants in place of its parameters: those values, by position; one
+    /// that is missing is 0.
+    #[must_use]
+    pub fn bound(&self, params: &[u64]) -> Self {
+        Self { params: Vec::new(), ..self.replaced(Replacement::Values(params)) }
+    }
+
+    /// The policy with its parameters in the order of these names, all of its own among them:
+    /// so that parameters of two policies can be the same. `None` if a name is not there, or
+    /// there are more than a policy may have.
+    #[must_use]
+    pub fn in_order_of(&self, names: &[&str]) -> Option<Self> {
+        let position = |param: &Param| {
+            let at = names.iter().position(|name| *name == param.name)?;
+            u8::try_from(at).ok().filter(|_| at < MAX_PARAMS)
+        };
+        let positions: Option<Vec<u8>> = self.params.iter().map(position).collect();
+        Some(self.replaced(Replacement::Positions(&positions?)))
+    }
+
+    fn replaced(&self, with: Replacement<'_>) -> Self {
+        let mut abis = self.abis.clone();
+        for arm in abis.iter_mut().flat_map(|part| &mut part.arms) {
+            arm.predicate = arm.predicate.replaced(with);
+        }
+        Self { abis, ..self.clone() }
     }
 
     /// The ABIs that the policy covers.
@@ -148,7 +209,7 @@ impl Policy {
     pub fn of_order(&self, endian: Endian) -> Self {
         let mut abis = self.abis.clone();
         abis.retain(|part| part.abi.endian == endian);
-        Self { abis, foreign: self.foreign, rules: self.rules.clone() }
+        Self { abis, ..self.clone() }
     }
 
     /// The decision for calls of any other ABI.

@@ -13,6 +13,7 @@ use crate::findings::{Findings, Subject};
 use crate::limits::MAX_NODES;
 use crate::memory::Memory;
 use crate::outcomes::Outcomes;
+use crate::params::Params;
 use crate::scope::Scope;
 use crate::types::{self, Type};
 
@@ -23,6 +24,7 @@ const MAX_STEPS: usize = 500;
 pub(crate) struct Reader<'s, 'a> {
     pub(crate) scope: &'s Scope<'a>,
     pub(crate) constants: &'s Constants<'a>,
+    pub(crate) params: &'s Params,
     pub(crate) findings: &'s mut Findings,
     nodes: usize,
     /// Whether the limit has been told.
@@ -50,12 +52,14 @@ impl<'s, 'a> Reader<'s, 'a> {
     pub(crate) fn new(
         scope: &'s Scope<'a>,
         constants: &'s Constants<'a>,
+        params: &'s Params,
         findings: &'s mut Findings,
         kernel: KernelVersion,
     ) -> Self {
         Self {
             scope,
             constants,
+            params,
             findings,
             nodes: 0,
             told: false,
@@ -126,9 +130,17 @@ impl<'s, 'a> Reader<'s, 'a> {
             PredicateKind::False => plain(Predicate::False),
             PredicateKind::Let(name) => self.written_out(name, subject),
             PredicateKind::Test(test) => {
-                let test = self.test(test, predicate.span, subject)?;
-                let settled = self.outcomes.note(predicate.span, &test, subject);
-                Some(Read { predicate: Predicate::Test(test), settled })
+                let read = self.test(test, predicate.span, subject)?;
+                let settled = match &read {
+                    Predicate::Test(test) => self.outcomes.note(predicate.span, test, subject),
+                    // A set with parameters, which is of no call's number or ABI.
+                    Predicate::True
+                    | Predicate::False
+                    | Predicate::Not(_)
+                    | Predicate::And(_)
+                    | Predicate::Or(_) => None,
+                };
+                Some(Read { predicate: read, settled })
             }
             // The parser has told what is wrong here.
             PredicateKind::Error => {
@@ -267,6 +279,10 @@ impl<'s, 'a> Reader<'s, 'a> {
                     | ast::Relation::Function(..)
                     | ast::Relation::Cpus(..) => return None,
                 };
+                let is_param = |value: &&ast::Constant| self.param_named(value).is_some();
+                if values.iter().any(is_param) {
+                    return None;
+                }
                 let mut bits = |value| {
                     let read = self.constants.read(self.scope, subject, value, self.findings)?;
                     ty.pattern(read.in_type(ty))

@@ -15,11 +15,16 @@ use crate::error::Kind;
 use crate::eval;
 use crate::expr::{CmpOp, Predicate, Relation, Test};
 use crate::findings::{Calls, Findings, Subject};
+use crate::limits::MAX_PARAMS;
 use crate::types::Place;
 
 /// How many constants of a predicate are tried, and how many ranges of a set are read.
 const MAX_CONSTANTS: usize = 16;
 const MAX_RANGES: usize = 64;
+
+/// What parameters are taken for: a test that can be got round for one small number can for
+/// most.
+const PARAM: u64 = 3;
 
 /// A register in a predicate, and what of it the kernel uses.
 #[derive(Clone, Copy)]
@@ -151,6 +156,10 @@ impl<'p> Raw<'p> {
             }
             Relation::In(ranges) if ranges.iter().all(|range| low(range.last())) => (false, true),
             Relation::Compare(..) | Relation::In(_) => (true, true),
+            Relation::Field(CmpOp::Eq | CmpOp::Lt | CmpOp::Le, other) if other.is_param() => {
+                (false, true)
+            }
+            Relation::Field(_, other) if other.is_param() => (true, false),
             Relation::Field(_, other) => {
                 let same = other.place() == test.field().place();
                 (same, same)
@@ -222,7 +231,9 @@ impl<'p> Raw<'p> {
             Predicate::And(parts) => self.parts_hold(parts, call, Holds::Yes, Holds::No),
             Predicate::Or(parts) => self.parts_hold(parts, call, Holds::No, Holds::Yes),
             Predicate::Test(test) if !self.decides(test) => Holds::Perhaps,
-            Predicate::Test(test) if eval::test_holds(test, call) => Holds::Yes,
+            Predicate::Test(test) if eval::test_holds(test, &[PARAM; MAX_PARAMS], call) => {
+                Holds::Yes
+            }
             Predicate::Test(_) => Holds::No,
         }
     }
@@ -256,7 +267,7 @@ impl<'p> Raw<'p> {
             && match test.relation() {
                 Relation::Compare(..) => true,
                 Relation::In(ranges) => ranges.len() <= MAX_RANGES,
-                Relation::Field(_, other) => own(other.place()),
+                Relation::Field(_, other) => own(other.place()) || other.is_param(),
             }
     }
 
@@ -284,6 +295,7 @@ impl<'p> Raw<'p> {
                     Relation::In(ranges) => {
                         constants.extend(ranges.iter().flat_map(|r| [r.first(), r.last()]));
                     }
+                    Relation::Field(_, other) if other.is_param() => constants.push(PARAM),
                     Relation::Field(..) => {}
                 }
             }

@@ -1,4 +1,4 @@
-//! What a policy defines: its constants, groups and `let`s, found before any is read,
+//! What a policy defines: its constants, groups, `let`s and parameters, found before any is read,
 //! so that their order in the text does not matter.
 //!
 //! Redefinitions and cycles are refused here; who is in a cycle, or needs one, counts as
@@ -117,6 +117,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) consts: Table<'a, ast::Constant>,
     pub(crate) groups: Table<'a, Vec<ast::Call>>,
     pub(crate) lets: Table<'a, ast::Predicate>,
+    /// Each with the name of its type.
+    pub(crate) params: Table<'a, ast::Name>,
     /// Whether the `let` at a position may be written out: it is in no cycle and not too deep.
     sound_lets: Vec<bool>,
 }
@@ -127,6 +129,7 @@ impl<'a> Scope<'a> {
         let mut consts = Table::new(Definition::Const);
         let mut groups = Table::new(Definition::Group);
         let mut lets = Table::new(Definition::Let);
+        let mut params: Table<'_, ast::Name> = Table::new(Definition::Param);
         for Statement { span, kind } in statements {
             if let StatementKind::Const(name, value) = kind {
                 consts.define(name, *span, value, findings);
@@ -134,21 +137,34 @@ impl<'a> Scope<'a> {
                 groups.define(name, *span, calls, findings);
             } else if let StatementKind::Let(name, predicate) = kind {
                 lets.define(name, *span, predicate, findings);
+            } else if let StatementKind::Param(name, ty) = kind {
+                params.define(name, *span, ty, findings);
+            }
+        }
+        // Both are what a lone name stands for.
+        for param in params.iter() {
+            if let Some(defined) = consts.position(&param.name.text).and_then(|i| consts.get(i)) {
+                let (definition, name) = (Definition::Param, param.name.text.clone());
+                let kind = Kind::DefinedTwice { definition, name };
+                findings.because(param.name.span, kind, &[(defined.name.span, "as a `const`")]);
             }
         }
         consts.sort(findings, names_of_constant);
         groups.sort(findings, groups_of_calls);
         lets.sort(findings, lets_of_predicate);
         let sound_lets = sound(&lets, findings);
-        Self { consts, groups, lets, sound_lets }
+        Self { consts, groups, lets, params, sound_lets }
     }
 
-    /// Notes that something uses the `const`s of an expression that is not read.
+    /// Notes that something uses the `const`s and parameters of an expression that is not read.
     pub(crate) fn mark_used(&self, expression: &'a ast::Constant) {
         let mut names = Vec::new();
         names_of_constant(expression, &mut names);
-        for position in names.into_iter().filter_map(|name| self.consts.position(name)) {
-            if let Some(defined) = self.consts.get(position) {
+        for name in names {
+            if let Some(defined) = self.consts.position(name).and_then(|i| self.consts.get(i)) {
+                defined.mark_used();
+            }
+            if let Some(defined) = self.params.position(name).and_then(|i| self.params.get(i)) {
                 defined.mark_used();
             }
         }

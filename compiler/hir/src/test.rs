@@ -1,4 +1,4 @@
-//! Types one test: a field on the left, constants or another field on the right.
+//! Types one test: a field on the left; constants, parameters or another field on the right.
 
 use filterc_abi::Arg;
 use filterc_grammar::ast::{self, ConstantKind};
@@ -6,7 +6,7 @@ use filterc_grammar::source::Span;
 
 use crate::absent;
 use crate::error::{Blindness, Kind};
-use crate::expr::{CmpOp, Test, TypeError};
+use crate::expr::{CmpOp, Predicate, Test, TypeError};
 use crate::field::{self, Found};
 use crate::findings::Subject;
 use crate::lints;
@@ -50,27 +50,112 @@ impl<'a> Reader<'_, 'a> {
         test: &'a ast::Test,
         span: Span,
         subject: Subject,
-    ) -> Option<Test> {
+    ) -> Option<Predicate> {
         let (field, arg) = self.field(&test.field, subject)?;
         let mask = test.mask.as_ref().map(|mask| &mask.constant);
         let left = Left { field, arg, mask, span, subject };
-        match &test.relation {
+        let one = match &test.relation {
             ast::Relation::AnyBit => self.any_bit(&left),
             ast::Relation::Compare(op, right) => match self.lone_field(right, subject) {
                 Some(other) => self.two_fields(&left, *op, other, right.span),
-                None => self.compare(&left, cmp_op(*op), right),
+                None => match self.param_named(right) {
+                    Some(position) => self.with_param(&left, cmp_op(*op), position, right.span),
+                    None => self.compare(&left, cmp_op(*op), right),
+                },
             },
             ast::Relation::CompareField(op, right) => {
                 let other = self.field(right, subject);
                 self.two_fields(&left, *op, other, right.span)
             }
-            ast::Relation::In(items) => self.within(&left, items),
+            ast::Relation::In(items) => return self.set(&left, items),
             ast::Relation::CompareString(..) | ast::Relation::Glob(_) => self.text(&left),
             ast::Relation::Function(..) => {
                 self.unseen(test.field.span, ".function".to_owned(), subject)
             }
             ast::Relation::Cpus(..) => self.unseen(span, "CPUS{…}".to_owned(), subject),
+        };
+        one.map(Predicate::Test)
+    }
+
+    /// The position of the parameter that a constant is, if it is one and nothing else.
+    pub(crate) fn param_named(&self, constant: &ast::Constant) -> Option<usize> {
+        let ConstantKind::Name(name) = &constant.kind else { return None };
+        let position = self.scope.params.position(name)?;
+        (!self.constants.is_defined(name)).then_some(position)
+    }
+
+    /// A comparison with a parameter.
+    fn with_param(
+        &mut self,
+        left: &Left<'a>,
+        op: CmpOp,
+        position: usize,
+        span: Span,
+    ) -> Option<Test> {
+        self.scope.params.get(position)?.mark_used();
+        let mask = self.mask(left);
+        let Some(param) = self.params.field(left.subject.abi_index, position) else {
+            // What is wrong with it was told at its definition.
+            self.findings.fail();
+            return None;
+        };
+        let mask = mask?;
+        let name = param.name().to_owned();
+        if matches!(left.field.place(), Place::Nr | Place::Arch) {
+            let kind = Kind::ParamMisplaced { param: name, dispatch: true };
+            self.findings.about(span, kind, left.subject);
+            return None;
         }
+        let param_ty = param.ty();
+        match Test::compare_param(left.field.clone(), mask, op, param.clone()) {
+            Ok(test) => {
+                self.address_constant(left, span);
+                Some(test)
+            }
+            Err(TypeError::MaskedOrder) => {
+                self.findings.about(span, Kind::MaskedParam { param: name }, left.subject);
+                None
+            }
+            Err(TypeError::Mismatch(..)) => {
+                let field = (left.field.name().to_owned(), left.field.ty());
+                let (param, ordered) = ((name, param_ty), op.is_ordered());
+                let kind = Kind::ParamMismatch { param, field, ordered };
+                self.findings.about(left.span, kind, left.subject);
+                None
+            }
+            Err(error) => {
+                let right = Right { value: 0, constant: None, span };
+                self.refuse(left, error, mask, op, right);
+                None
+            }
+        }
+    }
+
+    /// A set: its constants as one test, and one for each parameter in it.
+    fn set(&mut self, left: &Left<'a>, items: &'a [ast::Item]) -> Option<Predicate> {
+        let (mut params, mut constants) = (Vec::new(), Vec::with_capacity(items.len()));
+        for item in items {
+            let param = match item {
+                ast::Item::One(one) => self.param_named(one).map(|param| (param, one.span)),
+                ast::Item::Range(..) => None,
+            };
+            match param {
+                Some(param) => params.push(param),
+                None => constants.push(item),
+            }
+        }
+        let mut tests = Vec::with_capacity(params.len() + 1);
+        if !constants.is_empty() {
+            tests.push(self.within(left, &constants));
+        }
+        self.count_more(params.len());
+        for (position, span) in params {
+            tests.push(self.with_param(left, CmpOp::Eq, position, span));
+        }
+        // All are read before one that is wrong ends it.
+        let tests: Option<Vec<Test>> = tests.into_iter().collect();
+        let mut tests: Vec<Predicate> = tests?.into_iter().map(Predicate::Test).collect();
+        if tests.len() == 1 { tests.pop() } else { Some(Predicate::Or(tests)) }
     }
 
     /// The field of a test.
@@ -95,6 +180,11 @@ impl<'a> Reader<'_, 'a> {
                 self.unseen(written.span, format!("{name}.function"), subject)
             }
             Ok(found) => Some(found),
+            Err(Kind::NoSuchField { .. }) if self.scope.params.position(name).is_some() => {
+                let kind = Kind::ParamMisplaced { param: name.clone(), dispatch: false };
+                self.findings.about(written.name.span, kind, subject);
+                None
+            }
             Err(kind) => {
                 let missing = matches!(kind, Kind::NoSuchField { .. });
                 let hinted = missing || matches!(kind, Kind::InMemory { .. });
@@ -178,6 +268,7 @@ impl<'a> Reader<'_, 'a> {
                     TypeError::PointerOperation => Kind::PointerOperation { field: pair.0.0 },
                     TypeError::NeverFalse => Kind::NeverFalse { reason: reason::itself() },
                     TypeError::NeverTrue
+                    | TypeError::MaskedOrder
                     | TypeError::DoesNotFit { .. }
                     | TypeError::EmptyRange(..) => Kind::NeverTrue { reason: reason::itself() },
                 };
@@ -217,11 +308,11 @@ impl<'a> Reader<'_, 'a> {
         Some(test)
     }
 
-    fn within(&mut self, left: &Left<'a>, items: &'a [ast::Item]) -> Option<Test> {
+    fn within(&mut self, left: &Left<'a>, items: &[&'a ast::Item]) -> Option<Test> {
         let mask = self.mask(left);
         self.count_more(items.len());
         let mut ranges = Vec::with_capacity(items.len());
-        for item in items {
+        for &item in items {
             let (first, last) = match item {
                 ast::Item::One(one) => {
                     let value = self.constant(one, left);
@@ -240,10 +331,10 @@ impl<'a> Reader<'_, 'a> {
         let test = Test::within(left.field.clone(), mask, &ranges)
             .map_err(|(error, index)| {
                 let range = ranges.get(index).copied().unwrap_or_default();
-                self.refuse_item(left, error, mask, range, items.get(index));
+                self.refuse_item(left, error, mask, range, items.get(index).copied());
             })
             .ok()?;
-        for item in items.iter().filter(|_| left.mask.is_none()) {
+        for &item in items.iter().filter(|_| left.mask.is_none()) {
             if let ast::Item::One(constant) = item {
                 self.with_flags(left, constant, true);
             }
@@ -310,7 +401,7 @@ impl<'a> Reader<'_, 'a> {
             }
             TypeError::NeverTrue => (left.span, Kind::NeverTrue { reason: why() }),
             TypeError::NeverFalse => (left.span, Kind::NeverFalse { reason: why() }),
-            TypeError::PointerOperation | TypeError::Mismatch(..) => {
+            TypeError::PointerOperation | TypeError::Mismatch(..) | TypeError::MaskedOrder => {
                 (left.span, Kind::PointerOperation { field: field() })
             }
             TypeError::EmptyRange(first, last) => (right.span, Kind::EmptyRange { first, last }),

@@ -1,10 +1,12 @@
-//! Fields and their types: which bits of a call a name stands for.
+//! Fields and their types: which bits of a call, or of a parameter, a name stands for.
 
 use std::fmt;
 
 use filterc_abi as abi;
 
-/// Where a field lies in `struct seccomp_data`.
+use crate::limits::MAX_PARAMS;
+
+/// Where a field lies: in `struct seccomp_data`, or among the policy's parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// `nr`, 32 bits.
@@ -22,6 +24,9 @@ pub enum Place {
         /// The register with bits 63…32.
         hi: u8,
     },
+    /// The low bits of the parameter with that position in the policy: a number of 64 bits
+    /// that is the same for every call, and known only when the filter is loaded.
+    Param(u8),
 }
 
 /// What sort of value a field holds.
@@ -124,7 +129,7 @@ impl fmt::Display for Type {
     }
 }
 
-/// A field of a call: a name, a place and a type that fits the place.
+/// A field of a call, or a parameter: a name, a place and a type that fits the place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
     name: String,
@@ -133,7 +138,7 @@ pub struct Field {
 }
 
 impl Field {
-    /// A field; `None` if the place is not in `seccomp_data` or the type is wider than it.
+    /// A field; `None` if there is no such place or the type is wider than it.
     #[must_use]
     pub fn new(name: impl Into<String>, place: Place, ty: Type) -> Option<Self> {
         let room = match place {
@@ -141,7 +146,8 @@ impl Field {
             Place::InstructionPointer => 64,
             Place::Arg(i) if i < 6 => 64,
             Place::Pair { lo, hi } if lo < 6 && hi < 6 && lo != hi => 64,
-            Place::Arg(_) | Place::Pair { .. } => return None,
+            Place::Param(i) if usize::from(i) < MAX_PARAMS => 64,
+            Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => return None,
         };
         (ty.width <= room).then(|| Self { name: name.into(), place, ty })
     }
@@ -164,15 +170,21 @@ impl Field {
         self.ty
     }
 
-    /// The bits that the kernel uses of this field, in one call.
+    /// Whether it is a parameter, not a field of the call.
     #[must_use]
-    pub fn read(&self, call: &abi::SeccompData) -> u64 {
-        Self::raw(self.place, call) & self.ty.mask()
+    pub const fn is_param(&self) -> bool {
+        matches!(self.place, Place::Param(_))
     }
 
-    /// Everything that stands at a place of a call.
+    /// The bits that the kernel uses of this field, in one call, or its own of a parameter.
     #[must_use]
-    pub fn raw(place: Place, call: &abi::SeccompData) -> u64 {
+    pub fn read(&self, call: &abi::SeccompData, params: &[u64]) -> u64 {
+        Self::raw(self.place, call, params) & self.ty.mask()
+    }
+
+    /// Everything that stands at a place; a parameter without a value is 0.
+    #[must_use]
+    pub fn raw(place: Place, call: &abi::SeccompData, params: &[u64]) -> u64 {
         let arg = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
         match place {
             Place::Nr => u64::from(call.nr.cast_unsigned()),
@@ -180,6 +192,7 @@ impl Field {
             Place::InstructionPointer => call.instruction_pointer,
             Place::Arg(i) => arg(i),
             Place::Pair { lo, hi } => (arg(lo) & 0xffff_ffff) | (arg(hi) << 32),
+            Place::Param(i) => params.get(usize::from(i)).copied().unwrap_or_default(),
         }
     }
 }
@@ -239,6 +252,8 @@ mod tests {
         assert!(Field::new("x", Place::Arg(6), ty(64, false)).is_none());
         assert!(Field::new("x", Place::Pair { lo: 1, hi: 1 }, ty(64, false)).is_none());
         assert!(Field::new("x", Place::Pair { lo: 1, hi: 6 }, ty(64, false)).is_none());
+        assert!(Field::new("x", Place::Param(23), ty(64, false)).is_some());
+        assert!(Field::new("x", Place::Param(24), ty(8, false)).is_none());
     }
 
     #[test]
@@ -249,12 +264,14 @@ mod tests {
             instruction_pointer: 0x1234_5678_9abc_def0,
             args: [0x1_0002_0003, 7, 8, 0, 0, 0],
         };
-        let read = |place, ty| Field::new("x", place, ty).unwrap().read(&call);
+        let read = |place, ty| Field::new("x", place, ty).unwrap().read(&call, &[5, 1 << 40 | 9]);
         assert_eq!(read(Place::Nr, ty(32, true)), 0xffff_ffff);
         assert_eq!(read(Place::Arch, ty(32, false)), 0xc000_003e);
         assert_eq!(read(Place::InstructionPointer, ty(64, false)), 0x1234_5678_9abc_def0);
         assert_eq!(read(Place::Arg(0), ty(16, false)), 3);
         assert_eq!(read(Place::Arg(0), ty(32, true)), 0x2_0003);
         assert_eq!(read(Place::Pair { lo: 1, hi: 2 }, ty(64, true)), (8 << 32) | 7);
+        assert_eq!(read(Place::Param(1), ty(32, false)), 9);
+        assert_eq!(read(Place::Param(1), ty(64, false)), 1 << 40 | 9);
     }
 }

@@ -3,11 +3,19 @@
 use filterc_abi::{Action, SeccompData};
 
 use crate::dag::{Dag, Node};
+use crate::test::Input;
 
-/// The action for a call. Ends, because every step leads to a smaller id.
+/// The action for a call; parameters count as 0. Ends, because every step leads to a smaller id.
 #[must_use]
 pub fn eval(dag: &Dag, call: &SeccompData) -> Action {
-    let words = call.words(dag.endian());
+    eval_with(dag, &[], call)
+}
+
+/// The action for a call, parameters having these values.
+#[must_use]
+pub fn eval_with(dag: &Dag, params: &[u64], call: &SeccompData) -> Action {
+    let words = &call.words(dag.endian());
+    let input = Input { call, words, params };
     let nr = call.nr.cast_unsigned();
     let root = dag.roots().iter().find(|root| root.audit_arch == call.arch);
     let mut id = root.map_or(dag.foreign(), |root| root.node);
@@ -15,7 +23,7 @@ pub fn eval(dag: &Dag, call: &SeccompData) -> Action {
         id = match dag.node(id) {
             Node::Leaf(action) => return *action,
             Node::Branch { test, then, otherwise } => {
-                if test.holds(call, &words) {
+                if test.holds(&input) {
                     *then
                 } else {
                     *otherwise

@@ -12,7 +12,7 @@ use filterc_hir::types::Place;
 
 use crate::dag::{Dag, Node, NodeId, Root};
 use crate::objective::{Objective, Sample, Weights};
-use crate::test::{Cmp, Test, Word};
+use crate::test::{Cmp, Input, Test, Word};
 
 /// What comes to a node.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -243,7 +243,8 @@ impl Tracer<'_> {
         let words = sample.call.words(self.dag.endian());
         let mut next = id;
         while let Node::Branch { test, then, otherwise } = self.dag.node(next) {
-            let holds = test.holds(&sample.call, &words);
+            // A parameter has no value yet; which one is supposed changes the cost alone.
+            let holds = test.holds(&Input { call: &sample.call, words: &words, params: &[] });
             if let Some((came, held)) = self.seen.get_mut(next.index()) {
                 *came += share;
                 *held += if holds { share } else { 0.0 };

@@ -10,7 +10,7 @@ use filterc_hir::policy::RuleId;
 use filterc_hir::types::Place;
 
 use crate::dag::{Case, Dag, Node, NodeId, Origin, Root};
-use crate::test::{Cmp, Operand, Test, Word};
+use crate::test::{Cmp, Half, Operand, Test, Word};
 
 /// A text that is not a DAG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,8 +121,10 @@ fn test(words: &[&str]) -> Option<Test> {
     }
     let field = operand(left)?;
     match (operand(right), mask) {
-        (Some(right), None) => Some(Test::Fields { left: field, cmp, right }),
-        (Some(_), Some(_)) => None,
+        (Some(right), mask) => {
+            let mask = mask.unwrap_or_else(|| field.mask());
+            Some(Test::Fields { left: field, cmp, right, mask })
+        }
         (None, mask) => {
             let mask = mask.unwrap_or_else(|| field.mask());
             Some(Test::Field { field, mask, cmp, value: number(right)? })
@@ -131,6 +133,15 @@ fn test(words: &[&str]) -> Option<Test> {
 }
 
 fn word(text: &str) -> Option<Word> {
+    if let Some(half) = text.strip_prefix("param") {
+        let (param, half) = half.split_once('.')?;
+        let high = match half {
+            "lo" => false,
+            "hi" => true,
+            _ => return None,
+        };
+        return Word::param(Half { param: param.parse().ok()?, high });
+    }
     Word::new(text.strip_prefix("word")?.parse().ok()?)
 }
 
@@ -145,7 +156,10 @@ fn operand(text: &str) -> Option<Operand> {
                 let (lo, hi) = pair.split_once(',')?;
                 Place::Pair { lo: lo.parse().ok()?, hi: hi.parse().ok()? }
             }
-            None => Place::Arg(name.strip_prefix("arg")?.parse().ok()?),
+            None => match name.strip_prefix("param") {
+                Some(position) => Place::Param(position.parse().ok()?),
+                None => Place::Arg(name.strip_prefix("arg")?.parse().ok()?),
+            },
         },
     };
     let (signed, width) = match ty.strip_prefix('s') {

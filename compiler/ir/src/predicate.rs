@@ -119,14 +119,17 @@ fn branch(
             within(dag, scope, subject, &set, arms)
         }
         Relation::Field(op, other) if other.place() == Place::Arch => {
-            compare(dag, scope, Masked::all(field), *op, other.read(scope.call), arms)
+            compare(dag, scope, Masked::all(field), *op, other.read(scope.call, &[]), arms)
         }
         Relation::Field(op, other) if field.place() == Place::Arch => {
-            let value = field.read(scope.call);
+            let value = field.read(scope.call, &[]);
             compare(dag, scope, Masked::all(other), exchanged(*op), value, arms)
         }
         // The number is known here too, but as a constant it would make of this rule a
         // different decision for every number; as a field, all numbers share it.
+        Relation::Field(op, other) if test.mask() != field.ty().mask() => {
+            masked_field(dag, scope, Masked::of(test), *op, Operand::of(other), arms)
+        }
         Relation::Field(op, other) => {
             fields(dag, scope, Operand::of(field), *op, Operand::of(other), arms)
         }
@@ -137,7 +140,7 @@ fn branch(
 pub(crate) fn is_fixed(field: &Field) -> bool {
     match field.place() {
         Place::Nr | Place::Arch => true,
-        Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } => false,
+        Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => false,
     }
 }
 
@@ -219,7 +222,7 @@ fn fields(
     arms: Arms,
 ) -> NodeId {
     let Arms { then, otherwise } = arms;
-    let test = |left, cmp, right| Test::Fields { left, cmp, right };
+    let test = |left: Operand, cmp, right| Test::Fields { left, cmp, right, mask: left.mask() };
     let (test, then, otherwise) = match op {
         CmpOp::Eq => (test(left, Cmp::Eq, right), then, otherwise),
         CmpOp::Ne => (test(left, Cmp::Eq, right), otherwise, then),
@@ -229,6 +232,25 @@ fn fields(
         CmpOp::Gt => (test(right, Cmp::Ge, left), otherwise, then),
     };
     dag.branch(test, then, otherwise, scope.origin)
+}
+
+/// `(left & mask) == right`, or its opposite: nothing else is asked of a masked field. What
+/// the right side has beside the mask, the left one cannot have.
+fn masked_field(
+    dag: &mut DagBuilder,
+    scope: Scope<'_>,
+    left: Masked,
+    op: CmpOp,
+    right: Operand,
+    arms: Arms,
+) -> NodeId {
+    let Arms { then, otherwise } =
+        if op == CmpOp::Eq { arms } else { Arms { then: arms.otherwise, otherwise: arms.then } };
+    let mask = left.mask;
+    let same = Test::Fields { left: left.field, cmp: Cmp::Eq, right, mask };
+    let same = dag.branch(same, then, otherwise, scope.origin);
+    let beside = Masked { field: right, mask: right.mask() & !mask };
+    dag.branch(beside.test(Cmp::Eq, 0), same, otherwise, scope.origin)
 }
 
 /// Ranges in order, with overlapping and adjoining ones made one.

@@ -10,8 +10,10 @@
 //! n3 = branch word4 >= 0x10 ? n0 : n1                        # rules from 2
 //! n4 = branch arg(0,1):u64 >= arg(2,3):u64 ? n0 : n1
 //! n5 = branch word4 & 0xffff == word6 ? n0 : n1
-//! n6 = switch 0 -> n0 , 2 -> n2 , 5 -> n0
-//! root x86_64+x32 0xc000003e n6
+//! n6 = branch arg0:s32 == param0:s32 ? n1 : n0
+//! n7 = branch word5 == param1.hi ? n1 : n0
+//! n8 = switch 0 -> n0 , 2 -> n2 , 5 -> n0
+//! root x86_64+x32 0xc000003e n8
 //! foreign n0
 //! ```
 //!
@@ -25,7 +27,7 @@ use filterc_hir::types::Place;
 
 use crate::dag::{Dag, Node, Origin};
 pub use crate::parse::{ParseError, parse};
-use crate::test::{Cmp, Operand, Test, Word};
+use crate::test::{Cmp, Half, Operand, Test, Word};
 
 /// The DAG as text. [`parse`] reads it back to an equal one.
 #[must_use]
@@ -85,7 +87,13 @@ impl fmt::Display for Test {
                 }
                 write!(f, " {cmp} {value:#x}")
             }
-            Self::Fields { left, cmp, right } => write!(f, "{left} {cmp} {right}"),
+            Self::Fields { left, cmp, right, mask } => {
+                write!(f, "{left}")?;
+                if *mask != left.mask() {
+                    write!(f, " & {mask:#x}")?;
+                }
+                write!(f, " {cmp} {right}")
+            }
             Self::Word { word, mask, cmp, value } => {
                 write!(f, "{word}")?;
                 write_word_mask(f, *mask)?;
@@ -115,7 +123,11 @@ impl fmt::Display for Cmp {
 
 impl fmt::Display for Word {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "word{}", self.index())
+        match self.half_of() {
+            Some(Half { param, high: false }) => write!(f, "param{param}.lo"),
+            Some(Half { param, high: true }) => write!(f, "param{param}.hi"),
+            None => write!(f, "word{}", self.index()),
+        }
     }
 }
 
@@ -127,6 +139,7 @@ impl fmt::Display for Operand {
             Place::InstructionPointer => f.write_str("instruction_pointer")?,
             Place::Arg(i) => write!(f, "arg{i}")?,
             Place::Pair { lo, hi } => write!(f, "arg({lo},{hi})")?,
+            Place::Param(i) => write!(f, "param{i}")?,
         }
         write!(f, ":{}{}", if self.signed() { 's' } else { 'u' }, self.width())
     }

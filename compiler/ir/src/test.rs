@@ -2,7 +2,8 @@
 //!
 //! They come at two levels. *Field tests* speak of what the kernel will use: so many bits
 //! of a place, with a sign. *Word tests* speak of what a classic BPF machine can load: an
-//! unsigned 32-bit word of `struct seccomp_data` in its own byte order. The pass `words`
+//! unsigned 32-bit word of `struct seccomp_data` in its own byte order, or one half of a
+//! parameter, which is an input like these: no test can say what it is. The pass `words`
 //! turns the former into the latter; both have one evaluation rule, written at the variant.
 //!
 //! There are two comparisons only, [`Cmp::Eq`] and [`Cmp::Ge`]: all others are one of them
@@ -12,11 +13,41 @@
 
 use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
 use filterc_abi::{Endian, SeccompData};
+use filterc_hir::limits::MAX_PARAMS;
 use filterc_hir::types::{Field, Place};
 
-/// A 32-bit word of `struct seccomp_data`, by its index (a quarter of its byte offset).
+/// A 32-bit word of what is decided about: of `struct seccomp_data`, by its index (a quarter
+/// of its byte offset), or, behind these, a half of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Word(u8);
+
+/// Words of a call and of all parameters that a policy may have.
+pub const INPUT_WORDS: usize = SECCOMP_DATA_WORDS + 2 * MAX_PARAMS;
+
+/// The index of the first parameter's low half; its high half comes next.
+const FIRST_PARAM: u8 = 16;
+
+const _: () = assert!(FIRST_PARAM as usize == SECCOMP_DATA_WORDS);
+
+/// A half of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Half {
+    /// The parameter's position in the policy.
+    pub param: u8,
+    /// Whether it is bits 63…32.
+    pub high: bool,
+}
+
+/// What is decided about: a call, and the parameters' values.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'i> {
+    /// The call.
+    pub call: &'i SeccompData,
+    /// Its words, in the byte order of the DAG.
+    pub words: &'i [u32; SECCOMP_DATA_WORDS],
+    /// The parameters, by position; one that is missing is 0.
+    pub params: &'i [u64],
+}
 
 impl Word {
     /// `nr`.
@@ -24,27 +55,50 @@ impl Word {
     /// `arch`.
     pub const ARCH: Self = Self(1);
 
-    /// The word with that index; `None` from 16 on.
+    /// The word of the data with that index; `None` from 16 on.
     #[must_use]
     pub const fn new(index: u8) -> Option<Self> {
         if (index as usize) < SECCOMP_DATA_WORDS { Some(Self(index)) } else { None }
     }
 
-    /// The index, 0…15.
+    /// A half of a parameter; `None` if no policy has so many.
+    #[must_use]
+    pub fn param(half: Half) -> Option<Self> {
+        let Half { param, high } = half;
+        (usize::from(param) < MAX_PARAMS).then_some(Self(FIRST_PARAM + 2 * param + u8::from(high)))
+    }
+
+    /// The half of a parameter that it is; `None` for a word of the data.
+    #[must_use]
+    pub const fn half_of(self) -> Option<Half> {
+        match self.0.checked_sub(FIRST_PARAM) {
+            Some(half) => Some(Half { param: half / 2, high: half % 2 == 1 }),
+            None => None,
+        }
+    }
+
+    /// The index, below [`INPUT_WORDS`].
     #[must_use]
     pub const fn index(self) -> u8 {
         self.0
     }
 
-    /// The byte offset, a multiple of 4 below 64: what `LD W ABS` takes.
+    /// The byte offset of a word of the data, a multiple of 4 below 64: what `LD W ABS` takes.
     #[must_use]
     pub const fn offset(self) -> u32 {
         self.0 as u32 * 4
     }
 
-    /// Its value among the words of a call.
-    pub(crate) fn of(self, words: &[u32; SECCOMP_DATA_WORDS]) -> u32 {
-        words.get(usize::from(self.0)).copied().unwrap_or_default()
+    /// Its value.
+    fn of(self, input: &Input<'_>) -> u32 {
+        match self.half_of() {
+            Some(Half { param, high }) => {
+                let value = input.params.get(usize::from(param)).copied().unwrap_or_default();
+                let (lo, hi) = split(value);
+                if high { hi } else { lo }
+            }
+            None => input.words.get(usize::from(self.0)).copied().unwrap_or_default(),
+        }
     }
 
     /// The low or high half of the 64-bit member that starts at a byte offset.
@@ -85,7 +139,8 @@ impl Operand {
             Place::InstructionPointer => 64,
             Place::Arg(i) if i < 6 => 64,
             Place::Pair { lo, hi } if lo < 6 && hi < 6 && lo != hi => 64,
-            Place::Arg(_) | Place::Pair { .. } => 0,
+            Place::Param(i) if usize::from(i) < MAX_PARAMS => 64,
+            Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => 0,
         };
         (1..=room).contains(&width).then_some(Self { place, width, signed })
     }
@@ -134,9 +189,9 @@ impl Operand {
         if bits & self.sign_bit() == 0 { bits as i128 } else { bits as i128 - (1 << self.width) }
     }
 
-    /// Its bits in one call.
+    /// Its bits.
     #[must_use]
-    pub fn read(self, call: &SeccompData) -> u64 {
+    pub fn read(self, call: &SeccompData, params: &[u64]) -> u64 {
         let arg = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
         let raw = match self.place {
             Place::Nr => u64::from(call.nr.cast_unsigned()),
@@ -144,6 +199,7 @@ impl Operand {
             Place::InstructionPointer => call.instruction_pointer,
             Place::Arg(i) => arg(i),
             Place::Pair { lo, hi } => (arg(lo) & 0xffff_ffff) | (arg(hi) << 32),
+            Place::Param(i) => params.get(usize::from(i)).copied().unwrap_or_default(),
         };
         raw & self.mask()
     }
@@ -159,6 +215,11 @@ impl Operand {
             Place::Arg(i) => halves(arg(i), endian),
             Place::Pair { lo, hi } => {
                 (Word::half(arg(lo), false, endian), Some(Word::half(arg(hi), false, endian)))
+            }
+            // A number, which has no byte order.
+            Place::Param(param) => {
+                let word = |high| Word::param(Half { param, high });
+                (word(false).unwrap_or(Word::NR), word(true))
             }
         };
         let (low, high) = split(self.mask());
@@ -212,9 +273,10 @@ pub enum Test {
         /// With what.
         value: u64,
     },
-    /// `left cmp right`.
+    /// `left cmp right`, or `(left & mask) == (right & mask)`.
     ///
-    /// Typing: one width; for `Ge` one sign. Evaluation: `Eq` compares bits, `Ge` numbers.
+    /// Typing: one width; for `Ge` one sign, and all bits in the mask, which is not 0.
+    /// Evaluation: `Eq` compares bits, `Ge` numbers.
     Fields {
         /// The left one.
         left: Operand,
@@ -222,6 +284,8 @@ pub enum Test {
         cmp: Cmp,
         /// The right one.
         right: Operand,
+        /// The bits of both that count.
+        mask: u64,
     },
     /// `(word & mask) cmp value`, unsigned.
     ///
@@ -279,20 +343,23 @@ impl Test {
         matches!(self, Self::Word { .. } | Self::Words { .. })
     }
 
-    /// Whether it holds; `words` are the call's, in the byte order of the DAG.
+    /// Whether it holds.
     #[must_use]
-    pub fn holds(&self, call: &SeccompData, words: &[u32; SECCOMP_DATA_WORDS]) -> bool {
+    pub fn holds(&self, input: &Input<'_>) -> bool {
+        let read = |field: Operand| field.read(input.call, input.params);
         match *self {
             Self::Field { field, mask, cmp, value } => {
-                cmp.holds(&field.value(field.read(call) & mask), &field.value(value))
+                cmp.holds(&field.value(read(field) & mask), &field.value(value))
             }
-            Self::Fields { left, cmp: Cmp::Eq, right } => left.read(call) == right.read(call),
-            Self::Fields { left, cmp: Cmp::Ge, right } => {
-                left.value(left.read(call)) >= right.value(right.read(call))
+            Self::Fields { left, cmp: Cmp::Eq, right, mask } => {
+                read(left) & mask == read(right) & mask
             }
-            Self::Word { word, mask, cmp, value } => cmp.holds(&(word.of(words) & mask), &value),
+            Self::Fields { left, cmp: Cmp::Ge, right, mask } => {
+                left.value(read(left) & mask) >= right.value(read(right) & mask)
+            }
+            Self::Word { word, mask, cmp, value } => cmp.holds(&(word.of(input) & mask), &value),
             Self::Words { left, cmp, right, mask } => {
-                cmp.holds(&(left.of(words) & mask), &(right.of(words) & mask))
+                cmp.holds(&(left.of(input) & mask), &(right.of(input) & mask))
             }
         }
     }
@@ -320,10 +387,10 @@ impl Test {
                 };
                 normal_unsigned(mask.into(), cmp, value.into(), spell)
             }
-            Self::Fields { left, cmp, right } => match cmp {
-                _ if left.place == right.place => Normal::Always(true),
+            Self::Fields { left, cmp, right, mask } => match cmp {
+                _ if left.place == right.place || mask == 0 => Normal::Always(true),
                 Cmp::Eq if right < left => {
-                    Normal::Same(Self::Fields { left: right, cmp, right: left })
+                    Normal::Same(Self::Fields { left: right, cmp, right: left, mask })
                 }
                 Cmp::Eq | Cmp::Ge => Normal::Same(self),
             },

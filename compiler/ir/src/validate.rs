@@ -136,7 +136,10 @@ fn validate_test(test: &Test) -> Result<(), Kind> {
         Test::Field { field, mask, cmp: Cmp::Eq | Cmp::Ge, value } => {
             ((mask | value) & !field.mask() == 0, true)
         }
-        Test::Fields { left, cmp, right } => (true, are_comparable(left, cmp, right)),
+        Test::Fields { left, cmp, right, mask } => {
+            let whole = cmp == Cmp::Eq || mask == left.mask();
+            (mask & !left.mask() == 0, whole && are_comparable(left, cmp, right))
+        }
         Test::Word { word: _, mask: _, cmp: Cmp::Eq | Cmp::Ge, value: _ }
         | Test::Words { left: _, cmp: Cmp::Eq | Cmp::Ge, right: _, mask: _ } => (true, true),
     };

@@ -12,13 +12,13 @@
 mod support;
 
 use filterc_abi::{Action, Endian};
-use filterc_hir::eval::eval as reference;
+use filterc_hir::eval::{eval, eval_with as reference};
 use filterc_hir::expr::{CmpOp, Predicate, Test};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_ir::print::{parse, print};
-use filterc_ir::{Dag, build, eval, passes, validate, validate_lowered};
+use filterc_ir::{Dag, build, eval_with, passes, validate, validate_lowered};
 
-use support::{KERNEL, Rng, abis, arg, calls, policy};
+use support::{KERNEL, Rng, abis, arg, calls, params, policy};
 
 const SEEDS: u64 = 400;
 
@@ -34,11 +34,16 @@ fn each(mut check: impl FnMut(u64, Endian, &Policy)) {
 fn every_pass_keeps_the_meaning() {
     each(|seed, endian, policy| {
         let calls = calls(policy, seed, 150);
-        let expected: Vec<Action> = calls.iter().map(|call| reference(policy, call)).collect();
+        let params = params(seed);
+        let decide = |call| reference(policy, &params, call);
+        let expected: Vec<Action> = calls.iter().map(decide).collect();
+        // Parameters are inputs, or constants in the places of them.
+        let bound = policy.bound(&params);
+        assert!(calls.iter().zip(&expected).all(|(call, action)| eval(&bound, call) == *action));
         let agree = |stage: &str, dag: &Dag| {
             validate(dag).unwrap_or_else(|fault| panic!("{seed} {endian:?} {stage}: {fault}"));
             for (call, expected) in calls.iter().zip(&expected) {
-                let found = eval(dag, call);
+                let found = eval_with(dag, &params, call);
                 assert_eq!(found, *expected, "{seed} {endian:?} {stage} {call:x?}\n{}", print(dag));
             }
         };
@@ -103,7 +108,9 @@ fn planted_faults_are_found() {
             (0..lines.len()).map(|i| if i == victim { line.as_str() } else { lines[i] }).collect();
         let mutant = parse(&mutant.join("\n")).unwrap();
         planted += 1;
-        let differs = |call: &_| eval(&mutant, call) != reference(policy, call);
+        let params = params(seed);
+        let differs =
+            |call: &_| eval_with(&mutant, &params, call) != reference(policy, &params, call);
         found += usize::from(calls(policy, seed, 600).iter().any(differs));
     });
     // A fault in a corner that needs three particular values may be missed by chance.
@@ -168,4 +175,33 @@ fn the_graph_has_all_nodes() {
     let dag = build(&policy(3, Endian::Little), Endian::Little).unwrap();
     let graph = filterc_ir::dot::dot(&dag);
     assert!(dag.iter().all(|(id, _)| graph.contains(&format!("  {id} ["))), "{graph}");
+}
+
+/// No pass may know better: a test against a parameter is decided by nothing but itself.
+#[test]
+fn nothing_is_folded_into_a_parameter() {
+    let param = |i, width, signed| {
+        let ty = support::int(width, signed);
+        filterc_hir::types::Field::new("p", filterc_hir::types::Place::Param(i), ty).unwrap()
+    };
+    let is = |op, value| Predicate::Test(Test::compare(arg(0, 32, true), None, op, value).unwrap());
+    let with = |op, i| {
+        let made = Test::compare_param(arg(0, 32, true), None, op, param(i, 32, true));
+        Predicate::Test(made.unwrap())
+    };
+    let nodes = |parts: Vec<Predicate>| {
+        let arm = any(0, Predicate::And(parts));
+        let arm = Arm { selector: Selector::Nr(0), ..arm };
+        let dag = build(&one_abi(vec![arm]), Endian::Little).unwrap();
+        let text = print(&passes::run(dag, 2, &filterc_ir::Objective::default(), &mut |_, _| ()));
+        text.matches("param").count()
+    };
+    // Both are asked, whatever the constants are, for the parameters may be these.
+    assert_eq!(nodes(vec![with(CmpOp::Eq, 0), is(CmpOp::Eq, 0)]), 1);
+    assert_eq!(nodes(vec![is(CmpOp::Ne, 0), with(CmpOp::Eq, 0)]), 1);
+    assert_eq!(nodes(vec![with(CmpOp::Eq, 0), with(CmpOp::Eq, 1)]), 2);
+    assert_eq!(nodes(vec![with(CmpOp::Ne, 0), with(CmpOp::Ne, 1)]), 2);
+    // The same question is one.
+    assert_eq!(nodes(vec![with(CmpOp::Eq, 0), with(CmpOp::Eq, 0)]), 1);
+    assert_eq!(nodes(vec![with(CmpOp::Eq, 0), with(CmpOp::Ne, 0)]), 0);
 }

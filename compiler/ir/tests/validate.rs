@@ -35,6 +35,13 @@ fn each_fault_is_found() {
         ("n2 = branch word4 & 0x1 == 0x1 ? n0 : n1", Some(Kind::NotNormal)),
         ("n2 = branch word4 >= 0x0 ? n0 : n1", Some(Kind::NotNormal)),
         ("n2 = branch word4 & 0x3 == 0x4 ? n0 : n1", Some(Kind::NotNormal)),
+        ("n2 = branch arg0:s32 == param0:s32 ? n0 : n1", None),
+        ("n2 = branch arg0:s32 & 0xff == param23:u32 ? n0 : n1", None),
+        ("n2 = branch arg0:s32 & 0xff >= param0:s32 ? n0 : n1", Some(Kind::Mismatch)),
+        ("n2 = branch arg0:s32 >= param0:u32 ? n0 : n1", Some(Kind::Mismatch)),
+        ("n2 = branch param0:s32 == arg0:s32 ? n0 : n1", Some(Kind::NotNormal)),
+        ("n2 = branch word4 == param1.lo ? n0 : n1", None),
+        ("n2 = branch param1.hi & 0x80000000 == 0x0 ? n0 : n1", None),
         ("root a 0x1 n9", Some(Kind::RootNotThere)),
         ("root a 0x1 n0\nroot b 0x1 n1", Some(Kind::SameRoot)),
     ];

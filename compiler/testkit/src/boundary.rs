@@ -229,7 +229,8 @@ fn put(field: &Field, constants: &BTreeSet<u64>, candidates: &mut Candidates) {
     let near = constants.iter().flat_map(|&c| [c, c.wrapping_sub(1), c.wrapping_add(1), c ^ sign]);
     for value in near.map(|value| value & field.ty().mask()) {
         match field.place() {
-            Place::Nr | Place::Arch => (),
+            // What is given with the call is not the call's.
+            Place::Nr | Place::Arch | Place::Param(_) => (),
             Place::InstructionPointer => insert(candidates, IP, value),
             Place::Arg(i) => {
                 let i = usize::from(i);

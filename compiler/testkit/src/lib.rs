@@ -17,6 +17,7 @@ pub mod libseccomp;
 pub mod measure;
 pub mod mutants;
 pub mod neutral;
+pub mod params;
 pub mod peers;
 pub mod rng;
 pub mod subjects;

@@ -136,6 +136,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,
         filterc_cbpf::error::CODES,
+        filterc_cbpf::template::CODES,
         filterc_loader::CODES,
     ];
     let mut codes = BTreeSet::new();

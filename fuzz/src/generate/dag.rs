@@ -4,7 +4,7 @@
 use arbitrary::{Result, Unstructured};
 use filterc_abi::{Action, Endian, SeccompData};
 use filterc_hir::types::Place;
-use filterc_ir::{Case, Cmp, Dag, DagBuilder, NodeId, Operand, Origin, Root, Test, Word};
+use filterc_ir::{Case, Cmp, Dag, DagBuilder, Half, NodeId, Operand, Origin, Root, Test, Word};
 
 /// Constants at which things happen, in any width.
 const CONSTANTS: &[u64] = &[
@@ -83,8 +83,12 @@ pub fn dag(u: &mut Unstructured<'_>) -> Result<Dag> {
 fn test(u: &mut Unstructured<'_>) -> Result<Test> {
     let cmp = if u.arbitrary()? { Cmp::Eq } else { Cmp::Ge };
     if u.ratio(1, 3)? {
-        let word =
-            |u: &mut Unstructured<'_>| Ok(Word::new(u.int_in_range(4..=7)?).unwrap_or(Word::NR));
+        let word = |u: &mut Unstructured<'_>| {
+            Ok(match u.int_in_range(4..=9)? {
+                index @ 8.. => Word::param(Half { param: 1, high: index == 9 }).unwrap_or(Word::NR),
+                index => Word::new(index).unwrap_or(Word::NR),
+            })
+        };
         let mask = if u.arbitrary()? { u32::MAX } else { low(constant(u)?).max(1) };
         let (left, right) = (word(u)?, word(u)?);
         if u.ratio(1, 4)? && left != right {
@@ -97,7 +101,11 @@ fn test(u: &mut Unstructured<'_>) -> Result<Test> {
     let (left, right) = (operand(u)?, operand(u)?);
     let same = left.width() == right.width() && left.signed() == right.signed();
     if same && left != right && u.arbitrary()? {
-        return Ok(Test::Fields { left, cmp, right });
+        let mask = match cmp {
+            Cmp::Eq if u.arbitrary()? => (constant(u)? & left.mask()).max(1),
+            Cmp::Eq | Cmp::Ge => left.mask(),
+        };
+        return Ok(Test::Fields { left, cmp, right, mask });
     }
     let all = u64::MAX >> (64 - left.width());
     let mask = if u.arbitrary()? { all } else { (constant(u)? & all).max(1) };
@@ -113,6 +121,8 @@ fn operand(u: &mut Unstructured<'_>) -> Result<Operand> {
         Place::Pair { lo: 1, hi: 0 },
         Place::InstructionPointer,
         Place::Arch,
+        Place::Param(0),
+        Place::Param(1),
     ])?;
     let width = if place == Place::Arch { 32 } else { *u.choose(&[8, 16, 31, 32, 33, 48, 64])? };
     let whole = Operand::new(Place::Arg(0), 64, false);
@@ -131,6 +141,14 @@ fn constant(u: &mut Unstructured<'_>) -> Result<u64> {
 
 fn low(value: u64) -> u32 {
     u32::try_from(value & 0xffff_ffff).unwrap_or_default()
+}
+
+/// Values of the two parameters that tests ask for.
+///
+/// # Errors
+/// The bytes were used up.
+pub fn params(u: &mut Unstructured<'_>) -> Result<[u64; 2]> {
+    Ok([constant(u)?, constant(u)?])
 }
 
 /// A call whose words are drawn from the same constants.

@@ -64,6 +64,22 @@ const ACTIONS: &[&str] = &[
 /// # Errors
 /// The bytes were used up.
 pub fn policy(u: &mut Unstructured<'_>) -> Result<String> {
+    text(u, false)
+}
+
+/// The same, with parameters in its tests; a test of another width than the parameter's makes
+/// no policy either.
+///
+/// # Errors
+/// The bytes were used up.
+pub fn policy_with_params(u: &mut Unstructured<'_>) -> Result<String> {
+    text(u, true)
+}
+
+/// Parameters, by their types.
+const PARAMS: &[&str] = &["s32", "u32", "u16", "s64", "u64"];
+
+fn text(u: &mut Unstructured<'_>, params: bool) -> Result<String> {
     let abis = abis(u)?;
     let names: Vec<&str> = abis.iter().map(|abi| abi.name).collect();
     let mut text = format!("arch {}\n", names.join(", "));
@@ -76,10 +92,34 @@ pub fn policy(u: &mut Unstructured<'_>) -> Result<String> {
         }
     }
     for _ in 0..u.int_in_range(1..=12)? {
-        text.push_str(&rule(u, &abis)?);
+        let mut rule = rule(u, &abis)?;
+        if params && rule.contains(" if ") {
+            rule = format!("{rule} && {}", param_test(u, &rule)?);
+        }
+        text.push_str(&rule);
         text.push('\n');
     }
+    for ty in PARAMS.iter().filter(|_| params) {
+        text.push_str(&format!("param p_{ty}: {ty}\n"));
+    }
     Ok(text)
+}
+
+/// A test against a parameter of some field of a rule, or of what every call has.
+fn param_test(u: &mut Unstructured<'_>, rule: &str) -> Result<String> {
+    let fields = ["fd", "dfd", "flags", "mode", "offset", "len", "count", "pos", "sig", "pid"];
+    let of_rule: Vec<&str> =
+        fields.into_iter().filter(|field| rule.contains(&format!("{field} "))).collect();
+    let mut fields = vec!["args[0]", "args[1]", "instruction_pointer"];
+    fields.extend(of_rule.repeat(3));
+    let field = *u.choose(&fields)?;
+    let raw = field.contains("args") || field.contains("pointer");
+    let ty = if raw { "u64" } else { *u.choose(PARAMS)? };
+    Ok(match u.int_in_range(0..=3)? {
+        0 => format!("!({field} in {{ 1, p_{ty}, 0x40 }})"),
+        1 => format!("({field} & {:#x}) {} p_{ty}", value(u, 16)?.max(1), u.choose(&["==", "!="])?),
+        _ => format!("{field} {} p_{ty}", operator(u)?),
+    })
 }
 
 /// One ABI or several of those that have filters; often those that one kernel has.

@@ -3,8 +3,8 @@
 
 use arbitrary::{Result, Unstructured};
 use filterc_abi::SeccompData;
-use filterc_cbpf::{interpret, verify};
-use filterc_ir::{Dag, eval, passes, print, validate};
+use filterc_cbpf::{Template, interpret};
+use filterc_ir::{Dag, eval_with, passes, print, validate};
 
 use crate::generate::{dag, objective};
 
@@ -22,6 +22,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     let dag = dag::dag(u)?;
     validate(&dag).unwrap_or_else(|error| panic!("{error}\n{}", print::print(&dag)));
     text_round_trips(&dag);
+    let params = dag::params(u)?;
     let mut calls: Vec<SeccompData> = Vec::new();
     let mut draw = |u: &mut Unstructured<'_>, count| {
         while calls.len() < count
@@ -34,17 +35,19 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     let some = draw(u, SEEN);
     let objective = objective::objective(u, &dag, &some).unwrap_or_default();
     let calls = draw(u, CALLS);
-    let expected: Vec<_> = calls.iter().map(|call| eval(&dag, call)).collect();
+    let expected: Vec<_> = calls.iter().map(|call| eval_with(&dag, &params, call)).collect();
     for level in 0..=2 {
         let lowered = passes::run(dag.clone(), level, &objective, &mut |pass, after| {
             let shown = || format!("-O{level} {pass}\n{}", print::print(&dag));
             validate(after).unwrap_or_else(|error| panic!("{error}: {}", shown()));
             for (call, expected) in calls.iter().zip(&expected) {
-                assert_eq!(eval(after, call), *expected, "{call:x?}: {}", shown());
+                assert_eq!(eval_with(after, &params, call), *expected, "{call:x?}: {}", shown());
             }
         });
         let object = filterc_codegen::cbpf::emit(&lowered, &objective).expect("a small DAG fits");
-        let verified = verify(&object.insns).expect("what is emitted verifies");
+        let template = Template::new(&object.insns, &object.sites);
+        let template = template.expect("what is emitted verifies");
+        let verified = template.patch(&params).expect("whatever the values are");
         for (call, expected) in calls.iter().zip(&expected) {
             let ret = interpret(&verified, call, dag.endian());
             assert_eq!(ret, expected.to_ret(), "{call:x?} -O{level}\n{}", print::print(&dag));

@@ -8,6 +8,7 @@ pub mod dag_passes;
 pub mod decode_encode;
 pub mod ignored_bits;
 pub mod imported_compiles;
+pub mod params_are_inputs;
 pub mod passes_preserve;
 pub mod print_parse;
 pub mod rules_are_judged;
@@ -27,6 +28,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("decode_encode", decode_encode::property),
     ("ignored_bits", ignored_bits::property),
     ("imported_compiles", imported_compiles::property),
+    ("params_are_inputs", params_are_inputs::property),
     ("passes_preserve", passes_preserve::property),
     ("print_parse", print_parse::property),
     ("rules_are_judged", rules_are_judged::property),

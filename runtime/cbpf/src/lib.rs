@@ -8,6 +8,7 @@
 //!   [`Verified`] program.
 //! * [`interpret`]: what a verified program returns for a call; [`const_allow()`]: whether
 //!   the kernel will answer the call from its cache, without running the program.
+//! * [`template`]: programs with constants that are filled in when they are loaded.
 //! * [`converted_len`]: how long the kernel takes a program to be.
 //! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
 //!   numbers.
@@ -28,6 +29,7 @@ pub mod insn;
 pub mod interp;
 pub mod machine;
 mod op;
+pub mod template;
 pub mod verify;
 
 pub use asm::assemble;
@@ -39,4 +41,5 @@ pub use encode::encode;
 pub use error::{DecodeError, Kind, VerifyError};
 pub use insn::{Insn, Program, code};
 pub use interp::{Outcome, Trace, interpret, interpret_counted, interpret_traced, interpret_words};
+pub use template::{MAX_PARAMS, Param, PatchError, Site, Table, Template, fingerprint};
 pub use verify::{MAX_INSNS, Verified, verify};

@@ -22,6 +22,10 @@ pub trait Words {
     /// Word `index` of `struct seccomp_data`, 0…15.
     fn data(&mut self, index: u8) -> Self::Word;
 
+    /// Those bits of a half of a parameter, 0…31 or 63…32; all others are 0. Programs without
+    /// a [`Template`](crate::Template) do not ask.
+    fn param(&mut self, param: u8, high: bool, mask: u32) -> Self::Word;
+
     /// `a op b`. A division by 0 has no meaning: the machine has stopped before.
     fn alu(&mut self, alu: Alu, a: &Self::Word, b: &Self::Word) -> Self::Word;
 
@@ -88,6 +92,7 @@ pub fn step<M: Words>(
     match op {
         Op::LoadWord(i) => state.a = machine.data(i),
         Op::LoadImm(k) => state.a = machine.constant(k),
+        Op::Load(source) => state.a = operand(machine, source, state),
         Op::LoadMem(i) => {
             if let Some(word) = state.scratch.get(usize::from(i)) {
                 state.a = word.clone();
@@ -141,6 +146,7 @@ fn operand<M: Words>(machine: &mut M, source: Source, state: &State<M::Word>) ->
     match source {
         Source::K(k) => machine.constant(k),
         Source::X => state.x.clone(),
+        Source::Param { param, high, mask } => machine.param(param, high, mask),
     }
 }
 

@@ -48,6 +48,16 @@ pub enum Source {
     K(u32),
     /// X.
     X,
+    /// A constant that is filled in later: these bits of that half of a parameter. Only a
+    /// [`Template`](crate::Template) has it.
+    Param {
+        /// The parameter's position.
+        param: u8,
+        /// Whether the half is bits 63…32.
+        high: bool,
+        /// The bits; all others are 0.
+        mask: u32,
+    },
 }
 
 /// One instruction of a verified program. Jump targets are indices of instructions.
@@ -57,6 +67,8 @@ pub enum Op {
     LoadWord(u8),
     /// A = constant (also `ld #len`, which is 64 in seccomp).
     LoadImm(u32),
+    /// A = operand: a parameter's.
+    Load(Source),
     /// A = `M[i]`.
     LoadMem(u8),
     /// X = constant.

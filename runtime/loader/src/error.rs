@@ -4,7 +4,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use filterc_cbpf::{DecodeError, VerifyError};
+use filterc_cbpf::{DecodeError, PatchError, VerifyError};
 
 /// Every code of this crate, sorted. Bytes that are no program, or one that the kernel
 /// would refuse, keep the codes of the stage that found out (F05xx).
@@ -20,6 +20,8 @@ pub enum LoadError {
     Decode(DecodeError),
     /// The program is not one that a kernel accepts.
     Verify(VerifyError),
+    /// The values of parameters cannot be put into the program.
+    Patch(PatchError),
     /// EACCES: neither no_new_privs nor CAP_SYS_ADMIN in the process's user namespace.
     NoPrivilege,
     /// EINVAL, although program and flags are fine: the kernel has no filter mode, or the
@@ -106,6 +108,7 @@ impl LoadError {
         match self {
             Self::Decode(error) => error.code(),
             Self::Verify(error) => error.code(),
+            Self::Patch(error) => error.code(),
             Self::NoPrivilege => "F0801",
             Self::Refused => "F0802",
             Self::ChainFull => "F0803",
@@ -129,6 +132,7 @@ impl fmt::Display for LoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Decode(error) => error.fmt(f),
+            Self::Patch(error) => error.fmt(f),
             Self::Verify(error) => error.fmt(f),
             Self::NoPrivilege => f.write_str(
                 "the process may not install filters (EACCES): set no_new_privs first, or run \
@@ -223,6 +227,19 @@ impl std::error::Error for LoadError {
 impl From<DecodeError> for LoadError {
     fn from(error: DecodeError) -> Self {
         Self::Decode(error)
+    }
+}
+
+impl From<PatchError> for LoadError {
+    fn from(error: PatchError) -> Self {
+        match error {
+            PatchError::Verify(error) => Self::Verify(error),
+            PatchError::Missing { .. }
+            | PatchError::Surplus { .. }
+            | PatchError::DoesNotFit { .. }
+            | PatchError::OtherProgram
+            | PatchError::BadSite { .. } => Self::Patch(error),
+        }
     }
 }
 

@@ -4,6 +4,8 @@
 //! * [`install()`] takes a [`Verified`](filterc_cbpf::Verified) program, [`install_bytes`] the
 //!   bytes of one; either the filter is in force when they return, or the error says why
 //!   not and what to do.
+//! * [`patch()`] and [`Unpatched`] put the values of parameters into a program, which is verified
+//!   again.
 //! * [`exec::Exec`] does everything that a start of a program needs (the search along `PATH`,
 //!   the vectors) before a filter is in force, so that exactly one system call comes after.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
@@ -20,6 +22,7 @@ pub mod exec;
 mod flag_table;
 pub mod flags;
 pub mod install;
+pub mod patch;
 pub mod probe;
 mod sys;
 
@@ -27,7 +30,10 @@ pub use error::{CODES, LoadError};
 pub use exec::Exec;
 /// The instruction that `filterc --emit rust` writes, so that its users need this crate only.
 pub use filterc_cbpf::Insn;
+/// What `filterc --emit rust` writes beside the instructions where a policy has parameters.
+pub use filterc_cbpf::{Param, Site, Table};
 pub use flags::Flags;
 pub use install::{
     Installed, action_available, install, install_bytes, install_program, set_no_new_privs,
 };
+pub use patch::{Unpatched, patch};

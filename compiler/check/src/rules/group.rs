@@ -1,12 +1,12 @@
 //! Numbers of one ABI that have equal residuals (the arms that cover a number, in rule
 //! order): what is true of one of them is true of all.
 
-use filterc_abi::{Action, SeccompData};
-use filterc_hir::eval::holds;
+use filterc_abi::Action;
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{AbiPolicy, RuleId};
 
 use super::search::{MAX_WANTED, Searches};
+use crate::input::Input;
 use crate::region::Head;
 
 /// One arm of a residual.
@@ -21,7 +21,7 @@ pub(crate) struct Entry<'p> {
 pub(crate) struct Group<'p> {
     pub(crate) part: &'p AbiPolicy,
     /// A call with the first of the numbers, all registers 0.
-    pub(crate) call: SeccompData,
+    pub(crate) call: Input,
     /// All of the numbers.
     pub(crate) numbers: Vec<u32>,
     /// Whether the policy's kernel has the numbers.
@@ -34,18 +34,18 @@ pub(crate) struct Group<'p> {
 impl Group<'_> {
     /// The token and the first number.
     pub(crate) fn head(&self) -> Head {
-        Head { arch: self.call.arch, nr: self.call.nr.cast_unsigned() }
+        Head { arch: self.call.call.arch, nr: self.call.call.nr.cast_unsigned() }
     }
 
     /// Whether the call is one of the group, by its number and token.
-    pub(crate) fn has(&self, call: &SeccompData) -> bool {
-        (self.call.nr, self.call.arch) == (call.nr, call.arch)
+    pub(crate) fn has(&self, call: &Input) -> bool {
+        (self.call.call.nr, self.call.call.arch) == (call.call.nr, call.call.arch)
     }
 
     /// The action for a call of the group, without some of the rules.
-    pub(crate) fn decide(&self, call: &SeccompData, is_gone: impl Fn(RuleId) -> bool) -> Action {
+    pub(crate) fn decide(&self, call: &Input, is_gone: impl Fn(RuleId) -> bool) -> Action {
         let mut entries = self.entries.iter().filter(|entry| !is_gone(entry.rule));
-        let decides = entries.find(|entry| holds(entry.predicate, call));
+        let decides = entries.find(|entry| call.holds(entry.predicate));
         decides.map_or(self.part.default_action(), |entry| entry.action)
     }
 
@@ -57,11 +57,7 @@ impl Group<'_> {
     }
 
     /// A call that a rule decides, if a quick search finds one.
-    pub(crate) fn find_decided(
-        &self,
-        rule: RuleId,
-        searches: &mut Searches,
-    ) -> Option<SeccompData> {
+    pub(crate) fn find_decided(&self, rule: RuleId, searches: &mut Searches) -> Option<Input> {
         let (begin, end) = self.of(rule);
         // Of several arms of a rule the first is asked for, and may not be the only one.
         let entry = self.entries.get(begin..end)?.first()?;
@@ -69,17 +65,13 @@ impl Group<'_> {
     }
 
     /// A call for which a rule's predicate fails, if a quick search finds one.
-    pub(crate) fn find_failing(
-        &self,
-        rule: RuleId,
-        searches: &mut Searches,
-    ) -> Option<SeccompData> {
+    pub(crate) fn find_failing(&self, rule: RuleId, searches: &mut Searches) -> Option<Input> {
         let (begin, end) = self.of(rule);
         find_with(self.entries.get(begin..end)?, None, &self.call, searches)
     }
 
     /// A call that is not allowed, if a quick search finds one.
-    pub(crate) fn find_refused(&self, searches: &mut Searches) -> Option<SeccompData> {
+    pub(crate) fn find_refused(&self, searches: &mut Searches) -> Option<Input> {
         let default = || find_with(&self.entries, None, &self.call, searches);
         let by_default = (self.part.default_action() != Action::Allow).then(default).flatten();
         by_default.or_else(|| {
@@ -93,9 +85,9 @@ impl Group<'_> {
 fn find_with<'p>(
     failing: &[Entry<'p>],
     holding: Option<&'p Predicate>,
-    call: &SeccompData,
+    call: &Input,
     searches: &mut Searches,
-) -> Option<SeccompData> {
+) -> Option<Input> {
     if failing.len() > MAX_WANTED || !searches.spend(failing.len()) {
         return None;
     }

@@ -1,11 +1,12 @@
 //! The rules of a group as functions of the bits of a call: what each of them decides, and
 //! what would without it.
 
-use filterc_abi::{Action, SeccompData};
+use filterc_abi::Action;
 use filterc_hir::policy::RuleId;
 
 use super::group::Group;
 use crate::gates::{FALSE, Node, OverBudget, Result, TRUE};
+use crate::input::Input;
 use crate::mtbdd::Mtbdd;
 use crate::space::Space;
 
@@ -25,7 +26,7 @@ struct Member {
 /// What becomes of a group without one of its rules.
 pub(crate) enum Removal {
     /// This call is decided otherwise.
-    Differs(SeccompData),
+    Differs(Box<Input>),
     /// Nothing changes: these rules decide, or the default.
     Same(Vec<RuleId>),
 }
@@ -33,11 +34,11 @@ pub(crate) enum Removal {
 /// What a rule does in a group.
 pub(crate) struct Part {
     /// A call for which its predicate holds.
-    pub(crate) holds: Option<SeccompData>,
+    pub(crate) holds: Option<Input>,
     /// One for which it does not.
-    pub(crate) fails: Option<SeccompData>,
+    pub(crate) fails: Option<Input>,
     /// One that the rule decides.
-    pub(crate) decides: Option<SeccompData>,
+    pub(crate) decides: Option<Input>,
 }
 
 /// A group as functions of bits. Whoever asks brings the diagrams that they are in.
@@ -101,7 +102,7 @@ impl Reach {
     }
 
     /// A call for which a rule's predicate does not hold.
-    fn fails(&self, member: &Member, mtbdd: &Mtbdd) -> Option<SeccompData> {
+    fn fails(&self, member: &Member, mtbdd: &Mtbdd) -> Option<Input> {
         mtbdd.difference(member.holds, TRUE).map(|bits| self.space.call(&bits))
     }
 
@@ -183,7 +184,7 @@ impl Reach {
             let next = self.member(position);
             let is_asked = position != NOBODY;
             if is_asked && next.map_or(self.default, |next| next.action) != member.action {
-                return Ok(Removal::Differs(self.space.call(&bits)));
+                return Ok(Removal::Differs(Box::new(self.space.call(&bits))));
             }
             rules.extend(next.map(|next| next.rule));
         }
@@ -201,7 +202,8 @@ impl Reach {
         let holds = self.space.witness(mtbdd, member.holds);
         let decided = holds.filter(|_| member.action != unknown);
         let left = self.fails(&member, mtbdd).filter(|_| self.default != unknown);
-        Ok(decided.or(left).map_or(Removal::Same(Vec::new()), Removal::Differs))
+        let differs = decided.or(left).map(|call| Removal::Differs(Box::new(call)));
+        Ok(differs.unwrap_or_else(|| Removal::Same(Vec::new())))
     }
 
     /// Whether every call is allowed.

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use filterc_abi::SeccompData;
-use filterc_hir::eval::holds;
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_hir::types::Place;
 
 use super::group::{Entry, Group};
 use crate::hash::Map;
+use crate::input::Input;
 
 /// Entries of residuals that may be looked at, over all numbers: a policy that has more is
 /// far from fitting a filter.
@@ -128,7 +127,7 @@ impl<'p> Finder<'p> {
         let any = if is_known { self.any.as_slice() } else { &[] };
         *left = left.checked_sub(own.len() + any.len())?;
         let arch = self.part.abi().audit_arch;
-        let call = SeccompData { nr: nr.cast_signed(), arch, ..SeccompData::default() };
+        let call = Input::of(nr.cast_signed(), arch);
         let before = std::mem::take(&mut self.key);
         let arms = || merged(own, any).filter_map(|index| self.entry(index, &call));
         // A number that the kernel lacks is a group of its own kind.
@@ -157,7 +156,7 @@ impl<'p> Finder<'p> {
         Some(())
     }
 
-    fn entry(&self, index: usize, call: &SeccompData) -> Option<(Key, Entry<'p>)> {
+    fn entry(&self, index: usize, call: &Input) -> Option<(Key, Entry<'p>)> {
         let arm: &Arm = self.part.arms().get(index)?;
         let &(id, asks_for_nr) = self.predicates.get(index)?;
         let entry = Entry { rule: arm.rule, action: arm.action, predicate: &arm.predicate };
@@ -169,7 +168,7 @@ impl<'p> Finder<'p> {
             Some(false) => {
                 ((arm.rule, FALSE, None), Entry { predicate: &Predicate::False, ..entry })
             }
-            None => ((arm.rule, id, Some(call.nr.cast_unsigned())), entry),
+            None => ((arm.rule, id, Some(call.call.nr.cast_unsigned())), entry),
         })
     }
 }
@@ -212,7 +211,7 @@ fn asks_for_nr(predicate: &Predicate) -> bool {
 }
 
 /// What a predicate comes to, if the number and the token of a call settle it.
-fn settled(predicate: &Predicate, call: &SeccompData) -> Option<bool> {
+fn settled(predicate: &Predicate, call: &Input) -> Option<bool> {
     match predicate {
         Predicate::True => Some(true),
         Predicate::False => Some(false),
@@ -225,13 +224,13 @@ fn settled(predicate: &Predicate, call: &SeccompData) -> Option<bool> {
                 Relation::Compare(..) | Relation::In(_) => true,
             };
             let is_settled = is_fixed(test.field().place()) && other_is_fixed;
-            is_settled.then(|| holds(predicate, call))
+            is_settled.then(|| call.holds(predicate))
         }
     }
 }
 
 /// The outcome of parts of which one that is `decisive` decides.
-fn settled_parts(parts: &[Predicate], call: &SeccompData, decisive: bool) -> Option<bool> {
+fn settled_parts(parts: &[Predicate], call: &Input, decisive: bool) -> Option<bool> {
     let mut all = Some(!decisive);
     for part in parts {
         match settled(part, call) {

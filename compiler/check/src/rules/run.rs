@@ -7,7 +7,6 @@
 
 use std::collections::BTreeSet;
 
-use filterc_abi::SeccompData;
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
@@ -18,6 +17,7 @@ use super::residual;
 use super::search::Searches;
 use crate::Budget;
 use crate::gates::{OverBudget, Result};
+use crate::input::Input;
 use crate::meter::{Meter, cost};
 use crate::mtbdd::Mtbdd;
 
@@ -47,10 +47,10 @@ fn look(policy: &Policy, budget: &Budget, searches: Searches) -> Facts {
 #[derive(Clone, Debug, Default)]
 struct Found {
     has_predicate: bool,
-    holds: Option<SeccompData>,
-    fails: Option<SeccompData>,
-    decides: Option<SeccompData>,
-    matters: Option<SeccompData>,
+    holds: Option<Input>,
+    fails: Option<Input>,
+    decides: Option<Input>,
+    matters: Option<Input>,
     decided_by: BTreeSet<RuleId>,
     /// Earlier rules that held in each group whenever this one did; `None` at first.
     covered_by: Option<Vec<RuleId>>,
@@ -90,8 +90,8 @@ impl Found {
     }
 
     fn facts(&self) -> RuleFacts {
-        let answer = |call: Option<SeccompData>| match call {
-            Some(call) => Answer::Yes(call),
+        let answer = |input: Option<Input>| match input {
+            Some(input) => Answer::Yes(input.call),
             None if self.is_open => Answer::Open,
             None => Answer::No,
         };
@@ -221,7 +221,7 @@ impl<'p> Run<'p> {
         for index in groups.into_iter().filter(|_| matters.is_none()).collect::<Vec<_>>() {
             match self.removal(id, index) {
                 Ok(Removal::Differs(call)) => {
-                    matters = Some(call);
+                    matters = Some(*call);
                     break;
                 }
                 Ok(Removal::Same(rules)) => followed_by.extend(rules),
@@ -236,7 +236,7 @@ impl<'p> Run<'p> {
     }
 
     /// Whether a call that a rule decides would be decided otherwise without it.
-    fn is_missed(&mut self, rule: RuleId, groups: &[usize], call: &SeccompData) -> bool {
+    fn is_missed(&mut self, rule: RuleId, groups: &[usize], call: &Input) -> bool {
         let mut groups = groups.iter().filter_map(|index| self.groups.get(*index));
         // Without a rule that names it, a number may become unknown: that is asked below.
         let Some(group) = groups.find(|group| group.has(call) && group.is_known) else {

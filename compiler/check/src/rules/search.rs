@@ -1,10 +1,10 @@
 //! A quick search for a call with given properties. What it finds is one; that it finds
 //! nothing means nothing. It spares most policies the decision diagrams.
 
-use filterc_abi::SeccompData;
-use filterc_hir::eval::holds;
 use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
 use filterc_hir::types::{Field, Place};
+
+use crate::input::{FIRST_PARAM, IP, Input, REGISTERS};
 
 /// Steps of one search, which bound its depth as well, and of all in one run.
 const STEPS: u32 = 300;
@@ -60,11 +60,7 @@ impl Searches {
 
     /// A call for which all predicates come out as wanted, with the number and token of the
     /// given one.
-    pub(crate) fn find(
-        &mut self,
-        wanted: &[Wanted<'_>],
-        call: &SeccompData,
-    ) -> Option<SeccompData> {
+    pub(crate) fn find(&mut self, wanted: &[Wanted<'_>], call: &Input) -> Option<Input> {
         let mut literals = Vec::with_capacity(wanted.len());
         for (predicate, wanted) in wanted {
             flatten(predicate, *wanted, &mut literals)?;
@@ -73,26 +69,29 @@ impl Searches {
         let call = [odd(call), *call].into_iter().find_map(|call| {
             let before = STEPS.min(self.steps);
             let mut left = before;
-            let state = State { call, fixed: [0; 7] };
+            let state = State { call, fixed: [0; REGISTERS] };
             let found = solve(&Goal::Given(&literals), &state, &mut left);
             self.steps -= before - left;
             found
         })?;
         // The bits that a goal needs stay as they are, so this holds; it costs little to be
         // sure.
-        wanted.iter().all(|(predicate, wanted)| holds(predicate, &call) == *wanted).then_some(call)
+        wanted.iter().all(|(predicate, wanted)| call.holds(predicate) == *wanted).then_some(call)
     }
 }
 
 /// The call with something in each register that hardly any constant of a policy is: to be
 /// unlike many values is easiest so.
-fn odd(call: &SeccompData) -> SeccompData {
+fn odd(call: &Input) -> Input {
     let mut next = 0x9e37_79b9_7f4a_7c15_u64;
-    let args = [0; 6].map(|_: u64| {
+    let mut other = *call;
+    for register in 0..REGISTERS {
         next = next.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        next
-    });
-    SeccompData { args, instruction_pointer: next.rotate_left(17), ..*call }
+        if let Some(word) = other.word(register) {
+            *word = next;
+        }
+    }
+    other
 }
 
 /// What a predicate asks for without a choice, and where it leaves one, that.
@@ -139,11 +138,11 @@ fn choices(predicate: &Predicate, wanted: bool) -> u32 {
 /// A call, and the bits of its registers that goals before rely on.
 #[derive(Clone, Copy)]
 struct State {
-    call: SeccompData,
-    fixed: [u64; 7],
+    call: Input,
+    fixed: [u64; REGISTERS],
 }
 
-fn solve(goal: &Goal<'_, '_>, state: &State, steps: &mut u32) -> Option<SeccompData> {
+fn solve(goal: &Goal<'_, '_>, state: &State, steps: &mut u32) -> Option<Input> {
     *steps = steps.checked_sub(1)?;
     match goal {
         Goal::Given(all) => match all.split_first() {
@@ -169,7 +168,7 @@ fn reach(
     rest: &Goal<'_, '_>,
     state: &State,
     steps: &mut u32,
-) -> Option<SeccompData> {
+) -> Option<Input> {
     match predicate {
         Predicate::True if wanted => solve(rest, state, steps),
         Predicate::False if !wanted => solve(rest, state, steps),
@@ -193,8 +192,10 @@ fn reach(
             }
             let mut attempts = Attempts::new(test, state);
             std::iter::from_fn(|| attempts.next(state)).find_map(|call| {
-                let fits = holds(predicate, &call) == wanted;
-                if fits { solve(rest, &State { call, ..next }, steps) } else { None }
+                let fits = call.holds(predicate) == wanted;
+                let mut there = next;
+                there.call = call;
+                if fits { solve(rest, &there, steps) } else { None }
             })
         }
     }
@@ -202,46 +203,46 @@ fn reach(
 
 impl State {
     fn fix(&mut self, field: &Field, mask: u64) {
-        let mut fix = |register: u8, bits: u64| {
-            if let Some(fixed) = self.fixed.get_mut(usize::from(register)) {
+        let mut fix = |register: usize, bits: u64| {
+            if let Some(fixed) = self.fixed.get_mut(register) {
                 *fixed |= bits;
             }
         };
         match field.place() {
             Place::Nr | Place::Arch => {}
             Place::InstructionPointer => fix(IP, mask),
-            Place::Arg(register) => fix(register, mask),
+            Place::Arg(register) => fix(register.into(), mask),
+            Place::Param(i) => fix(FIRST_PARAM + usize::from(i), mask),
             Place::Pair { lo, hi } => {
-                fix(lo, mask & 0xffff_ffff);
-                fix(hi, mask >> 32);
+                fix(lo.into(), mask & 0xffff_ffff);
+                fix(hi.into(), mask >> 32);
             }
         }
     }
 
     /// The call with another value in a field, but for bits that are fixed.
-    fn with(&self, field: &Field, value: u64) -> SeccompData {
+    fn with(&self, field: &Field, value: u64) -> Input {
         let mut call = self.call;
         let mask = field.ty().mask();
-        let mut put = |register: u8, value: u64, mask: u64| {
-            let free = mask & !self.fixed.get(usize::from(register)).copied().unwrap_or(u64::MAX);
-            let word = call.args.get_mut(usize::from(register));
-            let word = word.unwrap_or(&mut call.instruction_pointer);
-            *word = (*word & !free) | (value & free);
+        let mut put = |register: usize, value: u64, mask: u64| {
+            let free = mask & !self.fixed.get(register).copied().unwrap_or(u64::MAX);
+            if let Some(word) = call.word(register) {
+                *word = (*word & !free) | (value & free);
+            }
         };
         match field.place() {
             Place::Nr | Place::Arch => {}
             Place::InstructionPointer => put(IP, value, mask),
-            Place::Arg(register) => put(register, value, mask),
+            Place::Arg(register) => put(register.into(), value, mask),
+            Place::Param(i) => put(FIRST_PARAM + usize::from(i), value, mask),
             Place::Pair { lo, hi } => {
-                put(lo, value & 0xffff_ffff, mask & 0xffff_ffff);
-                put(hi, value >> 32, mask >> 32);
+                put(lo.into(), value & 0xffff_ffff, mask & 0xffff_ffff);
+                put(hi.into(), value >> 32, mask >> 32);
             }
         }
         call
     }
 }
-
-const IP: u8 = 6;
 
 /// Values to try in the fields of a test: what stands there, then those around constants.
 struct Attempts<'t> {
@@ -269,7 +270,8 @@ impl<'t> Attempts<'t> {
             }
             Relation::Field(_, field) => {
                 other = Some(field);
-                bases.extend([field.read(&state.call), test.field().read(&state.call)]);
+                let read = |field: &Field| field.read(&state.call.call, &state.call.params);
+                bases.extend([read(field), read(test.field())]);
             }
         }
         bases.extend([0, test.mask(), sign]);
@@ -277,7 +279,7 @@ impl<'t> Attempts<'t> {
     }
 
     /// The next call to try.
-    fn next(&mut self, state: &State) -> Option<SeccompData> {
+    fn next(&mut self, state: &State) -> Option<Input> {
         let position = self.next;
         self.next += 1;
         if position == 0 {

@@ -1,12 +1,13 @@
 //! A rule's predicate as it is for its calls: the same text can be different tests on
 //! different ABIs and for different calls.
 
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::Endian;
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{Policy, RuleId};
 use filterc_hir::types::Place;
 
 use super::search::{Searches, Wanted};
+use crate::input::Input;
 use crate::region::Head;
 use crate::space::Space;
 
@@ -21,14 +22,14 @@ const QUICK_PARTS: usize = 32;
 pub(crate) struct View<'p> {
     pub(crate) predicate: &'p Predicate,
     /// One of the calls, all registers 0; the number is not looked at.
-    call: SeccompData,
+    call: Input,
     endian: Endian,
 }
 
 impl View<'_> {
     /// Its calls.
     pub(crate) fn space(&self) -> Space {
-        let head = Head { arch: self.call.arch, nr: self.call.nr.cast_unsigned() };
+        let head = Head { arch: self.call.call.arch, nr: self.call.call.nr.cast_unsigned() };
         Space::new(Some(head), self.endian, [self.predicate])
     }
 }
@@ -46,13 +47,13 @@ pub(crate) fn views(policy: &Policy, rule: RuleId) -> Option<Vec<View<'_>>> {
                 return None;
             }
             let is_same = |view: &View<'_>| {
-                (!asks.arch || view.call.arch == arch) && *view.predicate == arm.predicate
+                (!asks.arch || view.call.call.arch == arch) && *view.predicate == arm.predicate
             };
             if !views.iter().any(is_same) {
                 if views.len() == MAX_VIEWS {
                     return None;
                 }
-                let call = SeccompData { arch, ..SeccompData::default() };
+                let call = Input::of(0, arch);
                 views.push(View { predicate: &arm.predicate, call, endian });
             }
         }
@@ -94,7 +95,7 @@ impl Asks {
         match place {
             Place::Nr => self.nr = true,
             Place::Arch => self.arch = true,
-            Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } => {}
+            Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => {}
         }
     }
 }
@@ -108,7 +109,7 @@ pub(crate) fn all_matter(views: &[View<'_>], searches: &mut Searches) -> bool {
 
 fn all_matter_in<'p>(
     predicate: &'p Predicate,
-    call: &SeccompData,
+    call: &Input,
     wanted: &mut Vec<Wanted<'p>>,
     searches: &mut Searches,
 ) -> bool {

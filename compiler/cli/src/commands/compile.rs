@@ -36,6 +36,10 @@ pub(crate) struct CompileArgs {
     /// Say on standard error how long each step took
     #[arg(long)]
     pub(crate) time_passes: bool,
+    /// Where parameters have no value: also write where they go, as JSON, for the loader that
+    /// fills them in; `%a` as for the output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) patch_table: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
@@ -69,9 +73,15 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     }
     let compiled = result?;
     console.diagnostics(compiled.sources(), compiled.warnings());
+    if args.emit.is_bare() && args.patch_table.is_none() {
+        input::is_finished(&compiled)?;
+    }
     let mut outputs = naming::outputs(&compiled, args.emit, args.output.as_deref(), path)?;
     if let Some(pattern) = &args.certificate {
         outputs.extend(naming::certificates(&compiled, pattern)?);
+    }
+    if let Some(pattern) = &args.patch_table {
+        outputs.extend(naming::tables(&compiled, pattern)?);
     }
     write_outputs(outputs)
 }

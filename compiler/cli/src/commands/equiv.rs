@@ -1,16 +1,17 @@
 //! `filterc equiv old.flt new.flt`
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::{Source, analyse, describe, render};
-use filterc_abi::{Action, Endian, SeccompData};
+use filterc::{Options, Source, analyse, describe, params, render};
+use filterc_abi::{Action, Endian};
 use filterc_cbpf::{self as cbpf, Verified, interpret_traced};
 use filterc_check::{Budget, Counterexample, Proof, Side, Unknown, Verdict, equivalent};
 use filterc_grammar::diagnostic::Severity;
 use filterc_grammar::source::SourceMap;
-use filterc_hir::eval::{Reason, decide};
-use filterc_hir::policy::Policy;
+use filterc_hir::eval::{Reason, decide_with};
+use filterc_hir::policy::{Param, Policy};
 use serde_json::json;
 
 use crate::console::{Console, Failure, stdout};
@@ -52,8 +53,10 @@ pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
     if args.left == Path::new("-") && args.right == Path::new("-") {
         return Err(Failure::Environment("standard input can be one side only".to_owned()));
     }
-    let left = read(&args.left, args, console)?;
-    let right = read(&args.right, args, console)?;
+    let options = input::options(&args.policy_args, console)?;
+    let mut left = read(&args.left, &options, console)?;
+    let mut right = read(&args.right, &options, console)?;
+    let params = with_params(args, &options.params, &mut left, &mut right)?;
     let orders = byte_orders(args, &left, &right);
     let mut proofs = Vec::new();
     for endian in orders {
@@ -63,10 +66,10 @@ pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
         match equivalent(left, right, endian, &Budget::default()) {
             Verdict::Equal(proof) => proofs.push(proof),
             Verdict::Differ(found) => {
-                let why = sides.each_ref().map(|side| side.why(&found.call, endian));
+                let why = sides.each_ref().map(|side| side.why(&found, endian));
                 let text = match args.json {
-                    true => differ_json(&found, &why),
-                    false => differ_text(args, &found, &why),
+                    true => differ_json(&found, &params, &why),
+                    false => differ_text(args, &found, &params, &why),
                 };
                 stdout(text.as_bytes())?;
                 return Err(Failure::No(String::new()));
@@ -78,7 +81,7 @@ pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
     stdout(text.as_bytes())
 }
 
-fn read(path: &Path, args: &EquivArgs, console: &Console) -> Result<Input, Failure> {
+fn read(path: &Path, options: &Options, console: &Console) -> Result<Input, Failure> {
     let is = |extension: &str| path.extension().is_some_and(|it| it == extension);
     if !is("flt") {
         let bytes = input::bytes(path)?;
@@ -92,13 +95,13 @@ fn read(path: &Path, args: &EquivArgs, console: &Console) -> Result<Input, Failu
             Failure::Environment(format!("{}: neither a policy nor a program", path.display()))
         })?;
         let name = if path == Path::new("-") { "<stdin>".into() } else { path.to_string_lossy() };
-        return policy(&Source::text(name, text), args, console);
+        return policy(&Source::text(name, text), options, console);
     }
-    policy(&input::source(path)?, args, console)
+    policy(&input::source(path)?, options, console)
 }
 
-fn policy(source: &Source, args: &EquivArgs, console: &Console) -> Result<Input, Failure> {
-    let analysis = analyse(source, &input::options(&args.policy_args, console)?);
+fn policy(source: &Source, options: &Options, console: &Console) -> Result<Input, Failure> {
+    let analysis = analyse(source, options);
     let errors = analysis.diagnostics.iter().any(|it| it.severity == Severity::Error);
     match analysis.policy {
         Some(policy) if !errors => {
@@ -108,6 +111,68 @@ fn policy(source: &Source, args: &EquivArgs, console: &Console) -> Result<Input,
         Some(_) | None => {
             console.diagnostics(&analysis.sources, &analysis.diagnostics);
             Err(Failure::Environment(format!("{}: there is nothing to compare", source.name())))
+        }
+    }
+}
+
+/// Gives the policies the values of `--param`; without any, makes parameters with one name the
+/// same in both: the question then is about all values. Returns those that are left open.
+fn with_params(
+    args: &EquivArgs,
+    given: &[(String, i128)],
+    left: &mut Input,
+    right: &mut Input,
+) -> Result<Vec<Param>, Failure> {
+    let mut known: Vec<Param> = Vec::new();
+    for (side, path) in [(&*left, &args.left), (&*right, &args.right)] {
+        for param in side.params() {
+            match known.iter().find(|other| other.name == param.name) {
+                None => known.push(param.clone()),
+                Some(other) if (other.min, other.max) == (param.min, param.max) => {}
+                Some(_) => {
+                    return Err(Failure::Environment(format!(
+                        "{}: parameter `{}` takes other values than that of the other side",
+                        path.display(),
+                        param.name
+                    )));
+                }
+            }
+        }
+    }
+    let names: Vec<&str> = known.iter().map(|param| param.name.as_str()).collect();
+    if given.is_empty() {
+        let is_program = |side: &Input| matches!(side, Input::Bytes(_));
+        if (is_program(left) || is_program(right)) && !known.is_empty() {
+            return Err(Failure::Environment(format!(
+                "a program has no parameters: give them values, as `--param {}=VALUE`",
+                names.first().unwrap_or(&"NAME")
+            )));
+        }
+    } else if let Some((name, _)) = given.iter().find(|(name, _)| !names.contains(&&**name)) {
+        return Err(Failure::Environment(format!(
+            "--param {name}: neither side has such a parameter"
+        )));
+    }
+    for side in [left, right] {
+        let Input::Policy(policy, _) = side else { continue };
+        **policy = if given.is_empty() {
+            let too_many = || Failure::Environment("the sides have too many parameters".to_owned());
+            policy.in_order_of(&names).ok_or_else(too_many)?
+        } else {
+            let own = |name: &str| policy.params().iter().any(|param| param.name == name);
+            let given: Vec<_> = given.iter().filter(|(name, _)| own(name)).cloned().collect();
+            let values = params::values(policy, &given);
+            policy.bound(&values.map_err(|error| Failure::Environment(error.message))?)
+        };
+    }
+    Ok(if given.is_empty() { known } else { Vec::new() })
+}
+
+impl Input {
+    fn params(&self) -> &[Param] {
+        match self {
+            Self::Policy(policy, _) => policy.params(),
+            Self::Bytes(_) => &[],
         }
     }
 }
@@ -155,10 +220,10 @@ impl<'i> Judged<'i> {
     }
 
     /// What the side says to a call, and by which rule or instructions.
-    fn why(&self, call: &SeccompData, endian: Endian) -> String {
+    fn why(&self, found: &Counterexample, endian: Endian) -> String {
         match self {
             Self::Policy(policy, sources) => {
-                let decision = decide(&policy.of_order(endian), call);
+                let decision = decide_with(&policy.of_order(endian), &found.params, &found.call);
                 let text = describe::decision(&decision);
                 let rule = match decision.reason {
                     Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
@@ -170,7 +235,7 @@ impl<'i> Judged<'i> {
                 }
             }
             Self::Program(program) => {
-                let trace = interpret_traced(program, call, endian);
+                let trace = interpret_traced(program, &found.call, endian);
                 let action = Action::from_ret(trace.outcome.ret);
                 format!("{action}, by the instructions {}", describe::path(&trace.pcs))
             }
@@ -178,11 +243,17 @@ impl<'i> Judged<'i> {
     }
 }
 
-fn differ_text(args: &EquivArgs, found: &Counterexample, why: &[String; 2]) -> String {
+fn differ_text(
+    args: &EquivArgs,
+    found: &Counterexample,
+    params: &[Param],
+    why: &[String; 2],
+) -> String {
     let [left, right] = why;
     format!(
-        "different: {}\n    {}: {:#010x}, {left}\n    {}: {:#010x}, {right}\n",
+        "different: {}{}\n    {}: {:#010x}, {left}\n    {}: {:#010x}, {right}\n",
         describe::call(&found.call),
+        describe::params(params, &found.params),
         args.left.display(),
         found.left,
         args.right.display(),
@@ -190,9 +261,12 @@ fn differ_text(args: &EquivArgs, found: &Counterexample, why: &[String; 2]) -> S
     )
 }
 
-fn differ_json(found: &Counterexample, why: &[String; 2]) -> String {
+fn differ_json(found: &Counterexample, params: &[Param], why: &[String; 2]) -> String {
     let [left, right] = why;
-    let object = json!({
+    let named = params.iter().zip(found.params);
+    let named: BTreeMap<&str, u64> =
+        named.map(|(param, value)| (param.name.as_str(), value)).collect();
+    let mut object = json!({
         "equal": false,
         "call": describe::call(&found.call),
         "nr": found.call.nr,
@@ -204,6 +278,9 @@ fn differ_json(found: &Counterexample, why: &[String; 2]) -> String {
         "right": found.right,
         "right_why": right,
     });
+    if let (false, Some(fields)) = (named.is_empty(), object.as_object_mut()) {
+        fields.insert("params".to_owned(), json!(named));
+    }
     format!("{object}\n")
 }
 

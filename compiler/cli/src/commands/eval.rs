@@ -37,6 +37,7 @@ pub(crate) fn run(args: &EvalArgs, console: &Console) -> Result<(), Failure> {
     let compiled =
         compile(&input::source(&args.policy)?, &input::options(&args.policy_args, console)?)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
+    input::is_finished(&compiled)?;
     let abi = one_abi(&compiled);
     let mut out = String::new();
     let mut refused = false;

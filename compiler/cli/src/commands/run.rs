@@ -44,6 +44,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let compiled =
         compile(&input::source(&args.policy)?, &input::options(&args.policy_args, console)?)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
+    input::is_finished(&compiled)?;
     let host = abi::host().map(|host| host.name);
     if !host.is_some_and(|name| compiled.policy().abis().iter().any(|p| p.abi().name == name)) {
         let this = host.unwrap_or(std::env::consts::ARCH);

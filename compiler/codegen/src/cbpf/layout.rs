@@ -10,7 +10,7 @@ use filterc_ir::{Dag, Node, NodeId, RuleId, Word};
 
 use super::object::Object;
 use super::relax::{Label, Writer};
-use super::select::{Entry, Held, Prepare, Selected, load, select};
+use super::select::{Entry, Held, Prepare, Selected, Step, load, select};
 
 /// What A holds after the test of `arch`.
 const ARCH: Held = Held { word: Word::ARCH, mask: u32::MAX };
@@ -135,6 +135,7 @@ impl<'d> Layout<'d> {
         // Children are written, so both are there.
         let (Some(taken), Some(not_taken)) = (taken, not_taken) else { return labels };
         self.writer.jump(selected.jump, selected.k, (taken, not_taken), origin);
+        self.writer.slot(selected.slot);
         let label = self.writer.label();
         if let Some(slot) = labels.get_mut(Entry::Jump.index()) {
             *slot = Some(label);
@@ -155,11 +156,12 @@ impl<'d> Layout<'d> {
         // The first instruction that some edge needs, and all after it.
         let from = [Entry::Load, Entry::Mask].into_iter().find(|entry| is_entered(*entry));
         let Some(from) = from else { return };
-        for (insn, entry) in prepare.insns().into_iter().rev() {
+        for Step { insn, slot, entry } in prepare.insns().into_iter().rev() {
             if entry.is_some_and(|entry| entry < from) {
                 break;
             }
             self.writer.push(insn, origin);
+            self.writer.slot(slot);
             if let Some(entry) = entry {
                 let label = self.writer.label();
                 if let Some(slot) = labels.get_mut(entry.index()) {
@@ -187,7 +189,7 @@ impl<'d> Layout<'d> {
         }
         debug_assert_eq!(Word::ARCH.offset(), offset::ARCH);
         if !dag.roots().is_empty() {
-            self.writer.push(load(Word::ARCH), None);
+            self.writer.push(load(Word::ARCH, None).insn, None);
         }
         self.writer.finish()
     }

@@ -5,6 +5,9 @@
 //! them claims is foreign; then it does what the DAG says. Up to where the DAG looks at
 //! something other than `nr`, only instructions run that the kernel's constant-allow
 //! emulation understands: `ld [nr]`, `ld [arch]`, jumps by constants, `ja`, `and`, `ret`.
+//!
+//! A half of a parameter is the constant of a jump, or of `ld #k`; which instructions these are
+//! is told with the program. Nothing is selected by the value of such a constant.
 
 mod error;
 mod layout;

@@ -7,10 +7,11 @@
 //! that come after it until it is out of reach itself. No code falls through into a stub:
 //! what is written before it is a jump that names both its targets, or a return.
 
-use filterc_cbpf::{Insn, code};
+use filterc_cbpf::{Insn, Site, code};
 use filterc_ir::RuleId;
 
 use super::object::Object;
+use super::select::Slot;
 
 /// The furthest that a conditional jump reaches.
 const REACH: usize = u8::MAX as usize;
@@ -35,6 +36,8 @@ struct Place {
 pub(super) struct Writer {
     /// Last instruction first.
     insns: Vec<(Insn, Option<RuleId>)>,
+    /// Instructions whose constant is a parameter's, by position from the end.
+    slots: Vec<(usize, Slot)>,
     places: Vec<Place>,
 }
 
@@ -42,6 +45,12 @@ impl Writer {
     /// Writes an instruction in front of all others.
     pub(super) fn push(&mut self, insn: Insn, origin: Option<RuleId>) {
         self.insns.push((insn, origin));
+    }
+
+    /// Says what of a parameter the constant of the instruction written last is.
+    pub(super) fn slot(&mut self, slot: Option<Slot>) {
+        let at = self.insns.len().saturating_sub(1);
+        self.slots.extend(slot.map(|slot| (at, slot)));
     }
 
     /// A label for the instruction written last.
@@ -94,7 +103,15 @@ impl Writer {
 
     /// The program in its order.
     pub(super) fn finish(self) -> Object {
+        let last = self.insns.len().saturating_sub(1);
+        let site = |(at, Slot { half, mask }): (usize, Slot)| Site {
+            pc: last - at,
+            param: half.param,
+            high: half.high,
+            mask,
+        };
+        let sites = self.slots.into_iter().rev().map(site).collect();
         let (insns, origin) = self.insns.into_iter().rev().unzip();
-        Object { insns, origin }
+        Object { insns, origin, sites }
     }
 }

@@ -1,7 +1,7 @@
 //! Instruction selection: what a node needs in the registers, and the jump that decides it.
 
 use filterc_cbpf::{Insn, code};
-use filterc_ir::{Cmp, Node, NodeId, Test, Word};
+use filterc_ir::{Cmp, Half, Node, NodeId, Test, Word};
 
 /// What A holds: a word, and the bits that were left of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,14 @@ impl Entry {
     }
 }
 
+/// What of a parameter an instruction's constant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) half: Half,
+    /// The bits of it; all others are 0.
+    pub(super) mask: u32,
+}
+
 /// A branch as instructions.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Selected {
@@ -37,6 +45,8 @@ pub(super) struct Selected {
     pub(super) jump: u16,
     /// Constant of the jump.
     pub(super) k: u32,
+    /// The parameter that the constant is, if it is one.
+    pub(super) slot: Option<Slot>,
     /// Where the jump leads if taken.
     pub(super) taken: NodeId,
     /// Where it leads if not.
@@ -61,15 +71,40 @@ pub(super) fn select(node: &Node) -> Option<Selected> {
         Test::Word { word, mask, cmp, value } => {
             Some(select_word(Held { word, mask }, cmp, value, *then, *otherwise))
         }
-        Test::Words { left, cmp, right, mask } => Some(Selected {
+        Test::Words { left, cmp, right, mask } => {
+            Some(select_words((left, cmp, right), mask, *then, *otherwise))
+        }
+        Test::Field { .. } | Test::Fields { .. } => None,
+    }
+}
+
+fn select_words(
+    (left, cmp, right): (Word, Cmp, Word),
+    mask: u32,
+    then: NodeId,
+    otherwise: NodeId,
+) -> Selected {
+    // A parameter is a constant by then, whatever side it stands on.
+    let with_param = |word, half, jump, taken, not_taken| {
+        let held = Held { word, mask };
+        let slot = Some(Slot { half, mask });
+        let (prepare, jump) = (Prepare::One(held), code::JMP | jump | code::K);
+        Selected { prepare, jump, k: 0, slot, taken, not_taken, held }
+    };
+    match (left.half_of(), cmp, right.half_of()) {
+        (None, _, Some(half)) => with_param(left, half, jump_of(cmp), then, otherwise),
+        (Some(half), Cmp::Eq, None) => with_param(right, half, code::JEQ, then, otherwise),
+        // `p >= w` is the opposite of `w > p`.
+        (Some(half), Cmp::Ge, None) => with_param(right, half, code::JGT, otherwise, then),
+        (None, _, None) | (Some(_), _, Some(_)) => Selected {
             prepare: Prepare::Two { left, right, mask },
             jump: code::JMP | jump_of(cmp) | code::X,
             k: 0,
-            taken: *then,
-            not_taken: *otherwise,
+            slot: None,
+            taken: then,
+            not_taken: otherwise,
             held: Held { word: left, mask },
-        }),
-        Test::Field { .. } | Test::Fields { .. } => None,
+        },
     }
 }
 
@@ -82,6 +117,7 @@ fn select_word(held: Held, cmp: Cmp, value: u32, then: NodeId, otherwise: NodeId
             prepare: Prepare::One(whole),
             jump: code::JMP | code::JSET | code::K,
             k: mask,
+            slot: None,
             taken: otherwise,
             not_taken: then,
             held: whole,
@@ -91,6 +127,7 @@ fn select_word(held: Held, cmp: Cmp, value: u32, then: NodeId, otherwise: NodeId
         prepare: Prepare::One(held),
         jump: code::JMP | jump_of(cmp) | code::K,
         k: value,
+        slot: None,
         taken: then,
         not_taken: otherwise,
         held,
@@ -114,29 +151,49 @@ impl Prepare {
         }
     }
 
-    /// The instructions, each with the entry that it is the first of.
-    pub(super) fn insns(self) -> Vec<(Insn, Option<Entry>)> {
+    /// The instructions.
+    pub(super) fn insns(self) -> Vec<Step> {
         let mut insns = Vec::new();
+        let step = |insn, entry| Step { insn, slot: None, entry };
         match self {
             Self::One(Held { word, mask }) => {
-                insns.push((load(word), Some(Entry::Load)));
-                insns.extend(and(mask).map(|insn| (insn, Some(Entry::Mask))));
+                insns.push(load(word, Some(Entry::Load)));
+                insns.extend(and(mask).map(|insn| step(insn, Some(Entry::Mask))));
             }
             Self::Two { left, right, mask } => {
-                insns.push((load(right), Some(Entry::Load)));
-                insns.extend(and(mask).map(|insn| (insn, None)));
-                insns.push((Insn::stmt(code::MISC | code::TAX, 0), None));
-                insns.push((load(left), None));
-                insns.extend(and(mask).map(|insn| (insn, None)));
+                insns.push(load(right, Some(Entry::Load)));
+                insns.extend(and(mask).map(|insn| step(insn, None)));
+                insns.push(step(Insn::stmt(code::MISC | code::TAX, 0), None));
+                insns.push(load(left, None));
+                insns.extend(and(mask).map(|insn| step(insn, None)));
             }
         }
         insns
     }
 }
 
-/// `ld [word]`.
-pub(super) const fn load(word: Word) -> Insn {
-    Insn::stmt(code::LD | code::W | code::ABS, word.offset())
+/// An instruction of a preparation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) insn: Insn,
+    /// The parameter that its constant is, if it is one.
+    pub(super) slot: Option<Slot>,
+    /// The entry that it is the first instruction of.
+    pub(super) entry: Option<Entry>,
+}
+
+/// `ld [word]`, or `ld #k` for a half of a parameter.
+pub(super) fn load(word: Word, entry: Option<Entry>) -> Step {
+    match word.half_of() {
+        None => {
+            let insn = Insn::stmt(code::LD | code::W | code::ABS, word.offset());
+            Step { insn, slot: None, entry }
+        }
+        Some(half) => {
+            let slot = Some(Slot { half, mask: u32::MAX });
+            Step { insn: Insn::stmt(code::LD | code::IMM, 0), slot, entry }
+        }
+    }
 }
 
 fn and(mask: u32) -> Option<Insn> {

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use filterc_cbpf::Table;
+
 use super::names::{comment, identifier};
 use crate::compiled::{Compiled, CompiledProgram};
 
@@ -23,6 +25,55 @@ pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram, name: &str) -
             insn.code, insn.jt, insn.jf, insn.k
         );
     }
-    out.push_str("};\n\n#endif\n");
+    out.push_str("};\n");
+    if program.is_unpatched() {
+        parameters(&mut out, &name, program.table());
+    }
+    out.push_str("\n#endif\n");
     out
+}
+
+/// A function that puts the parameters into a copy of the array.
+fn parameters(out: &mut String, name: &str, table: &Table) {
+    let _ = write!(
+        out,
+        "\n/* Puts the parameters into a copy of the array, which decides by chance without them. \
+         Returns 0,\n   or the position of the first (from 1) whose value does not fit. */\n\
+         static inline int {name}_patch(struct sock_filter *filter"
+    );
+    let is_signed = |param: &filterc_cbpf::Param| param.min < 0 && param.max <= i64::MAX.into();
+    for param in table.params.iter() {
+        let ty = if is_signed(param) { "long long" } else { "unsigned long long" };
+        let _ = write!(out, ", {ty} {}_", param.name);
+    }
+    out.push_str(")\n{\n");
+    for (position, param) in (1..).zip(table.params.iter()) {
+        let name = &param.name;
+        let test = if is_signed(param) {
+            // The smallest number of C has no literal.
+            format!("{name}_ < {} - 1 || {name}_ > {}LL", c_number(param.min + 1), param.max)
+        } else if param.max < u64::MAX.into() {
+            format!("{name}_ > {}ULL", param.max)
+        } else {
+            // Any number of 64 bits fits.
+            continue;
+        };
+        let _ = writeln!(out, "    if ({test}) return {position};");
+    }
+    for site in table.sites.iter() {
+        let name = table.params.get(usize::from(site.param)).map(|param| &param.name);
+        let _ = writeln!(
+            out,
+            "    filter[{}].k = (__u32)((unsigned long long){}_ >> {}) & 0x{:x};",
+            site.pc,
+            name.map(|name| &**name).unwrap_or_default(),
+            site.shift(),
+            site.mask
+        );
+    }
+    out.push_str("    return 0;\n}\n");
+}
+
+fn c_number(value: i128) -> String {
+    format!("{value}LL")
 }

@@ -13,8 +13,11 @@ use crate::render::position;
 pub(super) fn emit(compiled: &Compiled) -> String {
     let policy = compiled.policy();
     let mut out = format!("foreign {}\n", policy.foreign_action());
-    for part in policy.abis() {
+    for param in policy.params() {
         // Writing to a string cannot fail, here and below.
+        let _ = writeln!(out, "param {}: {} {}..{}", param.name, param.ty, param.min, param.max);
+    }
+    for part in policy.abis() {
         let _ = writeln!(out, "\nabi {} kernel {}", part.abi().name, part.kernel());
         let _ = writeln!(out, "unknown {}", part.unknown_action());
         let mut arms = part.arms();
@@ -99,6 +102,7 @@ fn field(field: &Field) -> String {
         Place::InstructionPointer => "instruction_pointer".to_owned(),
         Place::Arg(i) => format!("args[{i}]"),
         Place::Pair { lo, hi } => format!("args[{hi}]:args[{lo}]"),
+        Place::Param(_) => "param".to_owned(),
     };
     format!("{}:{}@{place}", field.name(), field.ty())
 }

@@ -3,6 +3,7 @@
 use filterc_grammar::source::Span;
 use serde::Serialize;
 
+use super::table::{self, Entries};
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::render::position;
 
@@ -15,6 +16,9 @@ struct Document<'a> {
     abis: Vec<Abi<'a>>,
     rules: Vec<String>,
     instructions: Vec<Instruction>,
+    /// What is to be filled in before the program is loaded; absent if nothing is.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    table: Option<Entries<'a>>,
 }
 
 #[derive(Serialize)]
@@ -35,16 +39,21 @@ struct Instruction {
     rule: Option<u32>,
 }
 
+/// The byte order of a program, in JSON.
+pub(super) const fn endian(program: &CompiledProgram) -> &'static str {
+    match program.endian() {
+        filterc_abi::Endian::Little => "little",
+        filterc_abi::Endian::Big => "big",
+    }
+}
+
 pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram) -> String {
     let place = |span: Span| position(compiled.sources(), span);
     let insns = program.insns().iter().zip(program.origin());
     let document = Document {
         format: 1,
         source: compiled.name(),
-        endian: match program.endian() {
-            filterc_abi::Endian::Little => "little",
-            filterc_abi::Endian::Big => "big",
-        },
+        endian: endian(program),
         abis: (compiled.policy().abis().iter())
             .filter(|part| part.abi().endian == program.endian())
             .map(|part| Abi {
@@ -63,6 +72,7 @@ pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram) -> String {
                 rule: rule.map(|rule| rule.0),
             })
             .collect(),
+        table: program.is_unpatched().then(|| table::entries(program.table())),
     };
     // Strings and numbers only: this cannot fail, and an empty document would be seen.
     let mut text = serde_json::to_string(&document).unwrap_or_default();

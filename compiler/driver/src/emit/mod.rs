@@ -9,6 +9,7 @@ mod ir;
 mod json;
 mod names;
 mod rust;
+mod table;
 
 use crate::compiled::{Compiled, CompiledProgram};
 
@@ -37,6 +38,8 @@ pub enum Format {
     Cost,
     /// The same as JSON.
     CostJson,
+    /// JSON: the parameters of a program, and where they go.
+    Table,
 }
 
 /// Every form with its name on the command line.
@@ -52,6 +55,7 @@ pub const FORMATS: &[(&str, Format)] = &[
     ("hex", Format::Hex),
     ("cost", Format::Cost),
     ("cost-json", Format::CostJson),
+    ("table", Format::Table),
 ];
 
 impl Format {
@@ -60,6 +64,13 @@ impl Format {
     #[must_use]
     pub const fn is_of_program(self) -> bool {
         !matches!(self, Self::Hir)
+    }
+
+    /// Whether the form is a program and nothing else: where parameters have no value, it would
+    /// decide by chance.
+    #[must_use]
+    pub const fn is_bare(self) -> bool {
+        matches!(self, Self::Bpf | Self::Hex | Self::Asm)
     }
 
     /// Whether the form is bytes that a terminal should not be shown.
@@ -84,5 +95,6 @@ pub fn emit(compiled: &Compiled, program: &CompiledProgram, format: Format, name
         Format::Hex => hex::emit(program).into_bytes(),
         Format::Cost => cost::text(compiled, program).into_bytes(),
         Format::CostJson => cost::json(compiled, program).into_bytes(),
+        Format::Table => table::emit(compiled, program).into_bytes(),
     }
 }

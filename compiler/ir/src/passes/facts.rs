@@ -20,7 +20,7 @@ pub(super) struct Facts {
 }
 
 /// Words that something depends on, a bit each.
-pub(super) type Support = u16;
+pub(super) type Support = u64;
 
 /// The words that a test looks at.
 pub(super) fn support(test: &Test) -> Support {

@@ -53,8 +53,8 @@ impl Lower<'_> {
             Test::Field { field, mask, cmp: Cmp::Ge, value } => {
                 self.at_least(field, mask, value, arms)
             }
-            Test::Fields { left, cmp: Cmp::Eq, right } => self.same(left, right, arms),
-            Test::Fields { left, cmp: Cmp::Ge, right } => self.ordered(left, right, arms),
+            Test::Fields { left, cmp: Cmp::Eq, right, mask } => self.same(left, right, mask, arms),
+            Test::Fields { left, cmp: Cmp::Ge, right, mask: _ } => self.ordered(left, right, arms),
             Test::Word { .. } | Test::Words { .. } => self.ask(test, arms),
         }
     }
@@ -123,13 +123,14 @@ impl Lower<'_> {
         }
     }
 
-    fn same(&mut self, left: Operand, right: Operand, arms: Arms) -> NodeId {
+    fn same(&mut self, left: Operand, right: Operand, mask: u64, arms: Arms) -> NodeId {
         let cmp = Cmp::Eq;
         let ((a, a_hi), (b, b_hi)) = (left.parts(self.endian), right.parts(self.endian));
-        let low = Test::Words { left: a.word, cmp, right: b.word, mask: a.mask };
+        let (lo, hi) = split(mask);
+        let low = Test::Words { left: a.word, cmp, right: b.word, mask: a.mask & lo };
         let then = self.ask(low, arms);
         let (Some(a), Some(b)) = (a_hi, b_hi) else { return then };
-        let high = Test::Words { left: a.word, cmp, right: b.word, mask: a.mask };
+        let high = Test::Words { left: a.word, cmp, right: b.word, mask: a.mask & hi };
         self.ask(high, Arms { then, ..arms })
     }
 

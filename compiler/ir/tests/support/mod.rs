@@ -91,7 +91,7 @@ fn test(rng: &mut Rng) -> Test {
         let left = field(rng, width);
         let mask = (rng.below(3) == 0).then(|| constant(rng));
         let op = rng.pick(OPS);
-        let made = match rng.below(8) {
+        let made = match rng.below(9) {
             0 => {
                 let right = field(rng, width);
                 Test::compare_field(left, op, right).ok()
@@ -107,6 +107,11 @@ fn test(rng: &mut Rng) -> Test {
                 Test::within(left, mask, &items).ok()
             }
             2 => Test::any_bit(left, constant(rng)).ok(),
+            3 if !matches!(left.place(), Place::Nr | Place::Arch) => {
+                let ty = int(width, left.ty().signed() == (rng.below(4) > 0));
+                let param = Field::new("p", Place::Param(rng.below(2) as u8), ty).unwrap();
+                Test::compare_param(left, mask, op, param).ok()
+            }
             _ => Test::compare(left, mask, op, constant(rng)).ok(),
         };
         if let Some(test) = made {
@@ -164,6 +169,15 @@ pub fn policy(seed: u64, endian: Endian) -> Policy {
     Policy::new(parts, rng.pick(ACTIONS), Vec::new())
 }
 
+/// Values for the parameters of a policy: numbers that its constants are near to.
+pub fn params(seed: u64) -> [u64; 2] {
+    let rng = &mut Rng::new(seed ^ 0x9a7a);
+    [0; 2].map(|_| {
+        let value = constant(rng);
+        u64::try_from(value & i128::from(u64::MAX)).unwrap()
+    })
+}
+
 /// Bit patterns around each constant of a predicate.
 fn constants(predicate: &Predicate, out: &mut Vec<u64>) {
     match predicate {
@@ -189,6 +203,7 @@ fn constants(predicate: &Predicate, out: &mut Vec<u64>) {
 pub fn calls(policy: &Policy, seed: u64, count: usize) -> Vec<SeccompData> {
     let rng = &mut Rng::new(seed ^ 0xca11);
     let mut values = vec![0, 1, u64::MAX, 1 << 31, 1 << 63, 0xffff_ffff, 1 << 32];
+    values.extend([params(seed); 3].concat());
     let mut numbers = vec![0, 1, u32::MAX, u32::MAX - 1, 0x4000_0000, 0x8000_0000, 462, 463, 600];
     let mut tokens = vec![0, 0xc000_003e];
     for part in policy.abis() {

@@ -1,0 +1,54 @@
+//! What predicates are about: a call, and the policy's parameters, which a rule's author does
+//! not know either. What is said of a rule is so for all their values.
+
+use filterc_abi::{Endian, SeccompData};
+use filterc_cbpf::MAX_PARAMS;
+use filterc_hir::eval::holds_with;
+use filterc_hir::expr::Predicate;
+
+use crate::Params;
+use crate::layout::{INPUTS, call_of, params_of};
+
+/// Words of 64 bits: six arguments, the instruction pointer, and the parameters.
+pub(crate) const REGISTERS: usize = FIRST_PARAM + MAX_PARAMS;
+
+/// The instruction pointer, and the first parameter.
+pub(crate) const IP: usize = 6;
+pub(crate) const FIRST_PARAM: usize = 7;
+
+/// A call, and values of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Input {
+    pub(crate) call: SeccompData,
+    pub(crate) params: Params,
+}
+
+impl Input {
+    /// A call, all parameters 0.
+    pub(crate) const fn new(call: SeccompData) -> Self {
+        Self { call, params: [0; MAX_PARAMS] }
+    }
+
+    /// The calls with a number and token: one, all registers 0.
+    pub(crate) fn of(nr: i32, arch: u32) -> Self {
+        Self::new(SeccompData { nr, arch, ..SeccompData::default() })
+    }
+
+    /// What has these words.
+    pub(crate) fn of_words(words: &[u32; INPUTS], endian: Endian) -> Self {
+        Self { call: call_of(words, endian), params: params_of(words) }
+    }
+
+    pub(crate) fn holds(&self, predicate: &Predicate) -> bool {
+        holds_with(predicate, &self.params, &self.call)
+    }
+
+    /// One of the words.
+    pub(crate) fn word(&mut self, register: usize) -> Option<&mut u64> {
+        match register.checked_sub(FIRST_PARAM) {
+            Some(param) => self.params.get_mut(param),
+            None if register == IP => Some(&mut self.call.instruction_pointer),
+            None => self.call.args.get_mut(register),
+        }
+    }
+}

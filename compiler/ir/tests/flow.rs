@@ -17,6 +17,7 @@ use filterc_abi::{Action, Endian, SeccompData};
 use filterc_hir::policy::Policy;
 use filterc_ir::flow::Visits;
 use filterc_ir::objective::{Frequencies, Sample};
+use filterc_ir::test::Input;
 use filterc_ir::{Dag, Flow, Node, NodeId, Objective, Test, Word, build, passes};
 
 use support::{Rng, calls, policy};
@@ -24,12 +25,13 @@ use support::{Rng, calls, policy};
 /// The nodes that a call comes to, the first first.
 fn path(dag: &Dag, call: &SeccompData) -> Vec<NodeId> {
     let words = call.words(dag.endian());
+    let holds = |test: &Test| test.holds(&Input { call, words: &words, params: &[] });
     let root = dag.roots().iter().find(|root| root.audit_arch == call.arch);
     let mut path = vec![root.map_or(dag.foreign(), |root| root.node)];
     loop {
         let next = match dag.node(path[path.len() - 1]) {
             Node::Leaf(_) => return path,
-            Node::Branch { test, then, otherwise } if test.holds(call, &words) => *then,
+            Node::Branch { test, then, otherwise } if holds(test) => *then,
             Node::Branch { then: _, otherwise, .. } => *otherwise,
             Node::Switch(cases) => {
                 let nr = call.nr.cast_unsigned();

@@ -31,6 +31,8 @@ pub struct Flow {
     visits: Vec<Visits>,
     /// By node, how likely the test holds; 0 for what is no branch.
     holds: Vec<f64>,
+    /// By node, how likely a real call ends below it, against one that surely is allowed.
+    welcome: Vec<f64>,
 }
 
 impl Visits {
@@ -53,7 +55,7 @@ impl Flow {
     /// The flow through a DAG, at any stage of its rewriting.
     #[must_use]
     pub fn of(dag: &Dag, objective: &Objective) -> Self {
-        let prior = prior(dag, objective);
+        let (prior, welcome) = prior(dag, objective);
         let count = dag.nodes().len();
         let mut tracer = Tracer {
             dag,
@@ -65,7 +67,7 @@ impl Flow {
         for root in dag.roots() {
             tracer.numbers(root, &objective.at(root));
         }
-        tracer.spread(&prior)
+        tracer.spread(&prior, welcome)
     }
 
     /// What comes to a node.
@@ -79,6 +81,12 @@ impl Flow {
     #[must_use]
     pub fn holds(&self, id: NodeId) -> f64 {
         self.holds.get(id.index()).copied().unwrap_or_default()
+    }
+
+    /// How likely a call that comes to a node is a real one, against a node that allows all.
+    #[must_use]
+    pub fn welcome(&self, id: NodeId) -> f64 {
+        self.welcome.get(id.index()).copied().unwrap_or(1.0)
     }
 }
 
@@ -105,7 +113,7 @@ pub const fn welcome(action: Action) -> f64 {
 
 /// By node, how likely the test holds if no call was seen there: by what kind of test it is, and
 /// then by how welcome is what it leads to (Bayes' rule).
-fn prior(dag: &Dag, objective: &Objective) -> Vec<f64> {
+fn prior(dag: &Dag, objective: &Objective) -> (Vec<f64>, Vec<f64>) {
     let mut below: Vec<f64> = Vec::with_capacity(dag.nodes().len());
     let mut prior = Vec::with_capacity(dag.nodes().len());
     for node in dag.nodes() {
@@ -126,7 +134,7 @@ fn prior(dag: &Dag, objective: &Objective) -> Vec<f64> {
         below.push(welcome);
         prior.push(holds);
     }
-    prior
+    (prior, below)
 }
 
 /// Some numbers at a node, on their way down.
@@ -257,7 +265,7 @@ impl Tracer<'_> {
     }
 
     /// Spreads what has no samples over the answers, parents first.
-    fn spread(mut self, prior: &[f64]) -> Flow {
+    fn spread(mut self, prior: &[f64], welcome: Vec<f64>) -> Flow {
         let mut holds = vec![0.0; self.blind.len()];
         for (index, node) in self.dag.nodes().iter().enumerate().rev() {
             let Node::Branch { test: _, then, otherwise } = node else { continue };
@@ -273,7 +281,7 @@ impl Tracer<'_> {
                 self.pass(*otherwise, blind * (1.0 - likely));
             }
         }
-        Flow { visits: self.visits, holds }
+        Flow { visits: self.visits, holds, welcome }
     }
 
     fn pass(&mut self, id: NodeId, share: f64) {

@@ -11,6 +11,7 @@ pub mod dot;
 pub mod error;
 pub mod eval;
 pub mod flow;
+pub mod machine;
 pub mod objective;
 mod parse;
 pub mod passes;

@@ -97,8 +97,13 @@ impl Word {
                 let (lo, hi) = split(value);
                 if high { hi } else { lo }
             }
-            None => input.words.get(usize::from(self.0)).copied().unwrap_or_default(),
+            None => self.among(input.words),
         }
+    }
+
+    /// Its value among the words of a call; that of a parameter is not among them, and is 0.
+    pub(crate) fn among(self, words: &[u32; SECCOMP_DATA_WORDS]) -> u32 {
+        words.get(usize::from(self.0)).copied().unwrap_or_default()
     }
 
     /// The low or high half of the 64-bit member that starts at a byte offset.
@@ -341,6 +346,12 @@ impl Test {
     #[must_use]
     pub const fn is_of_words(&self) -> bool {
         matches!(self, Self::Word { .. } | Self::Words { .. })
+    }
+
+    /// Whether it holds for a call of which the words are known and nothing else: good enough
+    /// for a lowered test where parameters may have any value.
+    pub(crate) fn holds_for(&self, words: &[u32; SECCOMP_DATA_WORDS]) -> bool {
+        self.holds(&Input { call: &SeccompData::default(), words, params: &[] })
     }
 
     /// Whether it holds.

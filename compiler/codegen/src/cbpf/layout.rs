@@ -3,21 +3,29 @@
 //! A node is written once, however many lead to it. What A holds is known on every edge
 //! (it is what the node before has tested), so each edge enters its target behind the
 //! instructions that it does not need, and those that no edge needs are not written.
+//!
+//! The arm that more calls take is written last, so that it follows its branch, and what is
+//! taken often is near. Where a branch is too far from what it leads to, and that is short, it
+//! is written once more if the jump that is saved is worth it under the objective.
 
 use filterc_abi::seccomp::offset;
 use filterc_cbpf::{Insn, code};
-use filterc_ir::{Dag, Node, NodeId, RuleId, Word};
+use filterc_ir::machine::Held;
+use filterc_ir::{Dag, Flow, Node, NodeId, Objective, RuleId, Word};
 
 use super::object::Object;
 use super::relax::{Label, Writer};
-use super::select::{Entry, Held, Prepare, Selected, Step, load, select};
+use super::select::{Entry, Prepare, Selected, Step, load, select};
 
 /// What A holds after the test of `arch`.
 const ARCH: Held = Held { word: Word::ARCH, mask: u32::MAX };
 
+/// Instructions that are written once more at most, to save one jump.
+const MAX_COPY: usize = 12;
+
 /// The program of a lowered DAG, whatever its length.
-pub(super) fn lay_out(dag: &Dag) -> Object {
-    let mut layout = Layout::of(dag);
+pub(super) fn lay_out(dag: &Dag, objective: &Objective) -> Object {
+    let mut layout = Layout::of(dag, objective);
     // The first ABI's code comes to stand next to the test for it.
     for root in dag.roots().iter().rev() {
         layout.write(root.node);
@@ -31,6 +39,8 @@ type Labels = [Option<Label>; 3];
 
 struct Layout<'d> {
     dag: &'d Dag,
+    objective: &'d Objective,
+    flow: Flow,
     /// For each node, its instructions; none for leaves.
     selected: Vec<Option<Selected>>,
     /// For each node, whether an edge enters it there.
@@ -41,11 +51,13 @@ struct Layout<'d> {
 }
 
 impl<'d> Layout<'d> {
-    fn of(dag: &'d Dag) -> Self {
+    fn of(dag: &'d Dag, objective: &'d Objective) -> Self {
         let selected: Vec<_> = dag.nodes().iter().map(select).collect();
         let count = selected.len();
         let mut layout = Self {
             dag,
+            objective,
+            flow: Flow::of(dag, objective),
             selected,
             entered: vec![[false; 3]; count],
             labels: vec![None; count],
@@ -82,29 +94,91 @@ impl<'d> Layout<'d> {
     fn write(&mut self, id: NodeId) {
         let mut stack = vec![id];
         while let Some(&id) = stack.last() {
-            let waiting = self.waiting(id);
-            if waiting.is_empty() {
-                stack.pop();
-                self.write_one(id);
-            } else {
-                stack.extend(waiting);
+            match self.waiting(id) {
+                Some(child) => stack.push(child),
+                None => {
+                    stack.pop();
+                    self.write_one(id);
+                }
             }
         }
     }
 
-    /// Children that are not written; none for a node that is.
-    fn waiting(&self, id: NodeId) -> Vec<NodeId> {
+    /// A child that is not written, if there is one and the node is not written either.
+    fn waiting(&self, id: NodeId) -> Option<NodeId> {
         let is_written = |id: NodeId| matches!(self.labels.get(id.index()), None | Some(Some(_)));
         if is_written(id) {
-            return Vec::new();
+            return None;
         }
         // One at a time, since a child may be below another one. Code comes first, so that
         // a return that nobody has needed yet stands next to its parent.
-        let mut children: Vec<_> =
-            self.dag.node(id).children().filter(|child| !is_written(*child)).collect();
-        children.sort_by_key(|child| matches!(self.dag.node(*child), Node::Leaf(_)));
-        children.truncate(1);
-        children
+        let children = self.dag.node(id).children().filter(|child| !is_written(*child));
+        let is_leaf = |id: NodeId| matches!(self.dag.node(id), Node::Leaf(_));
+        // The kernel has no opposite of `jset`: with the arm that it does not take behind it, it
+        // is one instruction of its own machine, else two.
+        let selected = self.selected.get(id.index()).copied().flatten();
+        let is_jset = |selected: &Selected| selected.jump == code::JMP | code::JSET | code::K;
+        let behind = selected.filter(is_jset).map(|selected| selected.not_taken);
+        let rank = |child: &NodeId| (is_leaf(*child), self.arm(id, *child), behind == Some(*child));
+        children.min_by(|a, b| {
+            let ((a_leaf, a, a_behind), (b_leaf, b, b_behind)) = (rank(a), rank(b));
+            a_leaf.cmp(&b_leaf).then(a.total_cmp(&b)).then(a_behind.cmp(&b_behind))
+        })
+    }
+
+    /// What an instruction costs on the way from a branch to one of its arms.
+    fn arm(&self, id: NodeId, child: NodeId) -> f64 {
+        let Node::Branch { then, .. } = self.dag.node(id) else { return 0.0 };
+        let holds = self.flow.holds(id);
+        let part = if *then == child { holds } else { 1.0 - holds };
+        part * self.flow.visits(id).cost(self.objective)
+    }
+
+    /// Writes a child once more, if it is too far to be jumped to at once from the instruction
+    /// to be written next, and it is worth it.
+    fn bring_near(&mut self, id: NodeId, child: NodeId, held: Held) {
+        let Some(label) = self.label(child, held) else { return };
+        if self.writer.is_near(label) {
+            return;
+        }
+        let saved = self.arm(id, child) + self.objective.size;
+        if let Some(insns) = self.copied(child, MAX_COPY)
+            && saved > self.objective.size * insns as f64
+        {
+            self.write_again(child);
+        }
+    }
+
+    /// Instructions of a written branch, and of what it leads to that is far; `None` if that
+    /// is more than so many, or a return, which is copied anyway.
+    fn copied(&self, id: NodeId, at_most: usize) -> Option<usize> {
+        let selected = self.selected.get(id.index()).copied().flatten()?;
+        let mut insns = 1 + selected.prepare.insns().len();
+        for child in [selected.taken, selected.not_taken] {
+            let label = self.label(child, selected.held)?;
+            if !self.writer.is_near(label) {
+                let rest = at_most.checked_sub(insns)?;
+                insns += match self.dag.node(child) {
+                    Node::Leaf(_) => 1,
+                    Node::Branch { .. } | Node::Switch(_) => self.copied(child, rest)?,
+                };
+            }
+        }
+        (insns <= at_most).then_some(insns)
+    }
+
+    fn write_again(&mut self, id: NodeId) {
+        let Some(selected) = self.selected.get(id.index()).copied().flatten() else { return };
+        for child in [selected.taken, selected.not_taken] {
+            let label = self.label(child, selected.held);
+            if label.is_some_and(|label| !self.writer.is_near(label)) {
+                self.write_again(child);
+            }
+        }
+        if let Some(labels) = self.labels.get_mut(id.index()) {
+            *labels = None;
+        }
+        self.write_one(id);
     }
 
     fn write_one(&mut self, id: NodeId) {
@@ -130,6 +204,8 @@ impl<'d> Layout<'d> {
     fn write_branch(&mut self, id: NodeId, selected: &Selected) -> Labels {
         let origin = self.dag.origin(id).first();
         let mut labels: Labels = [None; 3];
+        self.bring_near(id, selected.taken, selected.held);
+        self.bring_near(id, selected.not_taken, selected.held);
         let taken = self.label(selected.taken, selected.held);
         let not_taken = self.label(selected.not_taken, selected.held);
         // Children are written, so both are there.

@@ -28,9 +28,10 @@ pub use object::Object;
 /// F0401, if it has more instructions than the kernel takes.
 pub fn emit(dag: &Dag, objective: &Objective) -> Result<Object, TooLong> {
     let object = if dag.is_lowered() {
-        layout::lay_out(dag)
+        layout::lay_out(dag, objective)
     } else {
-        layout::lay_out(&passes::run(dag.clone(), 0, objective, &mut |_, _| ()))
+        let lowered = passes::run(dag.clone(), 0, objective, &mut |_, _| ());
+        layout::lay_out(&lowered, objective)
     };
     if object.insns.len() > MAX_INSNS {
         return Err(TooLong::of(&object));

@@ -82,6 +82,11 @@ impl Writer {
         self.push(Insn::jump(code, k, jt, jf), origin);
     }
 
+    /// Whether a conditional jump that is written next reaches a label itself.
+    pub(super) fn is_near(&self, label: Label) -> bool {
+        self.places.get(label.0).is_none_or(|place| self.insns.len() <= place.at + REACH)
+    }
+
     /// Instructions between the next one and a label or its newest stub.
     fn distance(&self, label: Label) -> Option<u8> {
         let place = self.places.get(label.0)?;

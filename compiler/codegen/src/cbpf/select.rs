@@ -1,14 +1,8 @@
 //! Instruction selection: what a node needs in the registers, and the jump that decides it.
 
 use filterc_cbpf::{Insn, code};
+use filterc_ir::machine::Held;
 use filterc_ir::{Cmp, Half, Node, NodeId, Test, Word};
-
-/// What A holds: a word, and the bits that were left of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Held {
-    pub(super) word: Word,
-    pub(super) mask: u32,
-}
 
 /// Where a node is entered, by what A holds: the later, the less is left to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,26 +105,26 @@ fn select_words(
 fn select_word(held: Held, cmp: Cmp, value: u32, then: NodeId, otherwise: NodeId) -> Selected {
     let Held { word, mask } = held;
     let whole = Held { word, mask: u32::MAX };
-    // "No bit of the mask is set" has a jump of its own, which leaves A as it is.
-    if cmp == Cmp::Eq && value == 0 && mask != u32::MAX {
-        return Selected {
-            prepare: Prepare::One(whole),
-            jump: code::JMP | code::JSET | code::K,
-            k: mask,
-            slot: None,
-            taken: otherwise,
-            not_taken: then,
-            held: whole,
-        };
-    }
-    Selected {
+    let jump = |held: Held, code: u16, k: u32, taken: NodeId, not_taken: NodeId| Selected {
         prepare: Prepare::One(held),
-        jump: code::JMP | jump_of(cmp) | code::K,
-        k: value,
+        jump: code::JMP | code | code::K,
+        k,
         slot: None,
-        taken: then,
-        not_taken: otherwise,
+        taken,
+        not_taken,
         held,
+    };
+    match cmp {
+        // "No bit of the mask is set" is an order if these are all bits from one on.
+        Cmp::Eq if value == 0 && mask != u32::MAX && !mask == (mask & mask.wrapping_neg()) - 1 => {
+            jump(whole, code::JGT, !mask, otherwise, then)
+        }
+        // Otherwise it has a jump of its own, which leaves A as it is.
+        Cmp::Eq if value == 0 && mask != u32::MAX => jump(whole, code::JSET, mask, otherwise, then),
+        Cmp::Eq => jump(held, code::JEQ, value, then, otherwise),
+        // The kernel needs one instruction more for a constant with the highest bit.
+        Cmp::Ge if value == 1 << 31 => jump(held, code::JGT, value - 1, then, otherwise),
+        Cmp::Ge => jump(held, code::JGE, value, then, otherwise),
     }
 }
 
@@ -199,4 +193,50 @@ pub(super) fn load(word: Word, entry: Option<Entry>) -> Step {
 fn and(mask: u32) -> Option<Insn> {
     let insn = Insn::stmt(code::ALU | code::AND | code::K, mask);
     (mask != u32::MAX).then_some(insn)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use filterc_ir::{DagBuilder, machine};
+
+    use super::*;
+
+    /// The passes reckon with what is emitted.
+    #[test]
+    fn tests_cost_what_the_passes_think() {
+        let masks = [1, 6, 0x8000_0000, 0xffff_fffc, 0x7fff_ffff, u32::MAX];
+        let values = [0, 1, 2, 4, 6, 0x8000_0000, 0xffff_fffc, u32::MAX];
+        let mut count = 0;
+        for (mask, value, cmp) in masks
+            .into_iter()
+            .flat_map(|mask| values.map(|value| (mask, value)))
+            .flat_map(|(mask, value)| [Cmp::Eq, Cmp::Ge].map(|cmp| (mask, value, cmp)))
+        {
+            for (word, right) in [(4, None), (4, Some(5))] {
+                let word = Word::new(word).unwrap();
+                let test = match right.and_then(Word::new) {
+                    None => Test::Word { word, mask, cmp, value },
+                    Some(right) => Test::Words { left: word, cmp, right, mask },
+                };
+                let mut dag = DagBuilder::new(filterc_abi::Endian::Little);
+                let allow = dag.leaf(filterc_abi::Action::Allow, filterc_ir::Origin::Nobody);
+                let kill = dag.leaf(filterc_abi::Action::KillThread, filterc_ir::Origin::Nobody);
+                let id = dag.branch(test, allow, kill, filterc_ir::Origin::Nobody);
+                let root = filterc_ir::Root { abis: Vec::new(), audit_arch: 1, node: id };
+                let dag = dag.finish(vec![root], kill);
+                // What the builder knows the answer of is no test.
+                let node = dag.node(dag.roots().first().unwrap().node);
+                let (Node::Branch { test, .. }, Some(selected)) = (node, select(node)) else {
+                    continue;
+                };
+                let insns = selected.prepare.insns().len() + 1;
+                assert_eq!(machine::cost(test, None), u32::try_from(insns).unwrap(), "{test:?}");
+                assert_eq!(machine::leaves(test), Some(selected.held), "{test:?}");
+                count += 1;
+            }
+        }
+        assert!(count > 60, "{count}");
+    }
 }

@@ -10,6 +10,9 @@ use crate::test::{Cmp, Test, Word};
 /// Test results remembered for one word; more are forgotten, which is always sound.
 const MAX_REMEMBERED: usize = 32;
 
+/// Values that are tried one by one.
+const FEW_VALUES: u32 = 16;
+
 /// Facts about a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Facts {
@@ -82,7 +85,7 @@ impl Facts {
 
 /// What is known about one word.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Known {
+pub(super) struct Known {
     zeros: u32,
     ones: u32,
     min: u32,
@@ -98,7 +101,8 @@ impl Default for Known {
 }
 
 impl Known {
-    fn decide(&self, mask: u32, cmp: Cmp, value: u32) -> Option<bool> {
+    /// What is known about a test of the word.
+    pub(super) fn decide(&self, mask: u32, cmp: Cmp, value: u32) -> Option<bool> {
         match cmp {
             Cmp::Eq => self.decide_eq(mask, value),
             Cmp::Ge => self.decide_ge(mask, value),
@@ -138,7 +142,8 @@ impl Known {
         })
     }
 
-    fn assume(&mut self, mask: u32, cmp: Cmp, value: u32, holds: bool) {
+    /// Takes the result of a test of the word for known.
+    pub(super) fn assume(&mut self, mask: u32, cmp: Cmp, value: u32, holds: bool) {
         let free = mask & !(self.zeros | self.ones);
         match (cmp, holds) {
             (Cmp::Eq, true) => {
@@ -155,9 +160,15 @@ impl Known {
                 self.max = self.max.min(value.saturating_sub(1));
             }
             (Cmp::Eq, false) | (Cmp::Ge, _) => {
-                if self.results.len() < MAX_REMEMBERED {
-                    self.results.push((mask, cmp, value, holds));
-                    self.results.sort_unstable();
+                let result = (mask, cmp, value, holds);
+                if self.results.len() < MAX_REMEMBERED
+                    && let Err(place) = self.results.binary_search(&result)
+                {
+                    self.results.insert(place, result);
+                }
+                // One more excluded value says nothing else unless it is at an end.
+                if mask != u32::MAX || ![self.min, self.max].contains(&value) {
+                    return;
                 }
             }
         }
@@ -172,8 +183,10 @@ impl Known {
     /// what tests of policies establish; less is sound.
     fn tighten(&mut self) {
         for _ in 0..2 {
-            self.min = self.min.max(self.ones);
-            self.max = self.max.min(!self.zeros);
+            self.last_bits();
+            // On a path that no call takes there may be no value left.
+            self.min = at_least(self.min, self.zeros, self.ones).unwrap_or(self.min);
+            self.max = !at_least(!self.max, self.ones, self.zeros).unwrap_or(!self.max);
             self.step_over_excluded_ends();
             let differing = self.min ^ self.max;
             let common = !u32::MAX.checked_shr(differing.leading_zeros()).unwrap_or(0);
@@ -186,6 +199,60 @@ impl Known {
         self.results.retain(|&(mask, cmp, value, _)| {
             mask != u32::MAX || cmp != Cmp::Eq || (min..=max).contains(&value)
         });
+    }
+
+    /// Where all bits but one of an excluded value are there, the last one is not.
+    fn last_bits(&mut self) {
+        for index in 0..self.results.len() {
+            let Some(&(mask, Cmp::Eq, value, false)) = self.results.get(index) else { continue };
+            let free = mask & !(self.zeros | self.ones);
+            if free.is_power_of_two() && self.agrees(mask & !free, value) {
+                self.ones |= free & !value;
+                self.zeros |= free & value;
+            }
+        }
+    }
+
+    /// Whether a word can be like this, as far as is easily seen: a `false` is certain.
+    pub(super) fn is_possible(&self) -> bool {
+        if self.zeros & self.ones != 0 || self.min > self.max {
+            return false;
+        }
+        let excludes = |&(mask, cmp, value, holds): &(u32, Cmp, u32, bool)| {
+            let is_known = mask & !(self.zeros | self.ones) == 0;
+            is_known && cmp == Cmp::Eq && !holds && self.agrees(mask, value)
+        };
+        if self.results.iter().any(excludes) {
+            return false;
+        }
+        self.max - self.min > FEW_VALUES || (self.min..=self.max).any(|word| self.fits(word))
+    }
+
+    /// The value, if it is easily seen that there is only one.
+    pub(super) fn single(&self) -> Option<u32> {
+        if self.max.checked_sub(self.min).is_none_or(|others| others > FEW_VALUES) {
+            return None;
+        }
+        let mut values = (self.min..=self.max).filter(|word| self.fits(*word));
+        let first = values.next();
+        if values.next().is_none() { first } else { None }
+    }
+
+    /// The least value, and the greatest, as far as is known.
+    pub(super) const fn bounds(&self) -> (u32, u32) {
+        (self.min, self.max)
+    }
+
+    fn fits(&self, word: u32) -> bool {
+        word & self.zeros == 0
+            && !word & self.ones == 0
+            && self.results.iter().all(|&(mask, cmp, value, holds)| {
+                holds
+                    == match cmp {
+                        Cmp::Eq => word & mask == value,
+                        Cmp::Ge => word & mask >= value,
+                    }
+            })
     }
 
     fn step_over_excluded_ends(&mut self) {
@@ -201,6 +268,43 @@ impl Known {
         for &(_, _, value, _) in self.results.iter().rev().filter(excluded) {
             if value == self.max {
                 self.max = self.max.saturating_sub(1);
+            }
+        }
+    }
+}
+
+/// The least word that is not below a bound and has these bits 0 and those 1, if there is one.
+fn at_least(bound: u32, zeros: u32, ones: u32) -> Option<u32> {
+    let wrong = (bound & zeros) | (!bound & ones);
+    let Some(highest) = wrong.checked_ilog2() else { return Some(bound) };
+    // From there on down everything is as small as it can be, once the bits above are greater.
+    let above = |bit: u32| u32::MAX.checked_shl(bit + 1).unwrap_or(0);
+    if ones & (1 << highest) != 0 {
+        return Some((bound & above(highest)) | (ones & !above(highest)));
+    }
+    let free = above(highest) & !bound & !zeros;
+    let raised = free.checked_sub(1).map(|_| free.trailing_zeros())?;
+    Some((bound & above(raised)) | 1 << raised | (ones & !above(raised)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::at_least;
+
+    #[test]
+    fn the_least_word_with_given_bits() {
+        // All of it, in four bits; the others are known to be 0.
+        for zeros in 0..16_u32 {
+            for ones in (0..16).filter(|ones| ones & zeros == 0) {
+                for bound in 0..16 {
+                    let fits = |word: &u32| word & zeros == 0 && !word & ones == 0;
+                    let expected = (bound..16).find(fits);
+                    assert_eq!(
+                        at_least(bound, zeros | !15, ones),
+                        expected,
+                        "{bound} {zeros} {ones}"
+                    );
+                }
             }
         }
     }

@@ -3,14 +3,22 @@
 //! [`PASSES`] is the whole list, in order. The level of a pass is the lowest `-O` that runs
 //! it; what instruction selection needs is of level 0.
 
+mod cells;
+mod derive;
 mod dispatch;
 mod facts;
+mod fragment;
+mod members;
 mod numbers;
+mod optimal;
+mod order;
 mod prune;
 mod ranges;
 mod rewrite;
 mod search;
 mod simplify;
+mod split;
+mod traffic;
 mod words;
 
 use crate::dag::Dag;
@@ -36,6 +44,7 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "prune", level: 2, run: prune::run },
     // Pruning brings tests together that stood apart, and targets that differed.
     Pass { name: "simplify", level: 2, run: simplify::run },
+    Pass { name: "order", level: 2, run: order::run },
     Pass { name: "ranges", level: 2, run: ranges::run },
     Pass { name: "dispatch", level: 0, run: dispatch::run },
 ];

@@ -12,7 +12,7 @@
 use hashbrown::HashMap;
 
 use super::facts::{Facts, Support, support};
-use super::rewrite::finish;
+use super::rewrite::Top;
 use crate::builder::DagBuilder;
 use crate::dag::{Dag, Node, NodeId};
 use crate::objective::Objective;
@@ -26,39 +26,16 @@ const MAX_PAIRS: usize = 1 << 14;
 
 pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     let mut prune = Prune::new(dag);
-    let switches = above_switches(dag);
-    let is_above = |id: NodeId| switches.get(id.index()).copied().unwrap_or_default();
+    let top = Top::of(dag, |node| matches!(node, Node::Switch(_)));
     let mut made: Vec<Option<NodeId>> = vec![None; dag.nodes().len()];
-    let entries = dag.iter().filter(|(id, _)| is_above(*id)).flat_map(|(_, node)| node.children());
-    let entries = entries.chain(dag.roots().iter().map(|root| root.node)).chain([dag.foreign()]);
-    for id in entries.filter(|id| !is_above(*id)) {
-        if let Some(slot) = made.get_mut(id.index())
-            && slot.is_none()
-        {
-            *slot = Some(prune.target(id));
-        }
-    }
-    // The nodes above the switches lead to the new targets; nothing is known there.
-    for (id, node) in dag.iter().filter(|(id, _)| is_above(*id)) {
-        let node = node.map(|child| made.get(child.index()).copied().flatten().unwrap_or(child));
-        let new = prune.builder.add(node, dag.origin(id));
+    for &id in &top.targets {
+        let target = prune.target(id);
         if let Some(slot) = made.get_mut(id.index()) {
-            *slot = Some(new);
+            *slot = Some(target);
         }
     }
-    let to = |id: NodeId| made.get(id.index()).copied().flatten().unwrap_or(id);
-    let pruned = finish(dag, prune.builder, to);
+    let pruned = top.put_on(dag, prune.builder, &mut made);
     if pruned.nodes().len() > dag.nodes().len() { dag.clone() } else { pruned }
-}
-
-/// For each node, whether it is a switch or leads to one.
-fn above_switches(dag: &Dag) -> Vec<bool> {
-    let mut above: Vec<bool> = Vec::with_capacity(dag.nodes().len());
-    for node in dag.nodes() {
-        let below = |id: NodeId| above.get(id.index()).copied().unwrap_or_default();
-        above.push(matches!(node, Node::Switch(_)) || node.children().any(below));
-    }
-    above
 }
 
 type Pair = (NodeId, Facts);
@@ -96,7 +73,7 @@ impl<'d> Prune<'d> {
             support: supports,
             builder,
             copies,
-            done: HashMap::new(),
+            done: HashMap::default(),
             seen: Vec::new(),
             round: 0,
         }

@@ -25,3 +25,55 @@ pub(super) fn finish(dag: &Dag, builder: DagBuilder, to: impl Fn(NodeId) -> Node
     let roots = roots.map(|root| Root { node: to(root.node), ..root.clone() }).collect();
     builder.finish(roots, to(dag.foreign()))
 }
+
+/// What stands above some nodes, and what these lead to.
+pub(super) struct Top {
+    /// For each node, whether it is one of those or leads to one.
+    above: Vec<bool>,
+    /// Nodes right below, roots, and the foreign leaf, in the order in which they are met.
+    pub(super) targets: Vec<NodeId>,
+}
+
+impl Top {
+    /// The top of a DAG: what leads to nodes of a kind.
+    pub(super) fn of(dag: &Dag, is_of_top: impl Fn(&Node) -> bool) -> Self {
+        let mut above: Vec<bool> = Vec::with_capacity(dag.nodes().len());
+        for node in dag.nodes() {
+            let below = |id: NodeId| above.get(id.index()).copied().unwrap_or_default();
+            above.push(is_of_top(node) || node.children().any(below));
+        }
+        let mut seen = above.clone();
+        let mut targets = Vec::new();
+        let tops = dag.iter().filter(|(id, _)| above.get(id.index()).copied().unwrap_or_default());
+        let entries = tops.flat_map(|(_, node)| node.children());
+        let entries =
+            entries.chain(dag.roots().iter().map(|root| root.node)).chain([dag.foreign()]);
+        for id in entries {
+            if seen.get_mut(id.index()).is_some_and(|seen| !std::mem::replace(seen, true)) {
+                targets.push(id);
+            }
+        }
+        Self { above, targets }
+    }
+
+    /// The DAG with new targets; what stands above leads to these.
+    pub(super) fn put_on(
+        &self,
+        dag: &Dag,
+        mut builder: DagBuilder,
+        made: &mut [Option<NodeId>],
+    ) -> Dag {
+        let of = |made: &[Option<NodeId>], id: NodeId| {
+            made.get(id.index()).copied().flatten().unwrap_or(id)
+        };
+        for (id, node) in dag.iter() {
+            if self.above.get(id.index()).copied().unwrap_or_default() {
+                let new = builder.add(node.map(|child| of(made, child)), dag.origin(id));
+                if let Some(slot) = made.get_mut(id.index()) {
+                    *slot = Some(new);
+                }
+            }
+        }
+        finish(dag, builder, |id| of(made, id))
+    }
+}

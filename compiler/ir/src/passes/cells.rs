@@ -1,0 +1,316 @@
+//! A fragment as a function of few cells, for [`super::optimal`].
+//!
+//! For each word, the answers that its tests can give together are found; the cells are all
+//! combinations of them over the words. Words are taken to be independent of each other.
+
+use hashbrown::HashMap;
+
+use super::derive;
+use super::facts::Known;
+use super::fragment::Fragment;
+use super::optimal::{Candidate, Cell, Function, MAX_CELLS, Set};
+use super::traffic::{Arriving, Traffic};
+use crate::builder::DagBuilder;
+use crate::dag::{Dag, Node, NodeId};
+use crate::machine;
+use crate::objective::Objective;
+use crate::test::{Test, Word};
+
+/// Tests that a fragment may have: a bit each.
+const MAX_TESTS: usize = 32;
+
+/// How much what is supposed of all calls counts, against the calls that were seen.
+const UNSEEN: f64 = 1.0 / 16.0;
+
+/// Answers of all tests, a bit each.
+type Answers = u32;
+
+/// Parts that follow each other, as one function. Its exits are numbered as in the list.
+pub(super) struct Cells {
+    /// The tests, in the order of the bits.
+    pub(super) tests: Vec<Test>,
+    /// For each cell what the tests come to.
+    pub(super) answers: Vec<Answers>,
+    /// The function.
+    pub(super) function: Function,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// The tests that are asked.
+    Asked,
+    /// And what pairs of them come to, and what is between the values that a word is compared
+    /// with.
+    Finer,
+}
+
+/// What cells are weighed by.
+pub(super) struct Weighing<'w> {
+    /// What is minded.
+    pub(super) objective: &'w Objective,
+    /// How likely nodes are come to.
+    pub(super) traffic: &'w Traffic<'w>,
+    /// The calls.
+    pub(super) arriving: &'w Arriving,
+}
+
+impl Cells {
+    /// The cells of parts that follow each other; `None` if they are too many.
+    pub(super) fn of(
+        detail: Detail,
+        dag: &Dag,
+        parts: &[&Fragment],
+        exits: &[NodeId],
+        weighing: &Weighing<'_>,
+    ) -> Option<Self> {
+        let asked = tests(dag, parts)?;
+        let (asked, tests) = match detail {
+            Detail::Asked => (asked.clone(), asked),
+            Detail::Finer => {
+                let finer = derive::finer(&asked).unwrap_or(asked);
+                let tests = with_derived(&finer);
+                (finer, tests)
+            }
+        };
+        let Combinations { answers, likely, settled } =
+            combinations(&tests, &asked, weighing.objective)?;
+        let mut cells = Vec::with_capacity(answers.len());
+        for (answers, likely) in answers.iter().zip(likely) {
+            let exit = leave(dag, parts, |test| {
+                let index = tests.binary_search(test).unwrap_or_default();
+                answers & (1 << index) != 0
+            })?;
+            let weight = likely * weighing.traffic.welcome(exit);
+            cells.push(Cell { weight, exit: exits.iter().position(|other| *other == exit)? });
+        }
+        weigh(&mut cells, &tests, settled, &answers, weighing.arriving);
+        let candidates = tests.iter().enumerate().map(|(index, test)| {
+            let mut holds = Set::default();
+            // A test that does not tell whole cells apart holds nowhere, so it is not asked.
+            for (cell, answers) in answers.iter().enumerate() {
+                if answers & settled & (1 << index) != 0 {
+                    holds.insert(cell);
+                }
+            }
+            Candidate { test: *test, holds, wants: machine::wants(test) }
+        });
+        let function =
+            Function { tests: candidates.collect(), cells, size: weighing.objective.size };
+        Some(Self { tests, answers, function })
+    }
+
+    /// What nodes cost between an entry and these exits: instructions there, and those that
+    /// the cells' calls run. `None` if a test there is not among those of the cells.
+    pub(super) fn cost(
+        &self,
+        builder: &DagBuilder,
+        entry: NodeId,
+        exits: &[NodeId],
+    ) -> Option<f64> {
+        // For each node the instructions of the dearest way to enter it: these are written.
+        let mut written: HashMap<NodeId, u32> = HashMap::default();
+        let mut run = 0.0;
+        for (cell, answers) in self.function.cells.iter().zip(&self.answers) {
+            let (mut id, mut held) = (entry, None);
+            while !exits.contains(&id) {
+                let Some(Node::Branch { test, then, otherwise }) = builder.node(id) else { break };
+                let cost = machine::cost(test, held);
+                let most = written.entry(id).or_default();
+                *most = cost.max(*most);
+                run += cell.weight * f64::from(cost);
+                held = machine::leaves(test);
+                let index = self.tests.binary_search(test).ok()?;
+                id = if answers & (1 << index) != 0 { *then } else { *otherwise };
+            }
+        }
+        Some(run + self.function.size * f64::from(written.values().sum::<u32>()))
+    }
+}
+
+/// The exit of the last part that is come to: all but the last go on at their first one.
+pub(super) fn leave(
+    dag: &Dag,
+    parts: &[&Fragment],
+    mut holds: impl FnMut(&Test) -> bool,
+) -> Option<NodeId> {
+    let (last, before) = parts.split_last()?;
+    for part in before {
+        let exit = part.exit(dag, &mut holds)?;
+        if part.exits.first() != Some(&exit) {
+            return Some(exit);
+        }
+    }
+    last.exit(dag, holds)
+}
+
+fn tests(dag: &Dag, parts: &[&Fragment]) -> Option<Vec<Test>> {
+    let ids = parts.iter().flat_map(|part| &part.nodes);
+    let mut tests: Vec<Test> = Vec::new();
+    for id in ids {
+        let (test, _, _) = Fragment::branch(dag, *id)?;
+        if !test.is_of_words() {
+            return None;
+        }
+        if !tests.contains(test) {
+            if tests.len() == MAX_TESTS {
+                return None;
+            }
+            tests.push(*test);
+        }
+    }
+    tests.sort_unstable();
+    Some(tests)
+}
+
+/// The tests, and what pairs of those of one word come to in one: as many as there is room for.
+fn with_derived(asked: &[Test]) -> Vec<Test> {
+    let mut pairs = Vec::new();
+    for (index, first) in asked.iter().enumerate() {
+        for second in asked.iter().skip(index + 1).take_while(|test| is_same_word(first, test)) {
+            pairs.extend(derive::of(first, second).into_iter().flatten());
+        }
+    }
+    let (mut single, mut ends) = (Vec::new(), Vec::new());
+    for of_word in asked.chunk_by(is_same_word) {
+        let mut cells = vec![(Known::default(), 0, 1.0)];
+        for test in of_word {
+            cells = fork(cells, 0, test, 0.5);
+            cells.truncate(MAX_CELLS);
+        }
+        let Some(word) = of_word.first().and_then(word_of) else { continue };
+        let values = cells.iter().filter_map(|(known, ..)| known.single());
+        single.extend(values.filter_map(|value| derive::single(word, value)));
+        let bounds = cells.iter().map(|(known, ..)| known.bounds());
+        let bounds = bounds.flat_map(|(min, max)| [Some(min), max.checked_add(1)]).flatten();
+        ends.extend(bounds.filter_map(|end| derive::at_least(word, end)));
+    }
+    let mut tests = asked.to_vec();
+    for mut more in [single, pairs, ends] {
+        more.extend_from_slice(&tests);
+        more.sort_unstable();
+        more.dedup();
+        if more.len() > MAX_TESTS {
+            break;
+        }
+        tests = more;
+    }
+    tests
+}
+
+/// What tests can come to.
+struct Combinations {
+    /// All answers that they can give together.
+    answers: Vec<Answers>,
+    /// How likely these are.
+    likely: Vec<f64>,
+    /// Tests that are answered in all of them; all that are asked are.
+    settled: Answers,
+}
+
+/// All answers that the tests can give together. Only those that are asked tell cells apart.
+fn combinations(tests: &[Test], asked: &[Test], objective: &Objective) -> Option<Combinations> {
+    let mut all = Combinations { answers: vec![0], likely: vec![1.0], settled: Answers::MAX };
+    // Tests are sorted, so those of one word stand together.
+    let numbered: Vec<(usize, &Test)> = tests.iter().enumerate().collect();
+    for group in numbered.chunk_by(|(_, a), (_, b)| is_same_word(a, b)) {
+        let is_asked = |test: &Test| asked.binary_search(test).is_ok();
+        let mut of_word = vec![(Known::default(), 0, 1.0)];
+        for (index, test) in group.iter().filter(|(_, test)| is_asked(test)) {
+            of_word = fork(of_word, *index, test, objective.holds(test));
+            if of_word.len() > MAX_CELLS {
+                return None;
+            }
+        }
+        for (index, test) in group.iter().filter(|(_, test)| !is_asked(test)) {
+            for (known, answers, _) in &mut of_word {
+                match decide(known, test) {
+                    Some(true) => *answers |= 1 << index,
+                    Some(false) => {}
+                    None => all.settled &= !(1 << index),
+                }
+            }
+        }
+        if all.answers.len() * of_word.len() > MAX_CELLS {
+            return None;
+        }
+        let product = |(answers, likely): (&Answers, &f64)| {
+            let (answers, likely) = (*answers, *likely);
+            let with =
+                move |(_, more, part): &(Known, Answers, f64)| (answers | more, likely * part);
+            of_word.iter().map(with).collect::<Vec<_>>()
+        };
+        (all.answers, all.likely) = all.answers.iter().zip(&all.likely).flat_map(product).unzip();
+    }
+    Some(all)
+}
+
+/// What can be known of a word, with the answers that say so, and how likely they are.
+type OfWord = Vec<(Known, Answers, f64)>;
+
+/// Both answers of one more test, where they are possible.
+fn fork(of_word: OfWord, index: usize, test: &Test, holds: f64) -> OfWord {
+    let mut next = Vec::with_capacity(2 * of_word.len());
+    for (known, answers, likely) in of_word {
+        let decided = decide(&known, test);
+        for (answer, part) in [(true, holds), (false, 1.0 - holds)] {
+            if decided.is_some_and(|decided| decided != answer) {
+                continue;
+            }
+            let part = if decided.is_some() { 1.0 } else { part };
+            let mut known = known.clone();
+            if let Test::Word { mask, cmp, value, .. } = test {
+                known.assume(*mask, *cmp, *value, answer);
+            }
+            let bit = if answer { 1 << index } else { 0 };
+            if known.is_possible() {
+                next.push((known, answers | bit, likely * part));
+            }
+        }
+    }
+    next
+}
+
+fn decide(known: &Known, test: &Test) -> Option<bool> {
+    match test {
+        Test::Word { mask, cmp, value, .. } => known.decide(*mask, *cmp, *value),
+        Test::Words { .. } | Test::Field { .. } | Test::Fields { .. } => None,
+    }
+}
+
+fn is_same_word(a: &Test, b: &Test) -> bool {
+    word_of(a).is_some_and(|word| word_of(b) == Some(word))
+}
+
+const fn word_of(test: &Test) -> Option<Word> {
+    match test {
+        Test::Word { word, .. } => Some(*word),
+        Test::Words { .. } | Test::Field { .. } | Test::Fields { .. } => None,
+    }
+}
+
+/// Makes the weights add up to that of the calls, the seen ones counted where they fall.
+fn weigh(
+    cells: &mut [Cell],
+    tests: &[Test],
+    settled: Answers,
+    answers: &[Answers],
+    arriving: &Arriving,
+) {
+    let seen: f64 = arriving.seen.iter().map(|(_, share)| share).sum();
+    let supposed: f64 = cells.iter().map(|cell| cell.weight).sum();
+    let unseen = if seen > 0.0 { UNSEEN } else { 1.0 };
+    for cell in cells.iter_mut() {
+        cell.weight = cell.weight / supposed * arriving.weight * unseen;
+    }
+    let counted = if seen > 0.0 { arriving.seen.as_slice() } else { &[] };
+    for (words, share) in counted {
+        let holds = |test: &Test| test.holds_for(words);
+        let bit = |(index, test): (usize, &Test)| if holds(test) { 1 << index } else { 0 };
+        let call: Answers = tests.iter().enumerate().map(bit).fold(0, |all, bit| all | bit);
+        let cell = answers.iter().position(|answers| (answers ^ call) & settled == 0);
+        if let Some(cell) = cell.and_then(|cell| cells.get_mut(cell)) {
+            cell.weight += arriving.weight * (1.0 - UNSEEN) * share / seen;
+        }
+    }
+}

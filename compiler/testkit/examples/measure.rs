@@ -1,16 +1,24 @@
 //! Prints what the programs of policies cost: `cargo run -p filterc-testkit --example measure`.
 //! Names are those of `subjects`; `docker`, `small` and `argheavy` are the neutral workloads.
+//! With `--trained`, programs are made for the recorded streams.
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a tool for the developers")]
 
 use filterc::{Options, Source};
+use filterc_ir::{Objective, passes};
 use filterc_testkit::{measure, neutral::Workload, subjects};
 
 fn main() {
-    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, mut names): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|arg| arg.starts_with("--"));
     if names.is_empty() {
         names = ["docker", "small", "argheavy", "three"].map(str::to_owned).to_vec();
     }
+    let objective = if flags.iter().any(|flag| flag == "--trained") {
+        measure::trained()
+    } else {
+        Objective::default()
+    };
     println!("{:20} {:>6} {:>9} {:>6}", "policy", "insns", "executed", "worst");
     for name in names {
         let source = match name.as_str() {
@@ -19,10 +27,38 @@ fn main() {
             }
             _ => subjects::source(&name),
         };
-        let options = Options { prove: false, ..Options::default() };
-        let compiled = filterc::compile(&source, &options).expect("compiles");
-        let program = compiled.program().verified();
-        let (insns, worst) = (program.insns().len(), measure::longest_path(program));
-        println!("{name:20} {insns:6} {:9.2} {worst:6}", measure::executed(program));
+        let policy = filterc::analyse(&source, &Options::default()).policy.expect("a policy");
+        let endian = policy.abis().first().expect("an ABI").abi().endian;
+        let dag = filterc_ir::build(&policy, endian).expect("builds");
+        if flags.iter().any(|f| f == "--time") {
+            let mut before = None;
+            let mut times: Vec<(String, u128)> = Vec::new();
+            for round in 0..200 {
+                let dag = dag.clone();
+                let mut at = std::time::Instant::now();
+                let mut index = 0;
+                let _ = passes::run(dag, 2, &objective, &mut |name, _| {
+                    let t = at.elapsed().as_nanos();
+                    if round == 0 {
+                        times.push((name.to_owned(), t));
+                    } else {
+                        times[index].1 = times[index].1.min(t);
+                    }
+                    index += 1;
+                    at = std::time::Instant::now();
+                });
+                before = Some(at);
+            }
+            let _ = before;
+            println!("{name} {times:?}");
+        }
+        let dag = passes::run(dag, 2, &objective, &mut |_, _| ());
+        if flags.iter().any(|f| f == "--dag") {
+            println!("{}", filterc_ir::print::print(&dag));
+        }
+        let object = filterc_codegen::cbpf::emit(&dag, &objective).expect("fits");
+        let program = filterc_cbpf::verify(&object.insns).expect("verifies");
+        let (insns, worst) = (program.insns().len(), measure::longest_path(&program));
+        println!("{name:20} {insns:6} {:9.2} {worst:6}", measure::executed(&program));
     }
 }

@@ -3,6 +3,8 @@
 use filterc_abi::Endian;
 use filterc_cbpf::insn::code;
 use filterc_cbpf::{Verified, interpret_counted};
+use filterc_ir::Objective;
+use filterc_ir::objective::Frequencies;
 
 use crate::neutral;
 
@@ -39,4 +41,16 @@ pub fn longest_path(program: &Verified) -> usize {
         }
     }
     get(&below, 0)
+}
+
+/// The default objective for the recorded streams, each with equal weight.
+#[must_use]
+pub fn trained() -> Objective {
+    let recordings = neutral::recordings();
+    let shares = recordings.iter().flat_map(|(_, calls)| {
+        let share = 1.0 / (calls.len() * recordings.len()) as f64;
+        calls.iter().map(move |call| (call.nr.cast_unsigned(), share))
+    });
+    let frequencies = vec![Frequencies::new(filterc_abi::x86_64().audit_arch, shares)];
+    Objective { frequencies, ..Objective::default() }
 }

@@ -5,20 +5,29 @@
 //! still possible, and those of one target grow together. A test is taken if both sides are
 //! then searched by order, by a chain, or by one more test of bits that leaves nothing.
 
-use super::interval::{chain, chain_tree};
-use super::segment::{Ask, Costs, Segment, Target, Tree};
+use super::chain::{chain, chain_tree};
+use super::segment::{Ask, Costs, Segment, Target, Tree, merge, merge_one};
 
 /// The most segments that are looked at.
 pub(super) const SEGMENTS: usize = 12;
 
 /// Bits that differ in a list whose every mask is tried; of others, those that tell one
 /// target from all others.
-const DIFFERING: u32 = 5;
+const DIFFERING: u32 = 4;
+
+/// Segments that are searched in all ways; where there are more, in a chain.
+const FEW: usize = 4;
+
+/// A number lighter than this part of a list is not asked for first.
+const HEAVY: f64 = 0.2;
+
+/// The bits that differ within segments that are not long.
+const LONG: u32 = 0x3f;
 
 /// A search of a list, and what it costs.
 pub(super) struct Found {
     pub(super) cost: f64,
-    pub(super) depth: u32,
+    pub(super) depth: u16,
     pub(super) mask: u32,
 }
 
@@ -37,7 +46,7 @@ pub(super) fn cheapest(segments: &[Segment], costs: Costs, limit: f64) -> Option
         if none.is_empty() || some.is_empty() {
             continue;
         }
-        let Some((none, some)) = simple(&none, costs, true).zip(simple(&some, costs, true)) else {
+        let Some((none, some)) = simple(&none, costs).zip(simple(&some, costs)) else {
             continue;
         };
         let cost = weight + costs.size + none.cost + some.cost;
@@ -61,17 +70,23 @@ pub(super) fn tree(segments: &[Segment], mask: u32, costs: Costs) -> Option<Tree
 /// The masks that are tried, each once.
 fn masks(segments: &[Segment]) -> Vec<u32> {
     let mut masks = Vec::new();
-    let any = segments.iter().fold(0, |bits, segment| bits | any_of(segment));
-    let every = segments.iter().fold(u32::MAX, |bits, segment| bits & every_of(segment));
-    let differing = any & !every;
-    if differing.count_ones() <= DIFFERING {
-        // Every part of the bits, from all of them to the lowest.
-        let mut mask = differing;
-        while mask != 0 {
-            masks.push(mask);
-            mask = (mask - 1) & differing;
+    let differing = differing(segments.iter());
+    // A long segment has numbers with all kinds of low bits, so what those could tell of it is
+    // nothing; its high bits may tell it from all others.
+    let low = self::differing(segments.iter().filter(|segment| varying(segment) <= LONG));
+    if low.count_ones() <= DIFFERING {
+        // Every part of the bits, from all of them to none.
+        let mut mask = low;
+        let high = differing & !low;
+        loop {
+            let both = [mask, mask | high];
+            let count = if high == 0 { 1 } else { 2 };
+            masks.extend(both.into_iter().take(count).filter(|mask| *mask != 0));
+            if mask == 0 {
+                return masks;
+            }
+            mask = (mask - 1) & low;
         }
-        return masks;
     }
     let mut targets: Vec<Target> = Vec::with_capacity(4);
     for target in segments.iter().map(|segment| segment.target) {
@@ -96,6 +111,14 @@ fn masks(segments: &[Segment]) -> Vec<u32> {
         }
     }
     masks
+}
+
+/// Bits that some numbers have and others have not.
+fn differing<'s>(segments: impl Iterator<Item = &'s Segment>) -> u32 {
+    let all = segments.fold((0, u32::MAX), |(any, every), segment| {
+        (any | any_of(segment), every & every_of(segment))
+    });
+    all.0 & !all.1
 }
 
 /// Bits that differ within a segment, and those below.
@@ -127,23 +150,12 @@ fn split(segments: &[Segment], mask: u32, none: &mut Vec<Segment>, some: &mut Ve
             if without.is_some() && with.is_some() { segment.weight / 2.0 } else { segment.weight };
         if let Some(first) = without {
             let last = last_without(last, mask);
-            push(none, Segment { first, last, weight, ..*segment });
+            merge_one(none, Segment { first, last, weight, ..*segment });
         }
         if let Some(first) = with {
             let last = last_with(last, mask);
-            push(some, Segment { first, last, weight, ..*segment });
+            merge_one(some, Segment { first, last, weight, ..*segment });
         }
-    }
-}
-
-/// Adds a segment, to the one before it if they lead to the same.
-pub(super) fn push(segments: &mut Vec<Segment>, segment: Segment) {
-    match segments.last_mut() {
-        Some(before) if before.target == segment.target => {
-            before.last = segment.last;
-            before.weight += segment.weight;
-        }
-        Some(_) | None => segments.push(segment),
     }
 }
 
@@ -188,55 +200,92 @@ const fn last_with(number: u32, mask: u32) -> u32 {
     (number & !(bit - 1)).saturating_sub(1)
 }
 
-/// A search of a list without gaps in it that matter.
+/// A search of what is left on one side.
 struct Simple {
     cost: f64,
-    depth: u32,
+    depth: u16,
     shape: Shape,
 }
 
 enum Shape {
     Found,
-    Split(u32),
+    /// At the start of this segment.
+    Split(usize),
+    /// By this segment's number.
+    Is(usize),
     Chain,
     Bits(u32),
 }
 
-fn simple(segments: &[Segment], costs: Costs, with_bits: bool) -> Option<Simple> {
-    let weight = || segments.iter().map(|segment| segment.weight).sum::<f64>();
+/// The best search of a few segments that asks for bits at most once, and then knows; of more, a
+/// chain.
+fn simple(segments: &[Segment], costs: Costs) -> Option<Simple> {
     match segments {
-        [] => None,
-        [_] => Some(Simple { cost: 0.0, depth: 0, shape: Shape::Found }),
-        [_, above] => {
-            let cost = weight() + costs.size;
-            Some(Simple { cost, depth: 1, shape: Shape::Split(above.first) })
+        [] => return None,
+        [_] => return Some(Simple { cost: 0.0, depth: 0, shape: Shape::Found }),
+        _ => {}
+    }
+    let here = segments.iter().map(|segment| segment.weight).sum::<f64>() + costs.size;
+    if segments.len() > 2
+        && let Some(mask) = perfect(segments)
+    {
+        return Some(Simple { cost: here, depth: 1, shape: Shape::Bits(mask) });
+    }
+    let mut best: Option<Simple> = None;
+    let mut consider = |cost: f64, depth: u16, shape: Shape| {
+        let key = |cost: f64, depth: u16| cost + costs.worst * f64::from(depth);
+        if best.as_ref().is_none_or(|best| key(cost, depth) < key(best.cost, best.depth)) {
+            best = Some(Simple { cost, depth, shape });
         }
-        _ => {
-            let perfect = || {
-                let mask = perfect(segments)?;
-                let cost = weight() + costs.size;
-                Some(Simple { cost, depth: 1, shape: Shape::Bits(mask) })
-            };
-            let chain = || {
-                let chain = chain(segments.iter(), costs)?;
-                let (cost, depth) = (chain.cost, u32::from(chain.depth));
-                Some(Simple { cost, depth, shape: Shape::Chain })
-            };
-            with_bits.then(perfect).flatten().or_else(chain)
+    };
+    if let Some((cost, depth)) = chain(segments.iter(), costs) {
+        consider(cost, depth, Shape::Chain);
+    }
+    if segments.len() <= FEW {
+        for at in 1..segments.len() {
+            let (below, above) = segments.split_at(at);
+            if let Some((below, above)) = simple(below, costs).zip(simple(above, costs)) {
+                let depth = below.depth.max(above.depth) + 1;
+                consider(below.cost + above.cost + here, depth, Shape::Split(at));
+            }
+        }
+        let heavy = |segment: &Segment| segment.is_single() && segment.weight > here * HEAVY;
+        for (index, _) in segments.iter().enumerate().filter(|(_, segment)| heavy(segment)) {
+            if let Some(rest) = simple(&without(segments, index), costs) {
+                consider(rest.cost + here, rest.depth + 1, Shape::Is(index));
+            }
         }
     }
+    best
+}
+
+/// The segments but one.
+fn without(segments: &[Segment], index: usize) -> Vec<Segment> {
+    let mut rest = Vec::with_capacity(segments.len());
+    let others = segments.iter().enumerate().filter(|(other, _)| *other != index);
+    merge(others.map(|(_, segment)| segment), &mut rest);
+    rest
 }
 
 fn simple_tree(segments: &[Segment], costs: Costs) -> Option<Tree> {
-    let at = |index: usize| segments.get(index).map(|segment| Tree::Found(segment.target));
-    match simple(segments, costs, true)?.shape {
-        Shape::Found => at(0),
-        Shape::Split(pivot) => Some(Tree::ask(Ask::AtLeast(pivot), at(1)?, at(0)?)),
+    let found = |segments: &[Segment]| segments.first().map(|first| Tree::Found(first.target));
+    match simple(segments, costs)?.shape {
+        Shape::Found => found(segments),
+        Shape::Split(at) => {
+            let (below, above) = segments.split_at_checked(at)?;
+            let pivot = above.first()?.first;
+            let (yes, no) = (simple_tree(above, costs)?, simple_tree(below, costs)?);
+            Some(Tree::ask(Ask::AtLeast(pivot), yes, no))
+        }
+        Shape::Is(index) => {
+            let one = segments.get(index)?;
+            let rest = simple_tree(&without(segments, index), costs)?;
+            Some(Tree::ask(Ask::Is(one.first), Tree::Found(one.target), rest))
+        }
         Shape::Chain => chain_tree(segments.iter()),
         Shape::Bits(mask) => {
             let (mut none, mut some) = (Vec::new(), Vec::new());
             split(segments, mask, &mut none, &mut some);
-            let found = |side: &[Segment]| side.first().map(|first| Tree::Found(first.target));
             Some(Tree::ask(Ask::NoneOf(mask), found(&none)?, found(&some)?))
         }
     }

@@ -7,11 +7,12 @@
 //! target costs a question where it has both neighbours, and two where it has not.
 
 use super::bits;
-use super::interval::{Choice, Interval, Table, chain_tree};
+use super::chain::chain_tree;
+use super::interval::{Choice, Interval, State, Table};
 use super::segment::{Ask, Costs, Segment, Target, Tree, is_hole};
 
 /// Segments that are solved at once; clusters that a longer list is cut into are about as many.
-const AT_ONCE: usize = 28;
+const AT_ONCE: usize = 32;
 
 /// A search of these segments.
 pub(super) fn solve(segments: &[Segment], costs: Costs) -> Tree {
@@ -26,7 +27,7 @@ struct Solver {
 struct Solved {
     tree: Tree,
     cost: f64,
-    depth: u32,
+    depth: u16,
 }
 
 impl Solved {
@@ -69,6 +70,7 @@ impl Solver {
                 self.ask(ask, yes, no, table.weight_of(interval))
             }
             (Choice::Chain, _) => self.chain(items, table, interval),
+            (Choice::Bits(mask), _) => self.bits(table, interval, mask),
             (Choice::Found | Choice::Split(_) | Choice::Heaviest(_), _) => {
                 match table.remaining(interval).next() {
                     Some(segment) => self.target(items, segment.target),
@@ -94,11 +96,20 @@ impl Solver {
             return Solved::found(Target::new(0));
         };
         let (tree, cost, depth) = self.at_the_end(items, tree);
-        Solved { tree, cost: state.cost + cost, depth: u32::from(state.depth) + depth }
+        Solved { tree, cost: state.cost + cost, depth: u16::from(state.depth) + depth }
+    }
+
+    fn bits(&self, table: &Table<'_>, interval: &Interval, mask: u32) -> Solved {
+        let State { cost, depth, .. } = table.state(interval);
+        let segments: Vec<Segment> = table.remaining(interval).copied().collect();
+        match bits::tree(&segments, mask, self.costs) {
+            Some(tree) => Solved { tree, cost, depth },
+            None => Solved::found(Target::new(0)),
+        }
     }
 
     /// A chain, with the cluster that it may end in.
-    fn at_the_end(&self, items: &Items<'_>, tree: Tree) -> (Tree, f64, u32) {
+    fn at_the_end(&self, items: &Items<'_>, tree: Tree) -> (Tree, f64, u16) {
         match tree {
             Tree::Found(target) => {
                 let Solved { tree, cost, depth } = self.target(items, target);
@@ -136,7 +147,7 @@ impl Solver {
             if items.cluster(segment.target).is_some() {
                 return solved;
             }
-            bits::push(&mut segments, *segment);
+            segments.push(*segment);
         }
         let key = solved.cost + self.costs.worst * f64::from(solved.depth);
         let Some(found) = bits::cheapest(&segments, self.costs, key) else { return solved };
@@ -150,19 +161,27 @@ impl Solver {
 /// A list as few clusters.
 fn clusters(segments: &[Segment]) -> Items<'_> {
     let total: f64 = segments.iter().map(|segment| segment.weight).sum();
-    let least = total.max(f64::MIN_POSITIVE) / segments.len() as f64;
-    // So heavy is a list that each segment weighs its share of in any case.
-    let full = 2.0 * (total + least * segments.len() as f64) / AT_ONCE as f64;
+    // In parts of all there is, each segment weighs at least its share; together, 2 at most.
+    let least = 1.0 / segments.len() as f64;
+    let share = |weight: f64| if total > 0.0 { weight / total + least } else { least };
+    let full = 1.6 / AT_ONCE as f64;
     let mut items = Items { items: Vec::with_capacity(AT_ONCE * 2), clusters: Vec::new() };
-    let (mut start, mut sum) = (0, 0.0);
-    for (index, segment) in segments.iter().enumerate() {
-        let weight = segment.weight + least;
+    let (mut start, mut sum, mut index) = (0, 0.0, 0);
+    // What leads to one target stays together: where a heavy run ends is worth knowing.
+    for run in segments.chunk_by(|a, b| a.target == b.target) {
+        let weight: f64 = run.iter().map(|segment| share(segment.weight)).sum();
         let is_good = !is_hole(segments, index) && !is_hole(segments, index.wrapping_sub(1));
-        if sum + weight > full && (is_good || sum + weight > 2.0 * full) && index > start {
+        let is_full = sum + weight > full && (is_good || sum + weight > 2.0 * full);
+        if is_full && start < index {
             items.close(segments.get(start..index).unwrap_or_default());
             (start, sum) = (index, 0.0);
         }
+        index += run.len();
         sum += weight;
+        if sum > full && start + run.len() == index {
+            items.items.extend(run);
+            (start, sum) = (index, 0.0);
+        }
     }
     items.close(segments.get(start..).unwrap_or_default());
     items

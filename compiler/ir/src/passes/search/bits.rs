@@ -6,7 +6,7 @@
 //! then searched by order, by a chain, or by one more test of bits that leaves nothing.
 
 use super::chain::{chain, chain_tree};
-use super::segment::{Ask, Costs, Segment, Target, Tree, merge, merge_one};
+use super::segment::{Ask, Costs, Segment, Target, Tree, merge};
 
 /// The most segments that are looked at.
 pub(super) const SEGMENTS: usize = 12;
@@ -32,8 +32,13 @@ pub(super) struct Found {
 }
 
 /// The cheapest search that begins with a test of bits, if there is one below a limit of
-/// `cost + worst · depth`.
-pub(super) fn cheapest(segments: &[Segment], costs: Costs, limit: f64) -> Option<Found> {
+/// `cost + worst · depth`; `solve` says what the search of a side costs, and how deep it is.
+pub(super) fn cheapest(
+    segments: &[Segment],
+    costs: Costs,
+    limit: f64,
+    solve: impl Fn(&[Segment]) -> Option<(f64, u16)>,
+) -> Option<Found> {
     let weight: f64 = segments.iter().map(|segment| segment.weight).sum();
     if weight + costs.size + costs.worst >= limit {
         return None;
@@ -46,11 +51,20 @@ pub(super) fn cheapest(segments: &[Segment], costs: Costs, limit: f64) -> Option
         if none.is_empty() || some.is_empty() {
             continue;
         }
-        let Some((none, some)) = simple(&none, costs).zip(simple(&some, costs)) else {
-            continue;
+        // What is left costs a question at least, if it is not one target's.
+        let least = |side: &[Segment]| {
+            if is_one(side) {
+                return 0.0;
+            }
+            side.iter().map(|segment| segment.weight).sum::<f64>() + costs.size
         };
-        let cost = weight + costs.size + none.cost + some.cost;
-        let depth = 1 + none.depth.max(some.depth);
+        let here = weight + costs.size;
+        if here + least(&none) + least(&some) + costs.worst >= best_key {
+            continue;
+        }
+        let Some((none, some)) = solve(&none).zip(solve(&some)) else { continue };
+        let cost = here + none.0 + some.0;
+        let depth = 1 + none.1.max(some.1);
         let key = cost + costs.worst * f64::from(depth);
         if key < best_key {
             best_key = key;
@@ -60,11 +74,11 @@ pub(super) fn cheapest(segments: &[Segment], costs: Costs, limit: f64) -> Option
     best
 }
 
-/// The search that begins with a test of these bits.
-pub(super) fn tree(segments: &[Segment], mask: u32, costs: Costs) -> Option<Tree> {
-    let (mut none, mut some) = (Vec::new(), Vec::new());
-    split(segments, mask, &mut none, &mut some);
-    Some(Tree::ask(Ask::NoneOf(mask), simple_tree(&none, costs)?, simple_tree(&some, costs)?))
+/// Whether all lead to one target.
+fn is_one(segments: &[Segment]) -> bool {
+    segments
+        .windows(2)
+        .all(|pair| pair.first().map(|one| one.target) == pair.last().map(|two| two.target))
 }
 
 /// The masks that are tried, each once.
@@ -138,7 +152,12 @@ const fn every_of(segment: &Segment) -> u32 {
 }
 
 /// The segments among the numbers with no bit of a mask, and among those with one.
-fn split(segments: &[Segment], mask: u32, none: &mut Vec<Segment>, some: &mut Vec<Segment>) {
+pub(super) fn split(
+    segments: &[Segment],
+    mask: u32,
+    none: &mut Vec<Segment>,
+    some: &mut Vec<Segment>,
+) {
     none.clear();
     some.clear();
     for segment in segments {
@@ -150,11 +169,11 @@ fn split(segments: &[Segment], mask: u32, none: &mut Vec<Segment>, some: &mut Ve
             if without.is_some() && with.is_some() { segment.weight / 2.0 } else { segment.weight };
         if let Some(first) = without {
             let last = last_without(last, mask);
-            merge_one(none, Segment { first, last, weight, ..*segment });
+            none.push(Segment { first, last, weight, ..*segment });
         }
         if let Some(first) = with {
             let last = last_with(last, mask);
-            merge_one(some, Segment { first, last, weight, ..*segment });
+            some.push(Segment { first, last, weight, ..*segment });
         }
     }
 }
@@ -217,8 +236,21 @@ enum Shape {
     Bits(u32),
 }
 
-/// The best search of a few segments that asks for bits at most once, and then knows; of more, a
-/// chain.
+/// What the best search of a few segments costs that asks for bits at most once, and then knows;
+/// of more, a chain.
+pub(super) fn quickly(segments: &[Segment], costs: Costs) -> Option<(f64, u16)> {
+    let mut merged = Vec::with_capacity(segments.len());
+    merge(segments.iter(), &mut merged);
+    simple(&merged, costs).map(|simple| (simple.cost, simple.depth))
+}
+
+/// The search that [`quickly`] speaks of.
+pub(super) fn quick_tree(segments: &[Segment], costs: Costs) -> Option<Tree> {
+    let mut merged = Vec::with_capacity(segments.len());
+    merge(segments.iter(), &mut merged);
+    simple_tree(&merged, costs)
+}
+
 fn simple(segments: &[Segment], costs: Costs) -> Option<Simple> {
     match segments {
         [] => return None,

@@ -8,15 +8,18 @@
 
 use super::bits;
 use super::chain::chain_tree;
-use super::interval::{Choice, Interval, State, Table};
+use super::interval::{Choice, Effort, Interval, NESTED, Table};
 use super::segment::{Ask, Costs, Segment, Target, Tree, is_hole};
 
 /// Segments that are solved at once; clusters that a longer list is cut into are about as many.
 const AT_ONCE: usize = 32;
 
+/// Segments for which tests of bits are tried everywhere.
+const THOROUGH: usize = 9;
+
 /// A search of these segments.
 pub(super) fn solve(segments: &[Segment], costs: Costs) -> Tree {
-    Solver { costs }.list(segments).tree
+    Solver { costs }.list(segments, segments.len() <= THOROUGH).tree
 }
 
 struct Solver {
@@ -51,14 +54,23 @@ impl<'s> Items<'s> {
 }
 
 impl Solver {
-    fn list(&self, segments: &[Segment]) -> Solved {
+    fn list(&self, segments: &[Segment], thorough: bool) -> Solved {
         let items = if segments.len() <= AT_ONCE {
             Items { items: segments.to_vec(), clusters: Vec::new() }
         } else {
             clusters(segments)
         };
-        let table = Table::new(&items.items, self.costs);
-        self.interval(&items, &table, &table.all())
+        let solve = |holes| {
+            let table = Table::new(&items.items, self.costs, Effort { bits: thorough, holes });
+            self.interval(&items, &table, &table.all())
+        };
+        let solved = solve(false);
+        if !thorough {
+            return solved;
+        }
+        let other = solve(true);
+        let key = |solved: &Solved| solved.cost + self.costs.worst * f64::from(solved.depth);
+        if key(&other) < key(&solved) { other } else { solved }
     }
 
     fn interval(&self, items: &Items<'_>, table: &Table<'_>, interval: &Interval) -> Solved {
@@ -100,12 +112,12 @@ impl Solver {
     }
 
     fn bits(&self, table: &Table<'_>, interval: &Interval, mask: u32) -> Solved {
-        let State { cost, depth, .. } = table.state(interval);
         let segments: Vec<Segment> = table.remaining(interval).copied().collect();
-        match bits::tree(&segments, mask, self.costs) {
-            Some(tree) => Solved { tree, cost, depth },
-            None => Solved::found(Target::new(0)),
-        }
+        let (mut none, mut some) = (Vec::new(), Vec::new());
+        bits::split(&segments, mask, &mut none, &mut some);
+        let side = |side: &[Segment]| self.list(side, side.len() <= NESTED.min(segments.len() - 1));
+        let (none, some) = (side(&none), side(&some));
+        self.ask(Ask::NoneOf(mask), none, some, table.weight_of(interval))
     }
 
     /// A chain, with the cluster that it may end in.
@@ -124,7 +136,7 @@ impl Solver {
 
     fn target(&self, items: &Items<'_>, target: Target) -> Solved {
         match items.cluster(target) {
-            Some(cluster) => self.list(cluster),
+            Some(cluster) => self.list(cluster, false),
             None => Solved::found(target),
         }
     }
@@ -150,9 +162,19 @@ impl Solver {
             segments.push(*segment);
         }
         let key = solved.cost + self.costs.worst * f64::from(solved.depth);
-        let Some(found) = bits::cheapest(&segments, self.costs, key) else { return solved };
-        match bits::tree(&segments, found.mask, self.costs) {
-            Some(tree) => Solved { tree, cost: found.cost, depth: found.depth },
+        let quickly = |side: &[Segment]| bits::quickly(side, self.costs);
+        let Some(found) = bits::cheapest(&segments, self.costs, key, quickly) else {
+            return solved;
+        };
+        let (mut none, mut some) = (Vec::new(), Vec::new());
+        bits::split(&segments, found.mask, &mut none, &mut some);
+        let tree = |side: &[Segment]| bits::quick_tree(side, self.costs);
+        match tree(&none).zip(tree(&some)) {
+            Some((none, some)) => Solved {
+                tree: Tree::ask(Ask::NoneOf(found.mask), none, some),
+                cost: found.cost,
+                depth: found.depth,
+            },
             None => solved,
         }
     }

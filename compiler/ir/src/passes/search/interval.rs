@@ -20,8 +20,11 @@ const MISSING: usize = 2;
 /// A number lighter than this part of an interval is not asked for first.
 const HEAVY: f64 = 0.2;
 
+/// Beside a test of bits, a list this short is solved by such tests again.
+pub(super) const NESTED: usize = 6;
+
 /// Of an interval this short all splits are tried.
-const SHORT: usize = 8;
+const SHORT: usize = 12;
 
 /// Splits that are tried on either side of those between which the best is expected.
 const SLACK: usize = 2;
@@ -112,21 +115,30 @@ enum Rest {
     Several,
 }
 
+/// What is tried in each interval.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort {
+    /// Tests of bits.
+    pub(super) bits: bool,
+    /// Of single numbers, whether those between others of their target are passed over: where
+    /// a number beside them is asked for first, they need no question.
+    pub(super) holes: bool,
+}
+
 /// All intervals of a list.
 pub(super) struct Table<'s> {
     segments: &'s [Segment],
     costs: Costs,
     /// Sums of the weights before each segment.
     before: Vec<f64>,
-    /// Whether tests of bits are tried in each interval.
-    thorough: bool,
+    effort: Effort,
     /// By start from the last, by end from it.
     cells: Vec<Cell>,
 }
 
 impl<'s> Table<'s> {
     /// Solves all intervals.
-    pub(super) fn new(segments: &'s [Segment], costs: Costs) -> Self {
+    pub(super) fn new(segments: &'s [Segment], costs: Costs, effort: Effort) -> Self {
         let count = segments.len();
         let mut before = Vec::with_capacity(count + 1);
         before.push(0.0);
@@ -136,8 +148,7 @@ impl<'s> Table<'s> {
             before.push(sum);
         }
         let cells = Vec::with_capacity((count + 1) * (count + 2) / 2);
-        let thorough = count <= bits::SEGMENTS;
-        let mut table = Self { segments, costs, before, thorough, cells };
+        let mut table = Self { segments, costs, before, effort, cells };
         for start in (0..=count).rev() {
             table.cells.push(Cell { states: [FOUND; MISSING + 1], split: None });
             let mut row = Row { heaviest: [NO; MISSING], rest: Rest::None, one: true };
@@ -194,6 +205,13 @@ impl<'s> Table<'s> {
                 Rest::One(target) if target == segment.target => row.rest,
                 Rest::One(_) | Rest::Several => Rest::Several,
             };
+            return;
+        }
+        let beside = |other: Option<usize>| {
+            let other = other.and_then(|other| self.segment(other));
+            other.is_some_and(|other| other.target == segment.target)
+        };
+        if self.effort.holes && (beside(index.checked_sub(1)) || beside(index.checked_add(1))) {
             return;
         }
         let [first, second] = row.heaviest;
@@ -306,9 +324,16 @@ impl<'s> Table<'s> {
                 best = chain;
             }
         }
-        if self.thorough {
+        if self.effort.bits {
             let segments: Vec<Segment> = self.remaining(interval).copied().collect();
-            if let Some(found) = bits::cheapest(&segments, self.costs, key(&best)) {
+            let solve = |side: &[Segment]| {
+                let effort =
+                    Effort { bits: side.len() <= NESTED.min(segments.len() - 1), ..self.effort };
+                let table = Table::new(side, self.costs, effort);
+                let State { cost, depth, .. } = table.state(&table.all());
+                Some((cost, depth))
+            };
+            if let Some(found) = bits::cheapest(&segments, self.costs, key(&best), solve) {
                 let choice = Choice::Bits(found.mask);
                 best = State { cost: found.cost, depth: found.depth, choice };
             }

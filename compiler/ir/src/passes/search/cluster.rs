@@ -82,7 +82,7 @@ impl Solver {
                 self.ask(ask, yes, no, table.weight_of(interval))
             }
             (Choice::Chain, _) => self.chain(items, table, interval),
-            (Choice::Bits(mask), _) => self.bits(table, interval, mask),
+            (Choice::Bits(index), _) => self.bits(table, interval, table.mask(index)),
             (Choice::Found | Choice::Split(_) | Choice::Heaviest(_), _) => {
                 match table.remaining(interval).next() {
                     Some(segment) => self.target(items, segment.target),

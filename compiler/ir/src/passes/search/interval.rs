@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::bits;
-use super::chain::chain;
+use super::chain::{CHAIN, chain};
 use super::segment::{Ask, Costs, Segment, Target};
 
 /// Heaviest numbers that may be missing from an interval.
@@ -24,7 +24,7 @@ const HEAVY: f64 = 0.2;
 pub(super) const NESTED: usize = 6;
 
 /// Of an interval this short all splits are tried.
-const SHORT: usize = 12;
+const SHORT: usize = 6;
 
 /// Splits that are tried on either side of those between which the best is expected.
 const SLACK: usize = 2;
@@ -40,8 +40,8 @@ pub(super) enum Choice {
     Heaviest(u16),
     /// By each number that leads elsewhere.
     Chain,
-    /// By these bits, in short lists.
-    Bits(u32),
+    /// By bits, in short lists: the mask of this index.
+    Bits(u16),
 }
 
 /// The best that is known of an interval with so many numbers missing.
@@ -102,17 +102,13 @@ impl Interval {
 struct Row {
     /// The two heaviest single numbers, the first of equal ones first.
     heaviest: [usize; MISSING],
-    /// Where all but single numbers lead, if to one target.
-    rest: Rest,
+    /// Where the first lead that are no single numbers; until there are such, where the first does.
+    rest: Option<Target>,
+    is_known: bool,
+    /// How many lead elsewhere; more than a chain has if they are no single numbers.
+    others: u16,
     /// Whether all lead to one target.
     one: bool,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    None,
-    One(Target),
-    Several,
 }
 
 /// What is tried in each interval.
@@ -134,6 +130,7 @@ pub(super) struct Table<'s> {
     effort: Effort,
     /// By start from the last, by end from it.
     cells: Vec<Cell>,
+    masks: Vec<u32>,
 }
 
 impl<'s> Table<'s> {
@@ -148,10 +145,11 @@ impl<'s> Table<'s> {
             before.push(sum);
         }
         let cells = Vec::with_capacity((count + 1) * (count + 2) / 2);
-        let mut table = Self { segments, costs, before, effort, cells };
+        let mut table = Self { segments, costs, before, effort, cells, masks: Vec::new() };
         for start in (0..=count).rev() {
             table.cells.push(Cell { states: [FOUND; MISSING + 1], split: None });
-            let mut row = Row { heaviest: [NO; MISSING], rest: Rest::None, one: true };
+            let mut row =
+                Row { heaviest: [NO; MISSING], rest: None, is_known: false, others: 0, one: true };
             for end in start + 1..=count {
                 table.extend(&mut row, start, end - 1);
                 let cell = table.solve(start, end, &row);
@@ -199,12 +197,18 @@ impl<'s> Table<'s> {
             return;
         };
         row.one &= first.target == segment.target;
+        if !segment.is_single() && !row.is_known {
+            // What came before are single numbers, and may lead elsewhere than this one.
+            row.is_known = true;
+            row.rest = Some(segment.target);
+            let before = self.segments.get(start..index).unwrap_or_default();
+            let others = before.iter().filter(|before| before.target != segment.target).count();
+            row.others = u16::try_from(others).unwrap_or(u16::MAX);
+        } else if row.rest.get_or_insert(segment.target) != &segment.target {
+            let more = if segment.is_single() { 1 } else { CHAIN + 1 };
+            row.others = row.others.saturating_add(more);
+        }
         if !segment.is_single() {
-            row.rest = match row.rest {
-                Rest::None => Rest::One(segment.target),
-                Rest::One(target) if target == segment.target => row.rest,
-                Rest::One(_) | Rest::Several => Rest::Several,
-            };
             return;
         }
         let beside = |other: Option<usize>| {
@@ -223,7 +227,7 @@ impl<'s> Table<'s> {
     }
 
     /// What is to be known of an interval, all shorter ones being known.
-    fn solve(&self, start: usize, end: usize, row: &Row) -> Cell {
+    fn solve(&mut self, start: usize, end: usize, row: &Row) -> Cell {
         let mut cell = Cell { states: [NONE; MISSING + 1], split: None };
         if row.one {
             return Cell { states: [FOUND; MISSING + 1], ..cell };
@@ -255,7 +259,7 @@ impl<'s> Table<'s> {
             {
                 cell.split = Some(at);
             }
-            after = self.best(interval, *weight, row.rest, split, (next, after));
+            after = self.best(interval, *weight, row, split, (next, after));
             if let Some(state) = cell.states.get_mut(missing) {
                 *state = after;
             }
@@ -266,7 +270,7 @@ impl<'s> Table<'s> {
     /// Where an interval may be split: about between where its two longest parts are. (For
     /// searches by order alone this loses nothing: Knuth, "Optimum binary search trees", 1971.)
     fn splits(&self, start: usize, end: usize) -> Range<usize> {
-        if end - start <= SHORT {
+        if end - start <= SHORT || self.effort.bits {
             return start + 1..end;
         }
         let of = |start, end| self.cell(start, end).and_then(|cell| cell.split).map(usize::from);
@@ -281,12 +285,15 @@ impl<'s> Table<'s> {
         let Interval { start, end, missing } = *interval;
         let mut best = NONE;
         let mut best_key = f64::INFINITY;
+        let count = interval.count();
         for at in splits {
             let below = missing.iter().filter(|index| **index < at).count();
-            let above = interval.count() - below;
-            let (below, above) = (self.get(start, at, below), self.get(at, end, above));
-            let depth = below.depth.max(above.depth) + 1;
+            let (below, above) = (self.get(start, at, below), self.get(at, end, count - below));
             let cost = below.cost + above.cost + weight + size;
+            if cost >= best_key {
+                continue;
+            }
+            let depth = below.depth.max(above.depth) + 1;
             let key = cost + worst * f64::from(depth);
             if key < best_key {
                 let choice = Choice::Split(u16::try_from(at).unwrap_or(u16::MAX));
@@ -297,10 +304,10 @@ impl<'s> Table<'s> {
     }
 
     fn best(
-        &self,
+        &mut self,
         interval: &Interval,
         weight: f64,
-        rest: Rest,
+        row: &Row,
         split: State,
         (next, after): (usize, State),
     ) -> State {
@@ -316,7 +323,8 @@ impl<'s> Table<'s> {
         if key(&heaviest) < key(&best) {
             best = heaviest;
         }
-        if rest != Rest::Several
+        if row.others <= CHAIN
+            && f64::from(row.others) * (size + worst) + weight < key(&best)
             && let Some((cost, depth)) = chain(self.remaining(interval), self.costs)
         {
             let chain = State { cost, depth, choice: Choice::Chain };
@@ -325,20 +333,30 @@ impl<'s> Table<'s> {
             }
         }
         if self.effort.bits {
-            let segments: Vec<Segment> = self.remaining(interval).copied().collect();
-            let solve = |side: &[Segment]| {
-                let effort =
-                    Effort { bits: side.len() <= NESTED.min(segments.len() - 1), ..self.effort };
-                let table = Table::new(side, self.costs, effort);
-                let State { cost, depth, .. } = table.state(&table.all());
-                Some((cost, depth))
-            };
-            if let Some(found) = bits::cheapest(&segments, self.costs, key(&best), solve) {
-                let choice = Choice::Bits(found.mask);
-                best = State { cost: found.cost, depth: found.depth, choice };
-            }
+            best = self.bits(interval, best);
         }
         best
+    }
+
+    /// The same search, or one that begins with a test of bits.
+    fn bits(&mut self, interval: &Interval, best: State) -> State {
+        let segments: Vec<Segment> = self.remaining(interval).copied().collect();
+        let solve = |side: &[Segment]| {
+            let bits = side.len() <= NESTED.min(segments.len() - 1);
+            let table = Table::new(side, self.costs, Effort { bits, ..self.effort });
+            let State { cost, depth, .. } = table.state(&table.all());
+            Some((cost, depth))
+        };
+        let key = best.cost + self.costs.worst * f64::from(best.depth);
+        let Some(found) = bits::cheapest(&segments, self.costs, key, solve) else { return best };
+        let index = u16::try_from(self.masks.len()).unwrap_or(u16::MAX);
+        self.masks.push(found.mask);
+        State { cost: found.cost, depth: found.depth, choice: Choice::Bits(index) }
+    }
+
+    /// The mask of that index.
+    pub(super) fn mask(&self, index: u16) -> u32 {
+        self.masks.get(usize::from(index)).copied().unwrap_or_default()
     }
 
     /// The segments of an interval that are not missing.

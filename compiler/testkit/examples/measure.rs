@@ -19,6 +19,13 @@ fn main() {
     } else {
         Objective::default()
     };
+    let objective = match flags.iter().find_map(|f| f.strip_prefix("--w=")) {
+        Some(w) => {
+            let v: Vec<f64> = w.split(',').map(|x| x.parse().unwrap()).collect();
+            Objective { size: v[0], uncached: v[1], install: v[2], ..objective }
+        }
+        None => objective,
+    };
     println!("{:20} {:>6} {:>9} {:>6}", "policy", "insns", "executed", "worst");
     for name in names {
         let source = match name.as_str() {

@@ -12,7 +12,7 @@ use super::interval::{Choice, Effort, Interval, NESTED, Table};
 use super::segment::{Ask, Costs, Segment, Target, Tree, is_hole};
 
 /// Segments that are solved at once; clusters that a longer list is cut into are about as many.
-const AT_ONCE: usize = 32;
+const AT_ONCE: usize = 40;
 
 /// Segments for which tests of bits are tried everywhere.
 const THOROUGH: usize = 9;

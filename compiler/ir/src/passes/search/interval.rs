@@ -18,7 +18,7 @@ use super::segment::{Ask, Costs, Segment, Target};
 const MISSING: usize = 2;
 
 /// A number lighter than this part of an interval is not asked for first.
-const HEAVY: f64 = 0.2;
+const HEAVY: f64 = 0.25;
 
 /// Beside a test of bits, a list this short is solved by such tests again.
 pub(super) const NESTED: usize = 6;
@@ -174,6 +174,7 @@ impl<'s> Table<'s> {
         self.cells.get(rows * (rows + 1) / 2 + (end - start))
     }
 
+    #[inline]
     fn get(&self, start: usize, end: usize, missing: usize) -> State {
         let cell = self.cell(start, end);
         cell.and_then(|cell| cell.states.get(missing)).copied().unwrap_or(NONE)
@@ -230,7 +231,8 @@ impl<'s> Table<'s> {
     fn solve(&mut self, start: usize, end: usize, row: &Row) -> Cell {
         let mut cell = Cell { states: [NONE; MISSING + 1], split: None };
         if row.one {
-            return Cell { states: [FOUND; MISSING + 1], ..cell };
+            // With one more segment at either end it is cut off there.
+            return Cell { states: [FOUND; MISSING + 1], split: None };
         }
         let sum = |index: usize| self.before.get(index).copied().unwrap_or_default();
         let mut weight = sum(end) - sum(start);
@@ -249,7 +251,13 @@ impl<'s> Table<'s> {
             }
             count += 1;
         }
-        let splits = self.splits(start, end);
+        let splits = if end - start > 2 && self.is_one(start, end - 1) {
+            end - 1..end
+        } else if end - start > 2 && self.is_one(start + 1, end) {
+            start + 1..start + 2
+        } else {
+            self.splits(start, end)
+        };
         let mut after = NONE;
         for (missing, (interval, weight)) in states.iter().enumerate().take(count).rev() {
             let next = row.heaviest.get(missing).copied().unwrap_or(NO);
@@ -267,6 +275,10 @@ impl<'s> Table<'s> {
         cell
     }
 
+    fn is_one(&self, start: usize, end: usize) -> bool {
+        self.cell(start, end).is_some_and(|cell| cell.split.is_none())
+    }
+
     /// Where an interval may be split: about between where its two longest parts are. (For
     /// searches by order alone this loses nothing: Knuth, "Optimum binary search trees", 1971.)
     fn splits(&self, start: usize, end: usize) -> Range<usize> {
@@ -281,26 +293,43 @@ impl<'s> Table<'s> {
     }
 
     fn split(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
+        let Interval { missing, .. } = *interval;
+        match interval.count() {
+            0 => self.split_by(interval, weight, splits, |_| (0, 0)),
+            count => self.split_by(interval, weight, splits, |at| {
+                let below = missing.iter().filter(|index| **index < at).count();
+                (below, count - below)
+            }),
+        }
+    }
+
+    /// The best split; `missing` says how many are missing below and above one.
+    fn split_by(
+        &self,
+        interval: &Interval,
+        weight: f64,
+        splits: Range<usize>,
+        missing: impl Fn(usize) -> (usize, usize),
+    ) -> State {
         let Costs { size, worst } = self.costs;
-        let Interval { start, end, missing } = *interval;
+        let Interval { start, end, .. } = *interval;
         let mut best = NONE;
         let mut best_key = f64::INFINITY;
-        let count = interval.count();
         for at in splits {
-            let below = missing.iter().filter(|index| **index < at).count();
-            let (below, above) = (self.get(start, at, below), self.get(at, end, count - below));
-            let cost = below.cost + above.cost + weight + size;
+            let (below, above) = missing(at);
+            let (below, above) = (self.get(start, at, below), self.get(at, end, above));
+            let cost = below.cost + above.cost;
             if cost >= best_key {
                 continue;
             }
-            let depth = below.depth.max(above.depth) + 1;
+            let depth = below.depth.max(above.depth);
             let key = cost + worst * f64::from(depth);
             if key < best_key {
                 let choice = Choice::Split(u16::try_from(at).unwrap_or(u16::MAX));
                 (best, best_key) = (State { cost, depth, choice }, key);
             }
         }
-        best
+        State { cost: best.cost + weight + size, depth: best.depth + 1, ..best }
     }
 
     fn best(

@@ -246,28 +246,3 @@ fn short_lists_cost_hardly_more_than_the_best_of_all_trees() {
     assert!(sum / f64::from(ROUNDS) < 1.05);
     assert!(most < 1.15, "{worst}");
 }
-
-#[test]
-fn tmp_times() {
-    let mut rng = Rng(0x10f6);
-    for count in [10usize, 26, 45, 70, 100, 200, 400] {
-        let segments = random_segments(&mut rng, count);
-        let total: f64 = segments.iter().map(|segment| segment.weight).sum();
-        let costs = Costs { size: total / 64.0, worst: total / 512.0 };
-        let mut best = u128::MAX;
-        let mut table = u128::MAX;
-        for _ in 0..300 {
-            let at = std::time::Instant::now();
-            std::hint::black_box(tree(std::hint::black_box(&segments), costs));
-            best = best.min(at.elapsed().as_nanos());
-            let at = std::time::Instant::now();
-            std::hint::black_box(Table::new(
-                &segments[..count.min(64)],
-                costs,
-                Effort { bits: false, holes: false },
-            ));
-            table = table.min(at.elapsed().as_nanos());
-        }
-        println!("TIME {count}: {best} table({}) {table}", count.min(64));
-    }
-}

@@ -1,4 +1,5 @@
 //! Prints what the programs of policies cost: `cargo run -p filterc-testkit --example measure`.
+//! With `--trained`, they are made for the recordings on which they are measured.
 //! Names are those of `subjects`; `docker`, `small` and `argheavy` are the neutral workloads.
 
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "a tool for the developers")]
@@ -8,7 +9,9 @@ use filterc::{Options, Source};
 use filterc_testkit::{measure, neutral::Workload, subjects};
 
 fn main() {
-    let mut names: Vec<String> = std::env::args().skip(1).collect();
+    let (flags, mut names): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument.starts_with("--"));
+    let profile = flags.iter().any(|flag| flag == "--trained").then(measure::trained);
     if names.is_empty() {
         names = ["docker", "small", "argheavy", "three"].map(str::to_owned).to_vec();
     }
@@ -20,7 +23,8 @@ fn main() {
             }
             _ => subjects::source(&name),
         };
-        let options = Options { prove: false, ..Options::default() };
+        let profile = profile.clone();
+        let options = Options { prove: false, profile, ..Options::default() };
         let compiled = filterc::compile(&source, &options).expect("compiles");
         let program = compiled.program().verified();
         let (insns, worst) = (program.insns().len(), longest_path(program.insns()));

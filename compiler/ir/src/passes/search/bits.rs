@@ -5,26 +5,40 @@
 //! still possible, and those of one target grow together. A test is taken if both sides are
 //! then searched by order, by a chain, or by one more test of bits that leaves nothing.
 
-use super::interval::{chain, chain_tree};
-use super::segment::{Ask, Costs, Segment, Target, Tree};
+use super::chain::{chain, chain_tree};
+use super::segment::{Ask, Costs, Segment, Target, Tree, merge};
 
 /// The most segments that are looked at.
 pub(super) const SEGMENTS: usize = 12;
 
 /// Bits that differ in a list whose every mask is tried; of others, those that tell one
 /// target from all others.
-const DIFFERING: u32 = 5;
+const DIFFERING: u32 = 4;
+
+/// Segments that are searched in all ways; where there are more, in a chain.
+const FEW: usize = 4;
+
+/// A number lighter than this part of a list is not asked for first.
+const HEAVY: f64 = 0.2;
+
+/// The bits that differ within segments that are not long.
+const LONG: u32 = 0x3f;
 
 /// A search of a list, and what it costs.
 pub(super) struct Found {
     pub(super) cost: f64,
-    pub(super) depth: u32,
+    pub(super) depth: u16,
     pub(super) mask: u32,
 }
 
 /// The cheapest search that begins with a test of bits, if there is one below a limit of
-/// `cost + worst · depth`.
-pub(super) fn cheapest(segments: &[Segment], costs: Costs, limit: f64) -> Option<Found> {
+/// `cost + worst · depth`; `solve` says what the search of a side costs, and how deep it is.
+pub(super) fn cheapest(
+    segments: &[Segment],
+    costs: Costs,
+    limit: f64,
+    solve: impl Fn(&[Segment]) -> Option<(f64, u16)>,
+) -> Option<Found> {
     let weight: f64 = segments.iter().map(|segment| segment.weight).sum();
     if weight + costs.size + costs.worst >= limit {
         return None;
@@ -37,11 +51,20 @@ pub(super) fn cheapest(segments: &[Segment], costs: Costs, limit: f64) -> Option
         if none.is_empty() || some.is_empty() {
             continue;
         }
-        let Some((none, some)) = simple(&none, costs, true).zip(simple(&some, costs, true)) else {
-            continue;
+        // What is left costs a question at least, if it is not one target's.
+        let least = |side: &[Segment]| {
+            if is_one(side) {
+                return 0.0;
+            }
+            side.iter().map(|segment| segment.weight).sum::<f64>() + costs.size
         };
-        let cost = weight + costs.size + none.cost + some.cost;
-        let depth = 1 + none.depth.max(some.depth);
+        let here = weight + costs.size;
+        if here + least(&none) + least(&some) + costs.worst >= best_key {
+            continue;
+        }
+        let Some((none, some)) = solve(&none).zip(solve(&some)) else { continue };
+        let cost = here + none.0 + some.0;
+        let depth = 1 + none.1.max(some.1);
         let key = cost + costs.worst * f64::from(depth);
         if key < best_key {
             best_key = key;
@@ -51,27 +74,33 @@ pub(super) fn cheapest(segments: &[Segment], costs: Costs, limit: f64) -> Option
     best
 }
 
-/// The search that begins with a test of these bits.
-pub(super) fn tree(segments: &[Segment], mask: u32, costs: Costs) -> Option<Tree> {
-    let (mut none, mut some) = (Vec::new(), Vec::new());
-    split(segments, mask, &mut none, &mut some);
-    Some(Tree::ask(Ask::NoneOf(mask), simple_tree(&none, costs)?, simple_tree(&some, costs)?))
+/// Whether all lead to one target.
+fn is_one(segments: &[Segment]) -> bool {
+    segments
+        .windows(2)
+        .all(|pair| pair.first().map(|one| one.target) == pair.last().map(|two| two.target))
 }
 
 /// The masks that are tried, each once.
 fn masks(segments: &[Segment]) -> Vec<u32> {
     let mut masks = Vec::new();
-    let any = segments.iter().fold(0, |bits, segment| bits | any_of(segment));
-    let every = segments.iter().fold(u32::MAX, |bits, segment| bits & every_of(segment));
-    let differing = any & !every;
-    if differing.count_ones() <= DIFFERING {
-        // Every part of the bits, from all of them to the lowest.
-        let mut mask = differing;
-        while mask != 0 {
-            masks.push(mask);
-            mask = (mask - 1) & differing;
+    let differing = differing(segments.iter());
+    // A long segment has numbers with all kinds of low bits, so what those could tell of it is
+    // nothing; its high bits may tell it from all others.
+    let low = self::differing(segments.iter().filter(|segment| varying(segment) <= LONG));
+    if low.count_ones() <= DIFFERING {
+        // Every part of the bits, from all of them to none.
+        let mut mask = low;
+        let high = differing & !low;
+        loop {
+            let both = [mask, mask | high];
+            let count = if high == 0 { 1 } else { 2 };
+            masks.extend(both.into_iter().take(count).filter(|mask| *mask != 0));
+            if mask == 0 {
+                return masks;
+            }
+            mask = (mask - 1) & low;
         }
-        return masks;
     }
     let mut targets: Vec<Target> = Vec::with_capacity(4);
     for target in segments.iter().map(|segment| segment.target) {
@@ -98,6 +127,14 @@ fn masks(segments: &[Segment]) -> Vec<u32> {
     masks
 }
 
+/// Bits that some numbers have and others have not.
+fn differing<'s>(segments: impl Iterator<Item = &'s Segment>) -> u32 {
+    let all = segments.fold((0, u32::MAX), |(any, every), segment| {
+        (any | any_of(segment), every & every_of(segment))
+    });
+    all.0 & !all.1
+}
+
 /// Bits that differ within a segment, and those below.
 const fn varying(segment: &Segment) -> u32 {
     let differing = segment.first ^ segment.last;
@@ -115,7 +152,12 @@ const fn every_of(segment: &Segment) -> u32 {
 }
 
 /// The segments among the numbers with no bit of a mask, and among those with one.
-fn split(segments: &[Segment], mask: u32, none: &mut Vec<Segment>, some: &mut Vec<Segment>) {
+pub(super) fn split(
+    segments: &[Segment],
+    mask: u32,
+    none: &mut Vec<Segment>,
+    some: &mut Vec<Segment>,
+) {
     none.clear();
     some.clear();
     for segment in segments {
@@ -127,23 +169,12 @@ fn split(segments: &[Segment], mask: u32, none: &mut Vec<Segment>, some: &mut Ve
             if without.is_some() && with.is_some() { segment.weight / 2.0 } else { segment.weight };
         if let Some(first) = without {
             let last = last_without(last, mask);
-            push(none, Segment { first, last, weight, ..*segment });
+            none.push(Segment { first, last, weight, ..*segment });
         }
         if let Some(first) = with {
             let last = last_with(last, mask);
-            push(some, Segment { first, last, weight, ..*segment });
+            some.push(Segment { first, last, weight, ..*segment });
         }
-    }
-}
-
-/// Adds a segment, to the one before it if they lead to the same.
-pub(super) fn push(segments: &mut Vec<Segment>, segment: Segment) {
-    match segments.last_mut() {
-        Some(before) if before.target == segment.target => {
-            before.last = segment.last;
-            before.weight += segment.weight;
-        }
-        Some(_) | None => segments.push(segment),
     }
 }
 
@@ -188,55 +219,105 @@ const fn last_with(number: u32, mask: u32) -> u32 {
     (number & !(bit - 1)).saturating_sub(1)
 }
 
-/// A search of a list without gaps in it that matter.
+/// A search of what is left on one side.
 struct Simple {
     cost: f64,
-    depth: u32,
+    depth: u16,
     shape: Shape,
 }
 
 enum Shape {
     Found,
-    Split(u32),
+    /// At the start of this segment.
+    Split(usize),
+    /// By this segment's number.
+    Is(usize),
     Chain,
     Bits(u32),
 }
 
-fn simple(segments: &[Segment], costs: Costs, with_bits: bool) -> Option<Simple> {
-    let weight = || segments.iter().map(|segment| segment.weight).sum::<f64>();
+/// What the best search of a few segments costs that asks for bits at most once, and then knows;
+/// of more, a chain.
+pub(super) fn quickly(segments: &[Segment], costs: Costs) -> Option<(f64, u16)> {
+    let mut merged = Vec::with_capacity(segments.len());
+    merge(segments.iter(), &mut merged);
+    simple(&merged, costs).map(|simple| (simple.cost, simple.depth))
+}
+
+/// The search that [`quickly`] speaks of.
+pub(super) fn quick_tree(segments: &[Segment], costs: Costs) -> Option<Tree> {
+    let mut merged = Vec::with_capacity(segments.len());
+    merge(segments.iter(), &mut merged);
+    simple_tree(&merged, costs)
+}
+
+fn simple(segments: &[Segment], costs: Costs) -> Option<Simple> {
     match segments {
-        [] => None,
-        [_] => Some(Simple { cost: 0.0, depth: 0, shape: Shape::Found }),
-        [_, above] => {
-            let cost = weight() + costs.size;
-            Some(Simple { cost, depth: 1, shape: Shape::Split(above.first) })
+        [] => return None,
+        [_] => return Some(Simple { cost: 0.0, depth: 0, shape: Shape::Found }),
+        _ => {}
+    }
+    let here = segments.iter().map(|segment| segment.weight).sum::<f64>() + costs.size;
+    if segments.len() > 2
+        && let Some(mask) = perfect(segments)
+    {
+        return Some(Simple { cost: here, depth: 1, shape: Shape::Bits(mask) });
+    }
+    let mut best: Option<Simple> = None;
+    let mut consider = |cost: f64, depth: u16, shape: Shape| {
+        let key = |cost: f64, depth: u16| cost + costs.worst * f64::from(depth);
+        if best.as_ref().is_none_or(|best| key(cost, depth) < key(best.cost, best.depth)) {
+            best = Some(Simple { cost, depth, shape });
         }
-        _ => {
-            let perfect = || {
-                let mask = perfect(segments)?;
-                let cost = weight() + costs.size;
-                Some(Simple { cost, depth: 1, shape: Shape::Bits(mask) })
-            };
-            let chain = || {
-                let chain = chain(segments.iter(), costs)?;
-                let (cost, depth) = (chain.cost, u32::from(chain.depth));
-                Some(Simple { cost, depth, shape: Shape::Chain })
-            };
-            with_bits.then(perfect).flatten().or_else(chain)
+    };
+    if let Some((cost, depth)) = chain(segments.iter(), costs) {
+        consider(cost, depth, Shape::Chain);
+    }
+    if segments.len() <= FEW {
+        for at in 1..segments.len() {
+            let (below, above) = segments.split_at(at);
+            if let Some((below, above)) = simple(below, costs).zip(simple(above, costs)) {
+                let depth = below.depth.max(above.depth) + 1;
+                consider(below.cost + above.cost + here, depth, Shape::Split(at));
+            }
+        }
+        let heavy = |segment: &Segment| segment.is_single() && segment.weight > here * HEAVY;
+        for (index, _) in segments.iter().enumerate().filter(|(_, segment)| heavy(segment)) {
+            if let Some(rest) = simple(&without(segments, index), costs) {
+                consider(rest.cost + here, rest.depth + 1, Shape::Is(index));
+            }
         }
     }
+    best
+}
+
+/// The segments but one.
+fn without(segments: &[Segment], index: usize) -> Vec<Segment> {
+    let mut rest = Vec::with_capacity(segments.len());
+    let others = segments.iter().enumerate().filter(|(other, _)| *other != index);
+    merge(others.map(|(_, segment)| segment), &mut rest);
+    rest
 }
 
 fn simple_tree(segments: &[Segment], costs: Costs) -> Option<Tree> {
-    let at = |index: usize| segments.get(index).map(|segment| Tree::Found(segment.target));
-    match simple(segments, costs, true)?.shape {
-        Shape::Found => at(0),
-        Shape::Split(pivot) => Some(Tree::ask(Ask::AtLeast(pivot), at(1)?, at(0)?)),
+    let found = |segments: &[Segment]| segments.first().map(|first| Tree::Found(first.target));
+    match simple(segments, costs)?.shape {
+        Shape::Found => found(segments),
+        Shape::Split(at) => {
+            let (below, above) = segments.split_at_checked(at)?;
+            let pivot = above.first()?.first;
+            let (yes, no) = (simple_tree(above, costs)?, simple_tree(below, costs)?);
+            Some(Tree::ask(Ask::AtLeast(pivot), yes, no))
+        }
+        Shape::Is(index) => {
+            let one = segments.get(index)?;
+            let rest = simple_tree(&without(segments, index), costs)?;
+            Some(Tree::ask(Ask::Is(one.first), Tree::Found(one.target), rest))
+        }
         Shape::Chain => chain_tree(segments.iter()),
         Shape::Bits(mask) => {
             let (mut none, mut some) = (Vec::new(), Vec::new());
             split(segments, mask, &mut none, &mut some);
-            let found = |side: &[Segment]| side.first().map(|first| Tree::Found(first.target));
             Some(Tree::ask(Ask::NoneOf(mask), found(&none)?, found(&some)?))
         }
     }

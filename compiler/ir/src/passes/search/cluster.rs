@@ -7,15 +7,19 @@
 //! target costs a question where it has both neighbours, and two where it has not.
 
 use super::bits;
-use super::interval::{Choice, Interval, Table, chain_tree};
+use super::chain::chain_tree;
+use super::interval::{Choice, Effort, Interval, NESTED, Table};
 use super::segment::{Ask, Costs, Segment, Target, Tree, is_hole};
 
 /// Segments that are solved at once; clusters that a longer list is cut into are about as many.
-const AT_ONCE: usize = 28;
+const AT_ONCE: usize = 40;
+
+/// Segments for which tests of bits are tried everywhere.
+const THOROUGH: usize = 9;
 
 /// A search of these segments.
 pub(super) fn solve(segments: &[Segment], costs: Costs) -> Tree {
-    Solver { costs }.list(segments).tree
+    Solver { costs }.list(segments, segments.len() <= THOROUGH).tree
 }
 
 struct Solver {
@@ -26,7 +30,7 @@ struct Solver {
 struct Solved {
     tree: Tree,
     cost: f64,
-    depth: u32,
+    depth: u16,
 }
 
 impl Solved {
@@ -50,14 +54,23 @@ impl<'s> Items<'s> {
 }
 
 impl Solver {
-    fn list(&self, segments: &[Segment]) -> Solved {
+    fn list(&self, segments: &[Segment], thorough: bool) -> Solved {
         let items = if segments.len() <= AT_ONCE {
             Items { items: segments.to_vec(), clusters: Vec::new() }
         } else {
             clusters(segments)
         };
-        let table = Table::new(&items.items, self.costs);
-        self.interval(&items, &table, &table.all())
+        let solve = |holes| {
+            let table = Table::new(&items.items, self.costs, Effort { bits: thorough, holes });
+            self.interval(&items, &table, &table.all())
+        };
+        let solved = solve(false);
+        if !thorough {
+            return solved;
+        }
+        let other = solve(true);
+        let key = |solved: &Solved| solved.cost + self.costs.worst * f64::from(solved.depth);
+        if key(&other) < key(&solved) { other } else { solved }
     }
 
     fn interval(&self, items: &Items<'_>, table: &Table<'_>, interval: &Interval) -> Solved {
@@ -69,6 +82,7 @@ impl Solver {
                 self.ask(ask, yes, no, table.weight_of(interval))
             }
             (Choice::Chain, _) => self.chain(items, table, interval),
+            (Choice::Bits(index), _) => self.bits(table, interval, table.mask(index)),
             (Choice::Found | Choice::Split(_) | Choice::Heaviest(_), _) => {
                 match table.remaining(interval).next() {
                     Some(segment) => self.target(items, segment.target),
@@ -94,11 +108,20 @@ impl Solver {
             return Solved::found(Target::new(0));
         };
         let (tree, cost, depth) = self.at_the_end(items, tree);
-        Solved { tree, cost: state.cost + cost, depth: u32::from(state.depth) + depth }
+        Solved { tree, cost: state.cost + cost, depth: state.depth + depth }
+    }
+
+    fn bits(&self, table: &Table<'_>, interval: &Interval, mask: u32) -> Solved {
+        let segments: Vec<Segment> = table.remaining(interval).copied().collect();
+        let (mut none, mut some) = (Vec::new(), Vec::new());
+        bits::split(&segments, mask, &mut none, &mut some);
+        let side = |side: &[Segment]| self.list(side, side.len() <= NESTED.min(segments.len() - 1));
+        let (none, some) = (side(&none), side(&some));
+        self.ask(Ask::NoneOf(mask), none, some, table.weight_of(interval))
     }
 
     /// A chain, with the cluster that it may end in.
-    fn at_the_end(&self, items: &Items<'_>, tree: Tree) -> (Tree, f64, u32) {
+    fn at_the_end(&self, items: &Items<'_>, tree: Tree) -> (Tree, f64, u16) {
         match tree {
             Tree::Found(target) => {
                 let Solved { tree, cost, depth } = self.target(items, target);
@@ -113,7 +136,7 @@ impl Solver {
 
     fn target(&self, items: &Items<'_>, target: Target) -> Solved {
         match items.cluster(target) {
-            Some(cluster) => self.list(cluster),
+            Some(cluster) => self.list(cluster, false),
             None => Solved::found(target),
         }
     }
@@ -136,12 +159,22 @@ impl Solver {
             if items.cluster(segment.target).is_some() {
                 return solved;
             }
-            bits::push(&mut segments, *segment);
+            segments.push(*segment);
         }
         let key = solved.cost + self.costs.worst * f64::from(solved.depth);
-        let Some(found) = bits::cheapest(&segments, self.costs, key) else { return solved };
-        match bits::tree(&segments, found.mask, self.costs) {
-            Some(tree) => Solved { tree, cost: found.cost, depth: found.depth },
+        let quickly = |side: &[Segment]| bits::quickly(side, self.costs);
+        let Some(found) = bits::cheapest(&segments, self.costs, key, quickly) else {
+            return solved;
+        };
+        let (mut none, mut some) = (Vec::new(), Vec::new());
+        bits::split(&segments, found.mask, &mut none, &mut some);
+        let tree = |side: &[Segment]| bits::quick_tree(side, self.costs);
+        match tree(&none).zip(tree(&some)) {
+            Some((none, some)) => Solved {
+                tree: Tree::ask(Ask::NoneOf(found.mask), none, some),
+                cost: found.cost,
+                depth: found.depth,
+            },
             None => solved,
         }
     }
@@ -150,19 +183,27 @@ impl Solver {
 /// A list as few clusters.
 fn clusters(segments: &[Segment]) -> Items<'_> {
     let total: f64 = segments.iter().map(|segment| segment.weight).sum();
-    let least = total.max(f64::MIN_POSITIVE) / segments.len() as f64;
-    // So heavy is a list that each segment weighs its share of in any case.
-    let full = 2.0 * (total + least * segments.len() as f64) / AT_ONCE as f64;
+    // In parts of all there is, each segment weighs at least its share; together, 2 at most.
+    let least = 1.0 / segments.len() as f64;
+    let share = |weight: f64| if total > 0.0 { weight / total + least } else { least };
+    let full = 1.6 / AT_ONCE as f64;
     let mut items = Items { items: Vec::with_capacity(AT_ONCE * 2), clusters: Vec::new() };
-    let (mut start, mut sum) = (0, 0.0);
-    for (index, segment) in segments.iter().enumerate() {
-        let weight = segment.weight + least;
+    let (mut start, mut sum, mut index) = (0, 0.0, 0);
+    // What leads to one target stays together: where a heavy run ends is worth knowing.
+    for run in segments.chunk_by(|a, b| a.target == b.target) {
+        let weight: f64 = run.iter().map(|segment| share(segment.weight)).sum();
         let is_good = !is_hole(segments, index) && !is_hole(segments, index.wrapping_sub(1));
-        if sum + weight > full && (is_good || sum + weight > 2.0 * full) && index > start {
+        let is_full = sum + weight > full && (is_good || sum + weight > 2.0 * full);
+        if is_full && start < index {
             items.close(segments.get(start..index).unwrap_or_default());
             (start, sum) = (index, 0.0);
         }
+        index += run.len();
         sum += weight;
+        if sum > full && start + run.len() == index {
+            items.items.extend(run);
+            (start, sum) = (index, 0.0);
+        }
     }
     items.close(segments.get(start..).unwrap_or_default());
     items

@@ -8,16 +8,26 @@
 //! nothing but single numbers lead elsewhere than the rest: a *chain* asks for one after the
 //! other. With states (interval, missing ≤ 2) the time is cubic, the space quadratic.
 
-use super::segment::{Ask, Costs, Segment, Target, Tree};
+use std::ops::Range;
+
+use super::bits;
+use super::chain::{CHAIN, chain};
+use super::segment::{Ask, Costs, Segment, Target};
 
 /// Heaviest numbers that may be missing from an interval.
 const MISSING: usize = 2;
 
 /// A number lighter than this part of an interval is not asked for first.
-const HEAVY: f64 = 0.2;
+const HEAVY: f64 = 0.25;
 
-/// The most numbers in a chain.
-pub(super) const CHAIN: usize = 8;
+/// Beside a test of bits, a list this short is solved by such tests again.
+pub(super) const NESTED: usize = 6;
+
+/// Of an interval this short all splits are tried.
+const SHORT: usize = 6;
+
+/// Splits that are tried on either side of those between which the best is expected.
+const SLACK: usize = 2;
 
 /// How an interval is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +35,13 @@ pub(super) enum Choice {
     /// One target is left.
     Found,
     /// At the start of this segment.
-    Split(usize),
+    Split(u16),
     /// By this segment's number; the rest after it.
-    Heaviest(usize),
+    Heaviest(u16),
     /// By each number that leads elsewhere.
     Chain,
+    /// By bits, in short lists: the mask of this index.
+    Bits(u16),
 }
 
 /// The best that is known of an interval with so many numbers missing.
@@ -39,14 +51,20 @@ pub(super) struct State {
     pub(super) cost: f64,
     /// Questions on the longest path.
     pub(super) depth: u16,
-    /// Questions.
-    pub(super) questions: u16,
     /// How.
     pub(super) choice: Choice,
 }
 
-const NONE: State = State { cost: f64::INFINITY, depth: 0, questions: 0, choice: Choice::Found };
-const FOUND: State = State { cost: 0.0, depth: 0, questions: 0, choice: Choice::Found };
+const NONE: State = State { cost: f64::INFINITY, depth: 0, choice: Choice::Found };
+const FOUND: State = State { cost: 0.0, depth: 0, choice: Choice::Found };
+
+/// What is known of an interval, by how many of its heaviest numbers are missing.
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    states: [State; MISSING + 1],
+    /// The best split where none is missing, if it is one.
+    split: Option<u16>,
+}
 
 /// An interval of the list, with its heaviest numbers, as far as they are missing.
 #[derive(Clone, Copy, Debug)]
@@ -84,15 +102,23 @@ impl Interval {
 struct Row {
     /// The two heaviest single numbers, the first of equal ones first.
     heaviest: [usize; MISSING],
-    /// Where all but single numbers lead, if to one target.
-    rest: Rest,
+    /// Where the first lead that are no single numbers; until there are such, where the first does.
+    rest: Option<Target>,
+    is_known: bool,
+    /// How many lead elsewhere; more than a chain has if they are no single numbers.
+    others: u16,
+    /// Whether all lead to one target.
+    one: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    None,
-    One(Target),
-    Several,
+/// What is tried in each interval.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Effort {
+    /// Tests of bits.
+    pub(super) bits: bool,
+    /// Of single numbers, whether those between others of their target are passed over: where
+    /// a number beside them is asked for first, they need no question.
+    pub(super) holes: bool,
 }
 
 /// All intervals of a list.
@@ -101,13 +127,15 @@ pub(super) struct Table<'s> {
     costs: Costs,
     /// Sums of the weights before each segment.
     before: Vec<f64>,
-    /// By start from the last, by end from it, by numbers missing.
-    states: Vec<[State; MISSING + 1]>,
+    effort: Effort,
+    /// By start from the last, by end from it.
+    cells: Vec<Cell>,
+    masks: Vec<u32>,
 }
 
 impl<'s> Table<'s> {
     /// Solves all intervals.
-    pub(super) fn new(segments: &'s [Segment], costs: Costs) -> Self {
+    pub(super) fn new(segments: &'s [Segment], costs: Costs, effort: Effort) -> Self {
         let count = segments.len();
         let mut before = Vec::with_capacity(count + 1);
         before.push(0.0);
@@ -116,15 +144,16 @@ impl<'s> Table<'s> {
             sum += segment.weight;
             before.push(sum);
         }
-        let states = Vec::with_capacity((count + 1) * (count + 2) / 2);
-        let mut table = Self { segments, costs, before, states };
+        let cells = Vec::with_capacity((count + 1) * (count + 2) / 2);
+        let mut table = Self { segments, costs, before, effort, cells, masks: Vec::new() };
         for start in (0..=count).rev() {
-            table.states.push([FOUND; MISSING + 1]);
-            let mut row = Row { heaviest: [NO; MISSING], rest: Rest::None };
+            table.cells.push(Cell { states: [FOUND; MISSING + 1], split: None });
+            let mut row =
+                Row { heaviest: [NO; MISSING], rest: None, is_known: false, others: 0, one: true };
             for end in start + 1..=count {
-                table.extend(&mut row, end - 1);
-                let states = table.solve(start, end, &row);
-                table.states.push(states);
+                table.extend(&mut row, start, end - 1);
+                let cell = table.solve(start, end, &row);
+                table.cells.push(cell);
             }
         }
         table
@@ -140,10 +169,15 @@ impl<'s> Table<'s> {
         self.get(interval.start, interval.end, interval.count())
     }
 
-    fn get(&self, start: usize, end: usize, missing: usize) -> State {
+    fn cell(&self, start: usize, end: usize) -> Option<&Cell> {
         let rows = self.segments.len() - start;
-        let states = self.states.get(rows * (rows + 1) / 2 + (end - start));
-        states.and_then(|states| states.get(missing)).copied().unwrap_or(NONE)
+        self.cells.get(rows * (rows + 1) / 2 + (end - start))
+    }
+
+    #[inline]
+    fn get(&self, start: usize, end: usize, missing: usize) -> State {
+        let cell = self.cell(start, end);
+        cell.and_then(|cell| cell.states.get(missing)).copied().unwrap_or(NONE)
     }
 
     /// What comes to an interval.
@@ -159,14 +193,30 @@ impl<'s> Table<'s> {
         self.segments.get(index).map_or(0.0, |segment| segment.weight)
     }
 
-    fn extend(&self, row: &mut Row, index: usize) {
-        let Some(segment) = self.segment(index) else { return };
+    fn extend(&self, row: &mut Row, start: usize, index: usize) {
+        let (Some(first), Some(segment)) = (self.segment(start), self.segment(index)) else {
+            return;
+        };
+        row.one &= first.target == segment.target;
+        if !segment.is_single() && !row.is_known {
+            // What came before are single numbers, and may lead elsewhere than this one.
+            row.is_known = true;
+            row.rest = Some(segment.target);
+            let before = self.segments.get(start..index).unwrap_or_default();
+            let others = before.iter().filter(|before| before.target != segment.target).count();
+            row.others = u16::try_from(others).unwrap_or(u16::MAX);
+        } else if row.rest.get_or_insert(segment.target) != &segment.target {
+            let more = if segment.is_single() { 1 } else { CHAIN + 1 };
+            row.others = row.others.saturating_add(more);
+        }
         if !segment.is_single() {
-            row.rest = match row.rest {
-                Rest::None => Rest::One(segment.target),
-                Rest::One(target) if target == segment.target => row.rest,
-                Rest::One(_) | Rest::Several => Rest::Several,
-            };
+            return;
+        }
+        let beside = |other: Option<usize>| {
+            let other = other.and_then(|other| self.segment(other));
+            other.is_some_and(|other| other.target == segment.target)
+        };
+        if self.effort.holes && (beside(index.checked_sub(1)) || beside(index.checked_add(1))) {
             return;
         }
         let [first, second] = row.heaviest;
@@ -177,83 +227,165 @@ impl<'s> Table<'s> {
         }
     }
 
-    /// The states of an interval, all shorter ones being known.
-    fn solve(&self, start: usize, end: usize, row: &Row) -> [State; MISSING + 1] {
+    /// What is to be known of an interval, all shorter ones being known.
+    fn solve(&mut self, start: usize, end: usize, row: &Row) -> Cell {
+        let mut cell = Cell { states: [NONE; MISSING + 1], split: None };
+        if row.one {
+            // With one more segment at either end it is cut off there.
+            return Cell { states: [FOUND; MISSING + 1], split: None };
+        }
         let sum = |index: usize| self.before.get(index).copied().unwrap_or_default();
-        let mut weights = [sum(end) - sum(start); MISSING + 1];
-        let mut possible = 0;
+        let mut weight = sum(end) - sum(start);
+        let mut interval = Interval { start, end, missing: [NO; MISSING] };
+        let mut states = [(interval, weight); MISSING + 1];
+        let mut count = 1;
         // Heavy enough here is heavy enough in any part, so parts have the states they need.
-        for (missing, &index) in row.heaviest.iter().enumerate() {
-            let all = weights.get(missing).copied().unwrap_or_default();
-            if index == NO || self.weight(index) < all * HEAVY {
+        for &index in &row.heaviest {
+            if index == NO || self.weight(index) < weight * HEAVY {
                 break;
             }
-            possible = missing + 1;
-            if let Some(rest) = weights.get_mut(possible) {
-                *rest = all - self.weight(index);
+            weight -= self.weight(index);
+            interval = interval.without(index);
+            if let Some(state) = states.get_mut(count) {
+                *state = (interval, weight);
             }
+            count += 1;
         }
-        let mut states = [NONE; MISSING + 1];
-        for missing in (0..=possible).rev() {
-            let [first, second] = row.heaviest;
-            let gone =
-                [if missing > 0 { first } else { NO }, if missing > 1 { second } else { NO }];
-            let interval = Interval { start, end, missing: gone };
-            let weight = weights.get(missing).copied().unwrap_or_default();
-            let after = states.get(missing + 1).copied().unwrap_or(NONE);
+        let splits = if end - start > 2 && self.is_one(start, end - 1) {
+            end - 1..end
+        } else if end - start > 2 && self.is_one(start + 1, end) {
+            start + 1..start + 2
+        } else {
+            self.splits(start, end)
+        };
+        let mut after = NONE;
+        for (missing, (interval, weight)) in states.iter().enumerate().take(count).rev() {
             let next = row.heaviest.get(missing).copied().unwrap_or(NO);
-            let best = self.best(&interval, weight, row.rest, (next, after));
-            if let Some(state) = states.get_mut(missing) {
-                *state = best;
+            let split = self.split(interval, *weight, splits.clone());
+            if missing == 0
+                && let Choice::Split(at) = split.choice
+            {
+                cell.split = Some(at);
+            }
+            after = self.best(interval, *weight, row, split, (next, after));
+            if let Some(state) = cell.states.get_mut(missing) {
+                *state = after;
             }
         }
-        states
+        cell
     }
 
-    fn best(
+    fn is_one(&self, start: usize, end: usize) -> bool {
+        self.cell(start, end).is_some_and(|cell| cell.split.is_none())
+    }
+
+    /// Where an interval may be split: about between where its two longest parts are. (For
+    /// searches by order alone this loses nothing: Knuth, "Optimum binary search trees", 1971.)
+    fn splits(&self, start: usize, end: usize) -> Range<usize> {
+        if end - start <= SHORT || self.effort.bits {
+            return start + 1..end;
+        }
+        let of = |start, end| self.cell(start, end).and_then(|cell| cell.split).map(usize::from);
+        let least = of(start, end - 1).map_or(start, |at| at.saturating_sub(SLACK));
+        let most = of(start + 1, end).map_or(end, |at| at + SLACK + 1);
+        let (least, most) = (least.max(start + 1), most.min(end));
+        if least < most { least..most } else { start + 1..end }
+    }
+
+    fn split(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
+        let Interval { missing, .. } = *interval;
+        match interval.count() {
+            0 => self.split_by(interval, weight, splits, |_| (0, 0)),
+            count => self.split_by(interval, weight, splits, |at| {
+                let below = missing.iter().filter(|index| **index < at).count();
+                (below, count - below)
+            }),
+        }
+    }
+
+    /// The best split; `missing` says how many are missing below and above one.
+    fn split_by(
         &self,
         interval: &Interval,
         weight: f64,
-        rest: Rest,
-        (next, after): (usize, State),
+        splits: Range<usize>,
+        missing: impl Fn(usize) -> (usize, usize),
     ) -> State {
-        if self.is_found(interval) {
-            return FOUND;
-        }
         let Costs { size, worst } = self.costs;
+        let Interval { start, end, .. } = *interval;
         let mut best = NONE;
         let mut best_key = f64::INFINITY;
-        let mut consider = |state: State| {
-            let key = state.cost + worst * f64::from(state.depth);
-            if key < best_key {
-                (best, best_key) = (state, key);
+        for at in splits {
+            let (below, above) = missing(at);
+            let (below, above) = (self.get(start, at, below), self.get(at, end, above));
+            let cost = below.cost + above.cost;
+            if cost >= best_key {
+                continue;
             }
-        };
-        if after.cost < f64::INFINITY {
-            consider(State {
-                cost: after.cost + weight + size,
-                depth: after.depth + 1,
-                questions: after.questions + 1,
-                choice: Choice::Heaviest(next),
-            });
+            let depth = below.depth.max(above.depth);
+            let key = cost + worst * f64::from(depth);
+            if key < best_key {
+                let choice = Choice::Split(u16::try_from(at).unwrap_or(u16::MAX));
+                (best, best_key) = (State { cost, depth, choice }, key);
+            }
         }
-        if rest != Rest::Several
-            && let Some(chain) = chain(self.remaining(interval), self.costs)
+        State { cost: best.cost + weight + size, depth: best.depth + 1, ..best }
+    }
+
+    fn best(
+        &mut self,
+        interval: &Interval,
+        weight: f64,
+        row: &Row,
+        split: State,
+        (next, after): (usize, State),
+    ) -> State {
+        let Costs { size, worst } = self.costs;
+        if interval.count() > 0 && self.is_found(interval) {
+            return FOUND;
+        }
+        let key = |state: &State| state.cost + worst * f64::from(state.depth);
+        let mut best = split;
+        let cost = after.cost + weight + size;
+        let choice = Choice::Heaviest(u16::try_from(next).unwrap_or(u16::MAX));
+        let heaviest = State { cost, depth: after.depth + 1, choice };
+        if key(&heaviest) < key(&best) {
+            best = heaviest;
+        }
+        if row.others <= CHAIN
+            && f64::from(row.others) * (size + worst) + weight < key(&best)
+            && let Some((cost, depth)) = chain(self.remaining(interval), self.costs)
         {
-            consider(State { choice: Choice::Chain, ..chain });
+            let chain = State { cost, depth, choice: Choice::Chain };
+            if key(&chain) < key(&best) {
+                best = chain;
+            }
         }
-        for at in interval.start + 1..interval.end {
-            let (below, above) =
-                (interval.part(interval.start, at), interval.part(at, interval.end));
-            let (below, above) = (self.state(&below), self.state(&above));
-            consider(State {
-                cost: below.cost + above.cost + weight + size,
-                depth: below.depth.max(above.depth) + 1,
-                questions: below.questions + above.questions + 1,
-                choice: Choice::Split(at),
-            });
+        if self.effort.bits {
+            best = self.bits(interval, best);
         }
         best
+    }
+
+    /// The same search, or one that begins with a test of bits.
+    fn bits(&mut self, interval: &Interval, best: State) -> State {
+        let segments: Vec<Segment> = self.remaining(interval).copied().collect();
+        let solve = |side: &[Segment]| {
+            let bits = side.len() <= NESTED.min(segments.len() - 1);
+            let table = Table::new(side, self.costs, Effort { bits, ..self.effort });
+            let State { cost, depth, .. } = table.state(&table.all());
+            Some((cost, depth))
+        };
+        let key = best.cost + self.costs.worst * f64::from(best.depth);
+        let Some(found) = bits::cheapest(&segments, self.costs, key, solve) else { return best };
+        let index = u16::try_from(self.masks.len()).unwrap_or(u16::MAX);
+        self.masks.push(found.mask);
+        State { cost: found.cost, depth: found.depth, choice: Choice::Bits(index) }
+    }
+
+    /// The mask of that index.
+    pub(super) fn mask(&self, index: u16) -> u32 {
+        self.masks.get(usize::from(index)).copied().unwrap_or_default()
     }
 
     /// The segments of an interval that are not missing.
@@ -281,84 +413,18 @@ impl<'s> Table<'s> {
     ) -> Option<(Ask, [Interval; 2])> {
         match choice {
             Choice::Split(at) => {
+                let at = usize::from(at);
                 let pivot = self.segment(at)?.first;
                 let above = interval.part(at, interval.end);
                 Some((Ask::AtLeast(pivot), [above, interval.part(interval.start, at)]))
             }
             Choice::Heaviest(index) => {
+                let index = usize::from(index);
                 let nr = self.segment(index)?.first;
                 let one = Interval { start: index, end: index + 1, missing: [NO; MISSING] };
                 Some((Ask::Is(nr), [one, interval.without(index)]))
             }
-            Choice::Found | Choice::Chain => None,
+            Choice::Found | Choice::Chain | Choice::Bits(_) => None,
         }
     }
-}
-
-/// What it costs to ask for each number that leads elsewhere than the rest, if they are few.
-pub(super) fn chain<'s>(
-    remaining: impl Iterator<Item = &'s Segment> + Clone,
-    costs: Costs,
-) -> Option<State> {
-    let mut cost = 0.0;
-    let (links, mut weight) = links(remaining)?;
-    for (_, link) in links.iter() {
-        cost += weight + costs.size;
-        weight -= link;
-    }
-    let questions = u16::try_from(links.iter().count()).ok()?;
-    Some(State { cost, depth: questions, questions, choice: Choice::Chain })
-}
-
-/// The search of a chain.
-pub(super) fn chain_tree<'s>(remaining: impl Iterator<Item = &'s Segment> + Clone) -> Option<Tree> {
-    let rest = rest(remaining.clone())?;
-    let (links, _) = links(remaining.clone())?;
-    let found = |nr: u32| remaining.clone().find(|segment| segment.first == nr);
-    let mut tree = Tree::Found(rest);
-    for (nr, _) in links.iter().rev() {
-        tree = Tree::ask(Ask::Is(*nr), Tree::Found(found(*nr)?.target), tree);
-    }
-    Some(tree)
-}
-
-/// Where the rest of a chain leads: where the first segment that is no single number does; if
-/// all are, where the first one does.
-fn rest<'s>(mut remaining: impl Iterator<Item = &'s Segment> + Clone) -> Option<Target> {
-    let first = remaining.clone().next()?;
-    let whole = remaining.find(|segment| !segment.is_single());
-    Some(whole.unwrap_or(first).target)
-}
-
-/// The numbers of a chain, heaviest first, and the weight of the whole.
-struct Links {
-    links: [(u32, f64); CHAIN],
-    count: usize,
-}
-
-impl Links {
-    fn iter(&self) -> std::slice::Iter<'_, (u32, f64)> {
-        self.links.get(..self.count).unwrap_or_default().iter()
-    }
-}
-
-fn links<'s>(remaining: impl Iterator<Item = &'s Segment> + Clone) -> Option<(Links, f64)> {
-    let rest = rest(remaining.clone())?;
-    let mut links = Links { links: [(0, 0.0); CHAIN], count: 0 };
-    let mut weight = 0.0;
-    for segment in remaining {
-        weight += segment.weight;
-        if segment.target == rest {
-            continue;
-        }
-        if !segment.is_single() {
-            return None;
-        }
-        let place = links.iter().take_while(|(_, other)| *other >= segment.weight).count();
-        // One more than there is room for is too many.
-        *links.links.get_mut(links.count)? = (segment.first, segment.weight);
-        links.count += 1;
-        links.links.get_mut(place..links.count)?.rotate_right(1);
-    }
-    Some((links, weight))
 }

@@ -12,24 +12,31 @@
 //!   until the rest is searched, and is a list of its own then.
 
 mod bits;
+mod chain;
 mod cluster;
 mod interval;
 mod segment;
+#[cfg(test)]
+mod tests;
 
 pub(super) use segment::{Ask, Costs, Segment, Tree, is_hole};
 
 /// A search in segments that follow each other; they are at least one. The longest path is
 /// kept to about the logarithm of their number, however the weights are spread.
 pub(super) fn tree(segments: &[Segment], costs: Costs) -> Tree {
-    let bound = 6 + 2 * (segments.len() + 1).ilog2();
     let mut costs = costs;
     loop {
         let tree = cluster::solve(segments, costs);
         // With each path as dear as all questions together, the shortest wins.
         let total: f64 = segments.iter().map(|segment| segment.weight).sum();
-        if tree.depth() <= bound || costs.worst > total {
+        if tree.depth() <= bound(segments.len()) || costs.worst > total {
             return tree;
         }
         costs.worst = costs.worst * 4.0 + total / 256.0;
     }
+}
+
+/// How long the longest path through the search of so many segments may be.
+const fn bound(segments: usize) -> u32 {
+    4 + 2 * (segments + 1).ilog2()
 }

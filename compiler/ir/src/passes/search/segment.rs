@@ -68,6 +68,22 @@ impl Tree {
     }
 }
 
+/// Adds a segment, to the one before it if they lead to the same.
+pub(super) fn merge_one(segments: &mut Vec<Segment>, segment: Segment) {
+    match segments.last_mut() {
+        Some(before) if before.target == segment.target => {
+            before.last = segment.last;
+            before.weight += segment.weight;
+        }
+        Some(_) | None => segments.push(segment),
+    }
+}
+
+/// Adds segments, those that follow each other and lead to the same as one.
+pub(super) fn merge<'s>(from: impl Iterator<Item = &'s Segment>, to: &mut Vec<Segment>) {
+    from.for_each(|segment| merge_one(to, *segment));
+}
+
 /// Whether a segment is a single number between two segments of one target.
 pub(in crate::passes) fn is_hole(segments: &[Segment], index: usize) -> bool {
     let at = |index: usize| segments.get(index);

@@ -19,13 +19,6 @@ fn main() {
     } else {
         Objective::default()
     };
-    let objective = match flags.iter().find_map(|f| f.strip_prefix("--w=")) {
-        Some(w) => {
-            let v: Vec<f64> = w.split(',').map(|x| x.parse().unwrap()).collect();
-            Objective { size: v[0], uncached: v[1], install: v[2], ..objective }
-        }
-        None => objective,
-    };
     println!("{:20} {:>6} {:>9} {:>6}", "policy", "insns", "executed", "worst");
     for name in names {
         let source = match name.as_str() {
@@ -37,32 +30,7 @@ fn main() {
         let policy = filterc::analyse(&source, &Options::default()).policy.expect("a policy");
         let endian = policy.abis().first().expect("an ABI").abi().endian;
         let dag = filterc_ir::build(&policy, endian).expect("builds");
-        if flags.iter().any(|f| f == "--time") {
-            let mut before = None;
-            let mut times: Vec<(String, u128)> = Vec::new();
-            for round in 0..200 {
-                let dag = dag.clone();
-                let mut at = std::time::Instant::now();
-                let mut index = 0;
-                let _ = passes::run(dag, 2, &objective, &mut |name, _| {
-                    let t = at.elapsed().as_nanos();
-                    if round == 0 {
-                        times.push((name.to_owned(), t));
-                    } else {
-                        times[index].1 = times[index].1.min(t);
-                    }
-                    index += 1;
-                    at = std::time::Instant::now();
-                });
-                before = Some(at);
-            }
-            let _ = before;
-            println!("{name} {times:?}");
-        }
         let dag = passes::run(dag, 2, &objective, &mut |_, _| ());
-        if flags.iter().any(|f| f == "--dag") {
-            println!("{}", filterc_ir::print::print(&dag));
-        }
         let object = filterc_codegen::cbpf::emit(&dag, &objective).expect("fits");
         let program = filterc_cbpf::verify(&object.insns).expect("verifies");
         let (insns, worst) = (program.insns().len(), measure::longest_path(&program));

@@ -236,7 +236,7 @@ fn the_limit_is_on_the_finished_program() {
 }
 
 #[test]
-fn arch_comes_first_then_the_foreign_bit_then_nr() {
+fn arch_comes_first_then_nr_and_known_numbers_are_not_asked_for_the_foreign_bit() {
     let policy = chain(3, CmpOp::Eq, |_| Action::Allow);
     let insns = compiled(&policy, Endian::Little, 2).insns;
     let load = code::LD | code::W | code::ABS;
@@ -246,11 +246,13 @@ fn arch_comes_first_then_the_foreign_bit_then_nr() {
     let call = SeccompData { nr: 2, arch: 0xc000_003e, ..Default::default() };
     let pcs = interpret_traced(&program, &call, Endian::Little).pcs;
     assert_eq!((insns[pcs[2]].code, insns[pcs[2]].k), (load, 0));
-    assert_eq!((insns[pcs[3]].code, insns[pcs[3]].k), (code::JMP | code::JSET, 0x4000_0000));
+    assert!(
+        pcs.iter().all(|pc| insns[*pc].code != code::JMP | code::JSET || insns[*pc].k != 1 << 30)
+    );
 }
 
-/// Two ABIs with one token: the bit of the number is asked for once, before the number, and
-/// what the number leads to is there once.
+/// Two ABIs with one token: what
+/// the number leads to is there once.
 #[test]
 fn x86_64_and_x32_share_a_token_and_their_residuals() {
     let part = |name: &str, base: u32| {
@@ -275,7 +277,8 @@ fn x86_64_and_x32_share_a_token_and_their_residuals() {
     let both = compiled(&[&native, &x32]);
     assert_eq!(both, compiled(&[&native, &x32]), "deterministic");
     let count = |code: u16, k: u32| both.iter().filter(|i| i.code == code && i.k == k).count();
-    assert_eq!(count(code::JMP | code::JSET, 0x4000_0000), 1);
+    // By the bit or by order, whichever suits the numbers around it.
+    assert!(count(code::JMP | code::JSET, 0x4000_0000) <= 1);
     assert_eq!(count(code::JMP | code::JEQ, 0xc000_003e), 1);
     assert_eq!(count(code::JMP | code::JEQ, 5), 1, "{both:x?}");
     // Whichever is listed first, the program is as long.

@@ -98,6 +98,8 @@ impl<'w> Weigh<'w> {
 fn segments(builder: &DagBuilder, cases: &[Case], weights: Vec<Weights<'_>>) -> Vec<Segment> {
     let weigh = Weigh::new(weights);
     let is_cached = |target| builder.node(target) == Some(&Node::Leaf(Action::Allow));
+    let mut cases = cases.to_vec();
+    cases.dedup_by_key(|case| case.target);
     let ends = cases.iter().skip(1).map(|next| next.first.saturating_sub(1)).chain([u32::MAX]);
     let whole = cases.iter().zip(ends);
     let whole = whole

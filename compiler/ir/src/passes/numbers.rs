@@ -102,3 +102,49 @@ fn restrict(cases: &[Case], first: u32, last: u32, to: &mut Vec<Case>) {
     let part = cases.iter().skip(start).take_while(|case| case.first <= last);
     to.extend(part.map(|case| Case { first: case.first.max(first), target: case.target }));
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    /// All numbers near where an answer can change, and some others.
+    fn numbers() -> impl Iterator<Item = u32> {
+        let near = (0..32).flat_map(|bit| [(1_u32 << bit) - 1, 1 << bit, (1 << bit) + 1]);
+        let near: Vec<u32> = near.chain([0xc000_0000, 0x4000_01ff, 12345]).collect();
+        near.into_iter().flat_map(|number| [number, !number, number ^ 0x4000_0000])
+    }
+
+    #[test]
+    fn runs_are_the_numbers_for_which_a_test_holds() {
+        let masks =
+            [u32::MAX, 1 << 30, 3 << 29, 0xff00_0000, 0xf, 1 << 31, 0x3fff_ffff, 0x7000_0000];
+        let mut found = 0;
+        for mask in masks {
+            for cmp in [Cmp::Eq, Cmp::Ge] {
+                for value in [0, 1, 5, 0x3000_0000, 0x4000_0000, 0x6000_0001, 0xc000_0000, u32::MAX]
+                {
+                    let possible = match cmp {
+                        Cmp::Eq => value & !mask == 0,
+                        Cmp::Ge => value <= mask && value != 0,
+                    };
+                    let test = Test::Word { word: Word::NR, mask, cmp, value };
+                    let Some(runs) = runs(&test).filter(|_| possible) else { continue };
+                    found += 1;
+                    assert!(runs.is_sorted_by(|a, b| a.0 <= a.1 && a.1 < b.0), "{test:?} {runs:?}");
+                    for nr in numbers() {
+                        let holds = match cmp {
+                            Cmp::Eq => nr & mask == value,
+                            Cmp::Ge => nr & mask >= value,
+                        };
+                        let inside =
+                            runs.iter().any(|(first, last)| (*first..=*last).contains(&nr));
+                        assert_eq!(inside, holds, "{test:?} {nr:#x} {runs:?}");
+                    }
+                }
+            }
+        }
+        assert!(found > 30, "{found}");
+    }
+}

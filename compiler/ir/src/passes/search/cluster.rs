@@ -11,8 +11,12 @@ use super::chain::chain_tree;
 use super::interval::{Choice, Effort, Interval, NESTED, Table};
 use super::segment::{Ask, Costs, Segment, Target, Tree, is_hole};
 
-/// Segments that are solved at once; clusters that a longer list is cut into are about as many.
-const AT_ONCE: usize = 40;
+/// Segments that are always solved at once.
+const AT_ONCE: usize = 16;
+
+/// What a cluster weighs, where all there is weighs 2: a list comes to 60 clusters at most, and
+/// to fewer than 30 where they end well.
+const FULL: f64 = 0.05;
 
 /// Segments for which tests of bits are tried everywhere.
 const THOROUGH: usize = 9;
@@ -186,21 +190,20 @@ fn clusters(segments: &[Segment]) -> Items<'_> {
     // In parts of all there is, each segment weighs at least its share; together, 2 at most.
     let least = 1.0 / segments.len() as f64;
     let share = |weight: f64| if total > 0.0 { weight / total + least } else { least };
-    let full = 1.6 / AT_ONCE as f64;
     let mut items = Items { items: Vec::with_capacity(AT_ONCE * 2), clusters: Vec::new() };
     let (mut start, mut sum, mut index) = (0, 0.0, 0);
     // What leads to one target stays together: where a heavy run ends is worth knowing.
     for run in segments.chunk_by(|a, b| a.target == b.target) {
         let weight: f64 = run.iter().map(|segment| share(segment.weight)).sum();
         let is_good = !is_hole(segments, index) && !is_hole(segments, index.wrapping_sub(1));
-        let is_full = sum + weight > full && (is_good || sum + weight > 2.0 * full);
+        let is_full = sum + weight > FULL && (is_good || sum + weight > 2.0 * FULL);
         if is_full && start < index {
             items.close(segments.get(start..index).unwrap_or_default());
             (start, sum) = (index, 0.0);
         }
         index += run.len();
         sum += weight;
-        if sum > full && start + run.len() == index {
+        if sum > FULL && start + run.len() == index {
             items.items.extend(run);
             (start, sum) = (index, 0.0);
         }

@@ -58,14 +58,6 @@ pub(super) struct State {
 const NONE: State = State { cost: f64::INFINITY, depth: 0, choice: Choice::Found };
 const FOUND: State = State { cost: 0.0, depth: 0, choice: Choice::Found };
 
-/// What is known of an interval, by how many of its heaviest numbers are missing.
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    states: [State; MISSING + 1],
-    /// The best split where none is missing, if it is one.
-    split: Option<u16>,
-}
-
 /// An interval of the list, with its heaviest numbers, as far as they are missing.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Interval {
@@ -128,8 +120,10 @@ pub(super) struct Table<'s> {
     /// Sums of the weights before each segment.
     before: Vec<f64>,
     effort: Effort,
-    /// By start from the last, by end from it.
-    cells: Vec<Cell>,
+    /// By how many are missing, then by [`Table::at`].
+    states: [Vec<State>; MISSING + 1],
+    /// At the same places, the best split where none is missing; 0 where there is one target.
+    splits: Vec<u16>,
     masks: Vec<u32>,
 }
 
@@ -144,16 +138,22 @@ impl<'s> Table<'s> {
             sum += segment.weight;
             before.push(sum);
         }
-        let cells = Vec::with_capacity((count + 1) * (count + 2) / 2);
-        let mut table = Self { segments, costs, before, effort, cells, masks: Vec::new() };
+        let room = (count + 1) * (count + 2) / 2;
+        let states = [(); MISSING + 1].map(|()| Vec::with_capacity(room));
+        let splits = Vec::with_capacity(room);
+        let masks = Vec::new();
+        let mut table = Self { segments, costs, before, effort, states, splits, masks };
         for start in (0..=count).rev() {
-            table.cells.push(Cell { states: [FOUND; MISSING + 1], split: None });
+            table.push([FOUND; MISSING + 1], 0);
             let mut row =
                 Row { heaviest: [NO; MISSING], rest: None, is_known: false, others: 0, one: true };
             for end in start + 1..=count {
                 table.extend(&mut row, start, end - 1);
-                let cell = table.solve(start, end, &row);
-                table.cells.push(cell);
+                if row.one {
+                    table.push([FOUND; MISSING + 1], 0);
+                } else {
+                    table.solve(start, end, &row);
+                }
             }
         }
         table
@@ -169,15 +169,22 @@ impl<'s> Table<'s> {
         self.get(interval.start, interval.end, interval.count())
     }
 
-    fn cell(&self, start: usize, end: usize) -> Option<&Cell> {
+    /// Where an interval stands: starts from the last on, and for each all ends.
+    const fn at(&self, start: usize, end: usize) -> usize {
         let rows = self.segments.len() - start;
-        self.cells.get(rows * (rows + 1) / 2 + (end - start))
+        rows * (rows + 1) / 2 + (end - start)
     }
 
-    #[inline]
     fn get(&self, start: usize, end: usize, missing: usize) -> State {
-        let cell = self.cell(start, end);
-        cell.and_then(|cell| cell.states.get(missing)).copied().unwrap_or(NONE)
+        let states = self.states.get(missing);
+        states.and_then(|states| states.get(self.at(start, end))).copied().unwrap_or(NONE)
+    }
+
+    fn push(&mut self, states: [State; MISSING + 1], split: u16) {
+        for (all, state) in self.states.iter_mut().zip(states) {
+            all.push(state);
+        }
+        self.splits.push(split);
     }
 
     /// What comes to an interval.
@@ -227,109 +234,82 @@ impl<'s> Table<'s> {
         }
     }
 
-    /// What is to be known of an interval, all shorter ones being known.
-    fn solve(&mut self, start: usize, end: usize, row: &Row) -> Cell {
-        let mut cell = Cell { states: [NONE; MISSING + 1], split: None };
-        if row.one {
-            // With one more segment at either end it is cut off there.
-            return Cell { states: [FOUND; MISSING + 1], split: None };
-        }
+    /// Finds what is to be known of an interval, all shorter ones being known.
+    fn solve(&mut self, start: usize, end: usize, row: &Row) {
         let sum = |index: usize| self.before.get(index).copied().unwrap_or_default();
-        let mut weight = sum(end) - sum(start);
-        let mut interval = Interval { start, end, missing: [NO; MISSING] };
-        let mut states = [(interval, weight); MISSING + 1];
-        let mut count = 1;
+        let all = sum(end) - sum(start);
+        let [first, second] = row.heaviest;
         // Heavy enough here is heavy enough in any part, so parts have the states they need.
-        for &index in &row.heaviest {
-            if index == NO || self.weight(index) < weight * HEAVY {
-                break;
+        let is_heavy = |index: usize, of: f64| index != NO && self.weight(index) >= of * HEAVY;
+        let splits = self.splits(start, end);
+        let none = Interval { start, end, missing: [NO; MISSING] };
+        let mut states = [NONE; MISSING + 1];
+        if is_heavy(first, all) {
+            let (one, rest) = (none.without(first), all - self.weight(first));
+            if is_heavy(second, rest) {
+                let (two, rest) = (one.without(second), rest - self.weight(second));
+                let split = self.split(&two, rest, splits.clone());
+                states[2] = self.best(&two, rest, row, split, (NO, NONE));
             }
-            weight -= self.weight(index);
-            interval = interval.without(index);
-            if let Some(state) = states.get_mut(count) {
-                *state = (interval, weight);
-            }
-            count += 1;
+            let split = self.split(&one, rest, splits.clone());
+            states[1] = self.best(&one, rest, row, split, (second, states[2]));
         }
-        let splits = if end - start > 2 && self.is_one(start, end - 1) {
-            end - 1..end
-        } else if end - start > 2 && self.is_one(start + 1, end) {
-            start + 1..start + 2
-        } else {
-            self.splits(start, end)
-        };
-        let mut after = NONE;
-        for (missing, (interval, weight)) in states.iter().enumerate().take(count).rev() {
-            let next = row.heaviest.get(missing).copied().unwrap_or(NO);
-            let split = self.split(interval, *weight, splits.clone());
-            if missing == 0
-                && let Choice::Split(at) = split.choice
-            {
-                cell.split = Some(at);
-            }
-            after = self.best(interval, *weight, row, split, (next, after));
-            if let Some(state) = cell.states.get_mut(missing) {
-                *state = after;
-            }
-        }
-        cell
-    }
-
-    fn is_one(&self, start: usize, end: usize) -> bool {
-        self.cell(start, end).is_some_and(|cell| cell.split.is_none())
+        let split = self.split(&none, all, splits);
+        states[0] = self.best(&none, all, row, split, (first, states[1]));
+        let at = if let Choice::Split(at) = split.choice { at } else { 0 };
+        self.push(states, at);
     }
 
     /// Where an interval may be split: about between where its two longest parts are. (For
     /// searches by order alone this loses nothing: Knuth, "Optimum binary search trees", 1971.)
     fn splits(&self, start: usize, end: usize) -> Range<usize> {
+        let of = |start, end| self.splits.get(self.at(start, end)).copied().map_or(0, usize::from);
+        let (below, above) = (of(start, end - 1), of(start + 1, end));
+        if below == 0 {
+            return end - 1..end;
+        }
+        if above == 0 {
+            return start + 1..start + 2;
+        }
         if end - start <= SHORT || self.effort.bits {
             return start + 1..end;
         }
-        let of = |start, end| self.cell(start, end).and_then(|cell| cell.split).map(usize::from);
-        let least = of(start, end - 1).map_or(start, |at| at.saturating_sub(SLACK));
-        let most = of(start + 1, end).map_or(end, |at| at + SLACK + 1);
+        let (least, most) = (below.saturating_sub(SLACK), above + SLACK + 1);
         let (least, most) = (least.max(start + 1), most.min(end));
         if least < most { least..most } else { start + 1..end }
     }
 
     fn split(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
-        let Interval { missing, .. } = *interval;
-        match interval.count() {
-            0 => self.split_by(interval, weight, splits, |_| (0, 0)),
-            count => self.split_by(interval, weight, splits, |at| {
-                let below = missing.iter().filter(|index| **index < at).count();
-                (below, count - below)
-            }),
-        }
-    }
-
-    /// The best split; `missing` says how many are missing below and above one.
-    fn split_by(
-        &self,
-        interval: &Interval,
-        weight: f64,
-        splits: Range<usize>,
-        missing: impl Fn(usize) -> (usize, usize),
-    ) -> State {
         let Costs { size, worst } = self.costs;
-        let Interval { start, end, .. } = *interval;
-        let mut best = NONE;
-        let mut best_key = f64::INFINITY;
+        let Interval { start, end, missing } = *interval;
+        let count = interval.count();
+        let (mut best, mut best_key, mut best_at) = (FOUND, f64::INFINITY, 0);
+        let [states, ..] = &self.states;
         for at in splits {
-            let (below, above) = missing(at);
-            let (below, above) = (self.get(start, at, below), self.get(at, end, above));
+            let (below, above) = if count == 0 {
+                let get = |at: usize| states.get(at).copied().unwrap_or(NONE);
+                (get(self.at(start, at)), get(self.at(at, end)))
+            } else {
+                let below = missing.iter().filter(|index| **index < at).count();
+                (self.get(start, at, below), self.get(at, end, count - below))
+            };
             let cost = below.cost + above.cost;
-            if cost >= best_key {
-                continue;
-            }
-            let depth = below.depth.max(above.depth);
-            let key = cost + worst * f64::from(depth);
-            if key < best_key {
-                let choice = Choice::Split(u16::try_from(at).unwrap_or(u16::MAX));
-                (best, best_key) = (State { cost, depth, choice }, key);
+            if cost < best_key {
+                let depth = below.depth.max(above.depth);
+                let key = cost + worst * f64::from(depth);
+                if key < best_key {
+                    (best, best_key, best_at) = (State { cost, depth, ..FOUND }, key, at);
+                }
             }
         }
-        State { cost: best.cost + weight + size, depth: best.depth + 1, ..best }
+        if best_at == 0 {
+            return NONE;
+        }
+        State {
+            cost: best.cost + weight + size,
+            depth: best.depth + 1,
+            choice: Choice::Split(u16::try_from(best_at).unwrap_or(u16::MAX)),
+        }
     }
 
     fn best(

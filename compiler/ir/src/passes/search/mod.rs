@@ -24,16 +24,23 @@ pub(super) use segment::{Ask, Costs, Segment, Tree, is_hole};
 /// A search in segments that follow each other; they are at least one. The longest path is
 /// kept to about the logarithm of their number, however the weights are spread.
 pub(super) fn tree(segments: &[Segment], costs: Costs) -> Tree {
-    let mut costs = costs;
-    loop {
-        let tree = cluster::solve(segments, costs);
-        // With each path as dear as all questions together, the shortest wins.
-        let total: f64 = segments.iter().map(|segment| segment.weight).sum();
-        if tree.depth() <= bound(segments.len()) || costs.worst > total {
-            return tree;
-        }
-        costs.worst = costs.worst * 4.0 + total / 256.0;
+    let weight: f64 = segments.iter().map(|segment| segment.weight).sum();
+    // As dear as all else together, the longest path decides alone.
+    let all = weight + costs.size * segments.len() as f64;
+    let tree = cluster::solve(segments, costs);
+    if tree.depth() <= bound(segments.len()) {
+        return tree;
     }
+    let dearer = [1.0 / 32.0, 1.0 / 4.0].into_iter().map(|part| costs.worst + all * part);
+    let trees = dearer.map(|worst| cluster::solve(segments, Costs { worst, ..costs }));
+    // Of trees that are all too deep, the least deep.
+    let mut best = tree;
+    for tree in trees {
+        if best.depth() > bound(segments.len()) && tree.depth() < best.depth() {
+            best = tree;
+        }
+    }
+    best
 }
 
 /// How long the longest path through the search of so many segments may be.

@@ -1,0 +1,33 @@
+//! The eBPF machine of RFC 9669 as Linux runs it: instructions, bytes and assembly text.
+//!
+//! * [`encode()`] / [`decode()`]: instructions and the bytes of `struct bpf_insn[]`, in either
+//!   byte order.
+//! * [`assemble()`] / [`disassemble()`]: instructions and text; the syntax stands in [`asm`].
+//! * [`well_formed()`]: programs of legal instructions whose jumps stay inside, and the only
+//!   way to a [`WellFormed`] program.
+//! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
+//!   numbers.
+//!
+//! Everything here is a pure function of its arguments: nothing asks the running kernel
+//! (the loader does), and nothing here knows what a policy is.
+
+pub mod asm;
+pub mod decode;
+pub mod disasm;
+pub mod encode;
+pub mod error;
+mod form;
+pub mod helper;
+pub mod insn;
+pub mod machine;
+mod op;
+pub mod wellformed;
+
+pub use asm::assemble;
+pub use decode::decode;
+pub use disasm::{DisasmOptions, disassemble};
+pub use encode::encode;
+pub use error::{DecodeError, Kind, VerifyError};
+pub use helper::Helper;
+pub use insn::{Insn, MAX_INSNS, Program, code};
+pub use wellformed::{WellFormed, well_formed};

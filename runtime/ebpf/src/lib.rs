@@ -5,6 +5,7 @@
 //! * [`assemble()`] / [`disassemble()`]: instructions and text; the syntax stands in [`asm`].
 //! * [`well_formed()`]: programs of legal instructions whose jumps stay inside, and the only
 //!   way to a [`WellFormed`] program.
+//! * [`interpret()`]: what a program does with a context, its maps and helpers included.
 //! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
 //!   numbers.
 //!
@@ -19,6 +20,7 @@ pub mod error;
 mod form;
 pub mod helper;
 pub mod insn;
+pub mod interp;
 pub mod machine;
 mod op;
 pub mod wellformed;
@@ -30,4 +32,5 @@ pub use encode::encode;
 pub use error::{DecodeError, Kind, VerifyError};
 pub use helper::Helper;
 pub use insn::{Insn, MAX_INSNS, Program, code};
+pub use interp::{Environment, Fixed, Host, Outcome, interpret, interpret_traced};
 pub use wellformed::{WellFormed, well_formed};

@@ -116,6 +116,9 @@ impl Environment for Fixed {
     }
 
     fn read_user(&mut self, address: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+        if address >= KERNEL {
+            return Err(Unreadable::OutOfRange);
+        }
         copy(&self.user, address, into)
     }
 
@@ -127,8 +130,11 @@ impl Environment for Fixed {
     }
 }
 
-/// Copies from the piece that has all of it.
+/// Copies from the piece that has all of it. Of nothing there is enough everywhere.
 fn copy(pieces: &[(u64, Vec<u8>)], address: u64, into: &mut [u8]) -> Result<(), Unreadable> {
+    if into.is_empty() {
+        return Ok(());
+    }
     let found = pieces.iter().find_map(|(start, bytes)| {
         let offset = usize::try_from(address.checked_sub(*start)?).ok()?;
         bytes.get(offset..)?.get(..into.len())

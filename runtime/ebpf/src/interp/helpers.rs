@@ -18,6 +18,9 @@ const WAKEUPS: u64 = 3;
 /// Longest record of a ring buffer (`RINGBUF_MAX_RECORD_SZ`).
 const MAX_RECORD: u64 = u32::MAX as u64 / 4;
 
+/// Bytes that the kernel copies at a time, where they are there.
+const WORD: usize = 8;
+
 /// An error number as a helper returns it.
 const fn failed(errno: i32) -> u64 {
     (-(errno as i64)).cast_unsigned()
@@ -159,7 +162,8 @@ impl<E: Environment> Host<E> {
     }
 
     /// `bpf_probe_read_*_str`: up to the NUL or the end of the room, where a NUL is put; the
-    /// length with the NUL. Bytes behind it stay, and what cannot be read is 0.
+    /// length with the NUL. What cannot be read is 0. Bytes behind the NUL stay, but for user
+    /// memory those of its word, which the kernel copies as a whole, are 0.
     fn probe_read_text(&mut self, helper: Helper, to: u64, size: u64, from: u64) -> Option<u64> {
         let mut bytes = self.memory.bytes(to, size)?.to_vec();
         let mut length = 0;
@@ -179,8 +183,11 @@ impl<E: Environment> Host<E> {
         match result {
             Ok(()) => {
                 let last = usize::try_from(length).ok()?.checked_sub(1);
-                if let Some(last) = last.and_then(|last| bytes.get_mut(last)) {
-                    *last = 0;
+                if let Some(last) = last {
+                    let words = helper == Helper::ProbeReadUserStr;
+                    let end = if words { last / WORD * WORD + WORD } else { last + 1 };
+                    let end = if end <= bytes.len() { end } else { last + 1 };
+                    bytes.get_mut(last..end).unwrap_or_default().fill(0);
                 }
             }
             Err(_) => bytes.fill(0),

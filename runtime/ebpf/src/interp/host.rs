@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use filterc_abi::Endian;
 
-use super::maps::{Map, MapError, MapId, MapSpec, has_room};
+use super::maps::{Map, MapError, MapId, has_room};
 use super::memory::Memory;
+use crate::map::MapSpec;
 
 /// Maps and environment of programs, for as many runs as one likes.
 #[derive(Clone, Debug)]

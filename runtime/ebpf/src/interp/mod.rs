@@ -25,10 +25,11 @@ use crate::machine::{
 use crate::wellformed::WellFormed;
 use memory::Memory;
 
+pub use crate::map::{MapKind, MapSpec};
 pub use environment::{Environment, Fixed, Unreadable};
 pub use fault::{Fault, FaultKind};
 pub use host::Host;
-pub use maps::{MapError, MapId, MapKind, MapSpec};
+pub use maps::{MapError, MapId};
 pub use memory::STACK_SIZE;
 
 /// A return value, and what it took.

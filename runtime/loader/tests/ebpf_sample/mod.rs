@@ -47,12 +47,14 @@ impl Random {
     }
 }
 
+#[allow(dead_code, reason = "one of the test files that include this does without")]
 /// Bytes of the context: 64 that programs read, and room for registers at the end.
 pub const CONTEXT: usize = 64 + 8 * REGISTERS.len();
 
 /// Registers that hold numbers between statements.
 const REGISTERS: [u32; 8] = [0, 2, 3, 4, 5, 7, 8, 9];
 
+#[allow(dead_code, reason = "one of the test files that include this does without")]
 /// Maps that programs name by place: an array of four, a hash of three, both with values of 16
 /// bytes, and a ring buffer.
 pub const MAPS: usize = 3;

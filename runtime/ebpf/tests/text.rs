@@ -275,7 +275,10 @@ fn errors_name_what_and_where() {
     assert_eq!(assemble(&long).unwrap_err().code(), "F0557");
     shown.push("F0557");
     shown.dedup();
-    assert_eq!(shown, CODES.iter().copied().filter(|code| *code >= "F0550").collect::<Vec<_>>());
+    assert_eq!(
+        shown,
+        CODES.iter().copied().filter(|code| ("F0550"..="F0557").contains(code)).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -308,7 +311,7 @@ fn faults_of_bytes_and_programs() {
         shown.push(code);
     }
     shown.dedup();
-    assert_eq!(shown, CODES.iter().copied().filter(|code| *code < "F0550").collect::<Vec<_>>());
+    assert_eq!(shown, CODES.iter().copied().filter(|code| *code <= "F0545").collect::<Vec<_>>());
     assert_eq!(well_formed(&[]).unwrap_err().code(), "F0530");
     assert!(well_formed(&assemble("call bpf_ktime_get_ns\nl: goto l").unwrap()).is_ok());
 }

@@ -40,6 +40,8 @@ pub(super) struct Memory {
     endian: Endian,
     context: Vec<u8>,
     stacks: Vec<u8>,
+    /// Whether something was written to a stack since it was all 0.
+    dirty: [bool; MAX_FRAMES],
     /// Functions that are running: the stacks of others cannot be reached.
     running: usize,
     heap: Vec<Option<Vec<u8>>>,
@@ -59,6 +61,7 @@ impl Memory {
             endian,
             context: Vec::new(),
             stacks: vec![0; STACK_SIZE * MAX_FRAMES],
+            dirty: [false; MAX_FRAMES],
             running: 0,
             heap: Vec::new(),
             free: Vec::new(),
@@ -90,8 +93,11 @@ impl Memory {
     pub(super) fn enter(&mut self, depth: usize) -> u64 {
         self.running = depth + 1;
         let start = depth * STACK_SIZE;
-        if let Some(stack) = self.stacks.get_mut(start..start + STACK_SIZE) {
+        if let Some(dirty) = self.dirty.get_mut(depth).filter(|dirty| **dirty)
+            && let Some(stack) = self.stacks.get_mut(start..start + STACK_SIZE)
+        {
             stack.fill(0);
+            *dirty = false;
         }
         address(STACKS + depth as u64, STACK_SIZE as u64)
     }
@@ -186,8 +192,9 @@ impl Memory {
     fn rest_mut(&mut self, at: u64) -> Option<&mut [u8]> {
         let (region, offset) = split(at)?;
         let bytes: &mut [u8] = if region.wrapping_sub(STACKS) < self.running as u64 {
-            let start = usize::try_from(region - STACKS).ok()? * STACK_SIZE;
-            self.stacks.get_mut(start..start + STACK_SIZE)?
+            let depth = usize::try_from(region - STACKS).ok()?;
+            *self.dirty.get_mut(depth)? = true;
+            self.stacks.get_mut(depth * STACK_SIZE..(depth + 1) * STACK_SIZE)?
         } else if region == CONTEXT {
             &mut self.context
         } else {

@@ -68,8 +68,10 @@ pub fn interpret_traced<E: Environment>(
 ) -> Result<Outcome, Fault> {
     let address = host.memory.start(context);
     let outcome = run(program, host, address, fuel, visit);
-    for (slot, byte) in context.iter_mut().zip(host.memory.finish()) {
-        *slot = *byte;
+    let after = host.memory.finish();
+    // It is as long as it was: nothing in it grows or shrinks.
+    if let Some(after) = after.get(..context.len()) {
+        context.copy_from_slice(after);
     }
     outcome
 }

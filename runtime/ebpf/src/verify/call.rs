@@ -170,7 +170,9 @@ impl Explorer<'_> {
             }
             (Takes::Length | Takes::LengthOrZero, Value::Scalar(length)) => {
                 let least = if takes == Takes::Length { 1 } else { 0 };
-                let fits = length.smin >= least && length.umin >= least.cast_unsigned();
+                let fits = !length.doubtful
+                    && length.smin >= least
+                    && length.umin >= least.cast_unsigned();
                 let most = i64::try_from(length.umax).ok().filter(|most| *most <= MAX_LENGTH);
                 match (most.filter(|_| fits), seen.memory.take()) {
                     (Some(most), Some((pointer, write, at))) => {
@@ -183,7 +185,10 @@ impl Explorer<'_> {
                 }
             }
             (Takes::RecordLength, Value::Scalar(length)) => {
-                let length = length.as_constant().and_then(|length| u32::try_from(length).ok());
+                let length = length
+                    .as_constant()
+                    .filter(|_| !length.doubtful)
+                    .and_then(|length| u32::try_from(length).ok());
                 match length.filter(|length| i64::from(*length) <= MAX_LENGTH) {
                     Some(length) => {
                         seen.length = length;

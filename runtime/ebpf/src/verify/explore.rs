@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::call::returned;
 use super::flow::{Flow, called};
 use super::memory::Access;
-use super::scalar::Scalar;
+use super::scalar::{Link, Scalar};
 use super::target::Target;
 use super::value::{Frame, Id, Object, Pointer, State, Value};
 use crate::error::{Kind, VerifyError};
@@ -191,6 +191,7 @@ impl<'a> Explorer<'a> {
                 state.set(dst, value);
             }
             Op::Mov(width, dst, operand) => {
+                link(state, operand, Link::Copy);
                 let value = operand_value(state, operand)?;
                 let value = match width {
                     Width::W64 => value,
@@ -201,6 +202,7 @@ impl<'a> Explorer<'a> {
                 state.set(dst, value);
             }
             Op::MovSx(width, dst, src, size) => {
+                link(state, Source::X(src), Link::Changed);
                 let value = known(state, src)?;
                 let mut number = only_number(&value, Source::X(src), dst)?;
                 number = number.extended(Extend::Sign, size);
@@ -220,6 +222,7 @@ impl<'a> Explorer<'a> {
                 state.set(dst, value);
             }
             Op::Store { size, base, offset, value } => {
+                link(state, value, Link::Copy);
                 self.store(state, Access { size, base, offset }, value)?;
             }
             Op::Atomic { width, atomic, base, offset, src } => {
@@ -340,6 +343,9 @@ fn arithmetic(
 fn moved(pointer: Pointer, by: &Scalar, reg: Reg) -> Result<Value, Kind> {
     let small = |offset: i64| offset.abs() < MAX_OFFSET;
     let refused = Err(Kind::AddressArithmetic { reg });
+    if by.doubtful {
+        return refused;
+    }
     if let Some(constant) = by.as_constant() {
         let constant = constant.cast_signed();
         if constant.checked_abs().is_none_or(|size| size >= MAX_OFFSET) {
@@ -361,6 +367,15 @@ fn moved(pointer: Pointer, by: &Scalar, reg: Reg) -> Result<Value, Kind> {
     Ok(Value::Pointer(Pointer { varying, ..pointer }))
 }
 
+/// The number in a register gets a relative.
+fn link(state: &mut State, operand: Source, link: Link) {
+    if let Source::X(reg) = operand
+        && let Value::Scalar(scalar) = state.get(reg)
+    {
+        state.set(reg, Value::Scalar(scalar.linked(link)));
+    }
+}
+
 /// Both ways of a conditional jump, or the one that can be taken.
 fn branch(
     state: &mut State,
@@ -377,6 +392,16 @@ fn branch(
             if let Some(holds) = a.decide(width, test, &b) {
                 return Ok(Next::At(if holds { yes } else { no }));
             }
+            if a.as_constant().is_none() && b.as_constant().is_none() {
+                state.doubt(|_| true);
+            } else if a.link.max(b.link) > Link::None && state.has_link(Link::Changed) {
+                state.doubt(|scalar| scalar.link > Link::None);
+            }
+            let (Value::Scalar(a), Value::Scalar(b)) =
+                (known(state, left)?, operand_value(state, right)?)
+            else {
+                return Err(Kind::Unset { reg: left });
+            };
             let mut taken = Box::new(state.clone());
             refine(&mut taken, (width, test), (left, a), (right, b), true);
             refine(state, (width, test), (left, a), (right, b), false);
@@ -399,7 +424,8 @@ fn branch(
     }
 }
 
-/// What the outcome of a test says about the two numbers.
+/// What the outcome of a test says about the two numbers, if one of them is known. The kernel
+/// says more, and where one is a copy of the other it says something else.
 fn refine(
     state: &mut State,
     (width, test): (Width, Test),
@@ -407,18 +433,15 @@ fn refine(
     (right, b): (Source, Scalar),
     holds: bool,
 ) {
-    let (new_a, new_b) = if test == Test::Set && !holds {
-        (a.without_bits(width, &b), b)
-    } else {
-        let test = if holds { test } else { negated(test) };
-        let new_b = if test == Test::Set { b } else { b.refined(width, mirrored(test), &a) };
-        (a.refined(width, test, &b), new_b)
+    let refined = |number: &Scalar, test: Test, other: &Scalar| match (test, holds) {
+        (Test::Set, false) => number.without_bits(width, other),
+        (_, true) => number.refined(width, test, other),
+        (_, false) => number.refined(width, negated(test), other),
     };
-    state.set(left, Value::Scalar(new_a));
-    if let Source::X(right) = right
-        && right != left
-    {
-        state.set(right, Value::Scalar(new_b));
+    if b.as_constant().is_some() {
+        state.set(left, Value::Scalar(refined(&a, test, &b)));
+    } else if let (Some(_), Source::X(right)) = (a.as_constant(), right) {
+        state.set(right, Value::Scalar(refined(&b, mirrored(test), &a)));
     }
 }
 

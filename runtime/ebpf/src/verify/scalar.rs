@@ -20,6 +20,24 @@ pub(super) struct Scalar {
     umax32: u32,
     smin32: i32,
     smax32: i32,
+    /// Somewhere on the way two unknown numbers were compared. Where such a comparison cannot
+    /// come out so, the kernel may go on with bounds that contradict each other, and nobody can
+    /// say what becomes of them: such a number is no offset and no length, and decides nothing.
+    pub(super) doubtful: bool,
+    /// Whether the kernel may take it for a relative of others.
+    pub(super) link: Link,
+}
+
+/// What the kernel remembers of where a number came from. When it learns something of one
+/// number it computes its relatives anew, and may then know less of them than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Link {
+    /// Nothing.
+    None,
+    /// There is, or was, a copy.
+    Copy,
+    /// It is a copy to which a constant was added, or whose sign was extended.
+    Changed,
 }
 
 impl Scalar {
@@ -33,6 +51,8 @@ impl Scalar {
         umax32: u32::MAX,
         smin32: i32::MIN,
         smax32: i32::MAX,
+        doubtful: false,
+        link: Link::None,
     };
 
     pub(super) const fn constant(value: u64) -> Self {
@@ -47,6 +67,8 @@ impl Scalar {
             umax32: half,
             smin32: half.cast_signed(),
             smax32: half.cast_signed(),
+            doubtful: false,
+            link: Link::None,
         }
     }
 
@@ -64,8 +86,10 @@ impl Scalar {
     }
 
     /// Whether every number of `other` is one of these.
-    pub(super) const fn contains(&self, other: &Self) -> bool {
-        self.bits.contains(other.bits)
+    pub(super) fn contains(&self, other: &Self) -> bool {
+        (self.doubtful || !other.doubtful)
+            && self.link >= other.link
+            && self.bits.contains(other.bits)
             && self.umin <= other.umin
             && self.umax >= other.umax
             && self.smin <= other.smin
@@ -93,8 +117,24 @@ impl Scalar {
         }
     }
 
+    /// The same set, as doubtful as `doubtful` says or more.
+    pub(super) const fn with_doubt(mut self, doubtful: bool) -> Self {
+        self.doubtful |= doubtful;
+        self
+    }
+
     /// The low bits, extended.
     pub(super) fn extended(&self, extend: Extend, size: Size) -> Self {
+        let result = self.extended_surely(extend, size).with_doubt(self.doubtful);
+        Self { link: self.link, ..result }
+    }
+
+    /// With that link, or more of one; a known number has none.
+    pub(super) fn linked(self, link: Link) -> Self {
+        if self.as_constant().is_some() { self } else { Self { link: self.link.max(link), ..self } }
+    }
+
+    fn extended_surely(&self, extend: Extend, size: Size) -> Self {
         let sized = Self::sized(extend, size);
         if let Some(value) = self.as_constant() {
             return Self::constant(extend.apply(size, value));
@@ -138,22 +178,21 @@ impl Scalar {
     }
 
     const fn deduced(mut self) -> Self {
-        // Both ends on the same side of the sign: the orders agree.
-        if (self.umin ^ self.umax) >> 63 == 0 {
-            self.smin = max_i64(self.smin, self.umin.cast_signed());
-            self.smax = min_i64(self.smax, self.umax.cast_signed());
-        }
+        // Both ends on the same side of the sign: the orders agree. If only the unsigned ones
+        // are, they stand for both, and what else was known of the signed ones is forgotten.
         if (self.smin ^ self.smax) >= 0 {
             self.umin = max_u64(self.umin, self.smin.cast_unsigned());
             self.umax = min_u64(self.umax, self.smax.cast_unsigned());
         }
-        if (self.umin32 ^ self.umax32) >> 31 == 0 {
-            self.smin32 = max_i32(self.smin32, self.umin32.cast_signed());
-            self.smax32 = min_i32(self.smax32, self.umax32.cast_signed());
+        if (self.umin ^ self.umax) >> 63 == 0 {
+            (self.smin, self.smax) = (self.umin.cast_signed(), self.umax.cast_signed());
         }
         if (self.smin32 ^ self.smax32) >= 0 {
             self.umin32 = max_u32(self.umin32, self.smin32.cast_unsigned());
             self.umax32 = min_u32(self.umax32, self.smax32.cast_unsigned());
+        }
+        if (self.umin32 ^ self.umax32) >> 31 == 0 {
+            (self.smin32, self.smax32) = (self.umin32.cast_signed(), self.umax32.cast_signed());
         }
         // One upper half: the lower one has the bounds of the whole, and the reverse.
         if self.umin >> 32 == self.umax >> 32 && low(self.umin) <= low(self.umax) {
@@ -168,6 +207,20 @@ impl Scalar {
 
     /// `self op other` on so many bits.
     pub(super) fn alu(&self, width: Width, alu: Alu, other: &Self) -> Self {
+        // Under a mask nothing doubtful is left above it.
+        let masked = alu == Alu::And && !other.doubtful && other.as_constant().is_some();
+        let doubtful = (self.doubtful && !masked) || other.doubtful;
+        let mut result = self.alu_surely(width, alu, other).with_doubt(doubtful);
+        let adds = matches!(alu, Alu::Add | Alu::Sub) && other.as_constant().is_some();
+        result.link = if adds && self.link > Link::None && result.as_constant().is_none() {
+            Link::Changed
+        } else {
+            Link::None
+        };
+        result
+    }
+
+    fn alu_surely(&self, width: Width, alu: Alu, other: &Self) -> Self {
         let constant = other.as_constant();
         let shifts = matches!(alu, Alu::Lsh | Alu::Rsh | Alu::Arsh);
         let divides = matches!(alu, Alu::Div | Alu::SDiv | Alu::Mod | Alu::SMod);
@@ -236,7 +289,7 @@ impl Scalar {
             (Alu::Xor, _) => result.bits = self.bits.xor(other.bits),
             (Alu::Lsh, Some(shift)) => {
                 result.bits = self.bits.lsh(shift);
-                if self.umax <= u64::MAX >> shift {
+                if self.umax <= 1 << (63 - shift) {
                     result.umin = self.umin << shift;
                     result.umax = self.umax << shift;
                 }
@@ -286,7 +339,7 @@ impl Scalar {
             }
             (Alu::Xor, _) => a.xor(b),
             (Alu::Lsh, Some(shift)) => {
-                if self.umax32 <= u32::MAX >> shift {
+                if self.umax32 <= 1 << (31 - shift) {
                     result.umin32 = self.umin32 << shift;
                     result.umax32 = self.umax32 << shift;
                 }
@@ -314,6 +367,9 @@ impl Scalar {
 
     /// Whether the test holds for all, for none, or for some.
     pub(super) fn decide(&self, width: Width, test: Test, other: &Self) -> Option<bool> {
+        if self.doubtful || other.doubtful {
+            return None;
+        }
         let a = self.view(width);
         let b = other.view(width);
         match test {
@@ -406,14 +462,16 @@ impl Scalar {
         self.with_view(width, &view)
     }
 
-    /// Those that have no bit of a constant.
+    /// Those that have no bit of a constant. The kernel forgets the bounds here.
     pub(super) fn without_bits(&self, width: Width, other: &Self) -> Self {
-        let mut view = self.view(width);
-        let b = other.view(width);
-        if b.bits.is_constant() {
-            view.bits = view.bits.and(Tnum::constant(!b.bits.value));
-        }
-        self.with_view(width, &view)
+        let Some(constant) = other.as_constant() else { return *self };
+        let constant = match width {
+            Width::W64 => constant,
+            Width::W32 => low(constant).into(),
+        };
+        let bits = self.bits.and(Tnum::constant(!constant));
+        let (link, doubtful) = (self.link, self.doubtful);
+        Self { bits, link, doubtful, ..Self::UNKNOWN }.settled()
     }
 
     fn with_view(&self, width: Width, view: &View) -> Self {
@@ -433,8 +491,9 @@ impl Scalar {
             }
         }
         let result = result.settled();
-        // Nobody gets here: the bounds were too loose to see it. Take no more from that.
-        if result.is_empty() { *self } else { result }
+        // Nobody gets here: the bounds were too loose to see it. The kernel forgets them, too.
+        let link = self.link;
+        if result.is_empty() { Self { link, doubtful: true, ..Self::UNKNOWN } } else { result }
     }
 }
 
@@ -465,26 +524,10 @@ const fn max_u64(a: u64, b: u64) -> u64 {
     if a > b { a } else { b }
 }
 
-const fn min_i64(a: i64, b: i64) -> i64 {
-    if a < b { a } else { b }
-}
-
-const fn max_i64(a: i64, b: i64) -> i64 {
-    if a > b { a } else { b }
-}
-
 const fn min_u32(a: u32, b: u32) -> u32 {
     if a < b { a } else { b }
 }
 
 const fn max_u32(a: u32, b: u32) -> u32 {
-    if a > b { a } else { b }
-}
-
-const fn min_i32(a: i32, b: i32) -> i32 {
-    if a < b { a } else { b }
-}
-
-const fn max_i32(a: i32, b: i32) -> i32 {
     if a > b { a } else { b }
 }

@@ -1,6 +1,6 @@
 //! What is known of registers and stacks at a place of the program.
 
-use super::scalar::Scalar;
+use super::scalar::{Link, Scalar};
 use super::tnum::Tnum;
 use crate::machine::{Extend, Reg, Size};
 use crate::op::REGISTERS;
@@ -226,6 +226,23 @@ impl State {
         if null {
             self.records.retain(|record| *record != id);
         }
+    }
+
+    /// The bounds of such numbers may not be those of the kernel any more.
+    pub(super) fn doubt(&mut self, which: impl Fn(&Scalar) -> bool) {
+        for value in self.values_mut() {
+            if let Value::Scalar(scalar) = value
+                && scalar.as_constant().is_none()
+                && which(scalar)
+            {
+                scalar.doubtful = true;
+            }
+        }
+    }
+
+    /// Whether there is a number with such a link.
+    pub(super) fn has_link(&mut self, link: Link) -> bool {
+        self.values_mut().any(|value| matches!(value, Value::Scalar(scalar) if scalar.link == link))
     }
 
     /// A record has been given back: nothing that points into it may be used.

@@ -24,6 +24,7 @@ const TIERS: &[(&str, u32)] = &[
     ("filterc-abi", 0),
     ("filterc-certify", 0),
     ("filterc-cbpf", 1),
+    ("filterc-ebpf", 1),
     ("filterc-hir", 1),
     ("filterc-import", 2),
     ("filterc-ir", 2),
@@ -137,6 +138,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_codegen::cbpf::CODES,
         filterc_cbpf::error::CODES,
         filterc_cbpf::template::CODES,
+        filterc_ebpf::error::CODES,
         filterc_loader::CODES,
     ];
     let mut codes = BTreeSet::new();
@@ -174,6 +176,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "compiler/codegen",
                 "compiler/ir",
                 "runtime/cbpf",
+                "runtime/ebpf",
             ];
             tests.iter().filter(|path| crates.iter().any(|c| path.starts_with(c))).any(|path| {
                 let text = || corpus::text(&root().join(path));

@@ -8,6 +8,7 @@
 //!   again.
 //! * [`exec::Exec`] does everything that a start of a program needs (the search along `PATH`,
 //!   the vectors) before a filter is in force, so that exactly one system call comes after.
+//! * [`bpf`]: eBPF programs and maps, through raw `bpf(2)`.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
 //!   filter does there. It is for tests and attestation; nothing else here uses it.
 //!
@@ -16,6 +17,7 @@
 //!
 //! Not done here: deciding what a filter should say, and supervising anything.
 
+pub mod bpf;
 mod entry;
 pub mod error;
 pub mod exec;

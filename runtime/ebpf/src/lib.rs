@@ -1,0 +1,43 @@
+//! The eBPF machine of RFC 9669 as Linux runs it: instructions, bytes, assembly text, a
+//! verifier within the kernel's, and an interpreter.
+//!
+//! * [`encode()`] / [`decode()`]: instructions and the bytes of `struct bpf_insn[]`, in either
+//!   byte order.
+//! * [`assemble()`] / [`disassemble()`]: instructions and text; the syntax stands in [`asm`].
+//! * [`well_formed()`]: programs of legal instructions whose jumps stay inside, and the only
+//!   way to a [`WellFormed`] program.
+//! * [`verify()`]: some of what the kernel accepts and nothing else, and the only way to a
+//!   [`Verified`] program.
+//! * [`interpret()`]: what a program does with a context, its maps and helpers included.
+//! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
+//!   numbers.
+//!
+//! Everything here is a pure function of its arguments: nothing asks the running kernel
+//! (the loader does), and nothing here knows what a policy is.
+
+pub mod asm;
+pub mod decode;
+pub mod disasm;
+pub mod encode;
+pub mod error;
+mod form;
+pub mod helper;
+pub mod insn;
+pub mod interp;
+pub mod machine;
+pub mod map;
+mod op;
+pub mod verify;
+pub mod wellformed;
+
+pub use asm::assemble;
+pub use decode::decode;
+pub use disasm::{DisasmOptions, disassemble};
+pub use encode::encode;
+pub use error::{DecodeError, Kind, VerifyError};
+pub use helper::Helper;
+pub use insn::{Insn, MAX_INSNS, Program, code};
+pub use interp::{Environment, Fixed, Host, Outcome, interpret, interpret_traced};
+pub use map::{MapKind, MapSpec};
+pub use verify::{Target, Verified, verify};
+pub use wellformed::{WellFormed, well_formed};

@@ -1,0 +1,27 @@
+//! What maps there are, for all who deal with them.
+
+/// How a map is organised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MapKind {
+    /// `BPF_MAP_TYPE_HASH`.
+    Hash,
+    /// `BPF_MAP_TYPE_ARRAY`: keys are the numbers below `max_entries`.
+    Array,
+    /// `BPF_MAP_TYPE_RINGBUF`: records for user space; `max_entries` bytes of room.
+    Ringbuf,
+    /// `BPF_MAP_TYPE_TASK_STORAGE`: a value that belongs to a task.
+    TaskStorage,
+}
+
+/// What a map is like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MapSpec {
+    /// How it is organised.
+    pub kind: MapKind,
+    /// Bytes of a key; 4 for arrays and task storage, 0 for ring buffers.
+    pub key_size: u32,
+    /// Bytes of a value; 0 for ring buffers.
+    pub value_size: u32,
+    /// Most keys, or bytes of a ring buffer (a power of two, whole pages); 0 for task storage.
+    pub max_entries: u32,
+}

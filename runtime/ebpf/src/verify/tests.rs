@@ -1,0 +1,150 @@
+//! What is known of numbers holds of the numbers themselves, for every operation and test.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "tests say what they expect"
+)]
+
+use super::scalar::Scalar;
+use crate::machine::{Alu, Extend, Size, Test, Width};
+
+struct Random(u64);
+
+impl Random {
+    fn word(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[(self.word() >> 32) as usize % from.len()]
+    }
+
+    fn number(&mut self) -> u64 {
+        match self.word() % 5 {
+            0 => self.word() & 0xff,
+            1 => u64::MAX - (self.word() & 0xff),
+            2 => 1 << (self.word() & 63),
+            3 => (1 << (self.word() & 63)) - 1,
+            _ => self.word(),
+        }
+    }
+}
+
+const TESTS: [Test; 11] = [
+    Test::Eq,
+    Test::Ne,
+    Test::Gt,
+    Test::Ge,
+    Test::Lt,
+    Test::Le,
+    Test::SGt,
+    Test::SGe,
+    Test::SLt,
+    Test::SLe,
+    Test::Set,
+];
+
+const ALUS: [Alu; 13] = [
+    Alu::Add,
+    Alu::Sub,
+    Alu::Mul,
+    Alu::Div,
+    Alu::SDiv,
+    Alu::Mod,
+    Alu::SMod,
+    Alu::Or,
+    Alu::And,
+    Alu::Xor,
+    Alu::Lsh,
+    Alu::Rsh,
+    Alu::Arsh,
+];
+
+const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
+
+fn has(scalar: &Scalar, number: u64) -> bool {
+    scalar.contains(&Scalar::constant(number))
+}
+
+/// What is known of a number after a few tests and operations, and the number.
+fn known(random: &mut Random) -> (Scalar, u64) {
+    let number = random.number();
+    let mut scalar =
+        if random.word() & 7 == 0 { Scalar::constant(number) } else { Scalar::UNKNOWN };
+    let mut number = number;
+    for _ in 0..random.word() % 5 {
+        let k = random.number();
+        let constant = Scalar::constant(k);
+        let width = random.pick(&WIDTHS);
+        if random.word() & 1 == 0 {
+            let test = random.pick(&TESTS);
+            let holds = test.holds(width, number, k);
+            scalar = match (test, holds) {
+                (Test::Set, false) => scalar.without_bits(width, &constant),
+                (_, true) => scalar.refined(width, test, &constant),
+                (_, false) => scalar.refined(width, negated(test), &constant),
+            };
+        } else {
+            let alu = random.pick(&ALUS);
+            scalar = scalar.alu(width, alu, &constant);
+            number = alu.apply(width, number, k);
+        }
+        assert!(has(&scalar, number), "{scalar:x?} {number:#x}");
+    }
+    (scalar, number)
+}
+
+fn negated(test: Test) -> Test {
+    match test {
+        Test::Eq => Test::Ne,
+        Test::Ne => Test::Eq,
+        Test::Gt => Test::Le,
+        Test::Ge => Test::Lt,
+        Test::Lt => Test::Ge,
+        Test::Le => Test::Gt,
+        Test::SGt => Test::SLe,
+        Test::SGe => Test::SLt,
+        Test::SLt => Test::SGe,
+        Test::SLe => Test::SGt,
+        Test::Set => Test::Set,
+    }
+}
+
+#[test]
+fn what_is_known_is_true() {
+    let mut random = Random(99);
+    let (mut decided, mut bounded) = (0, 0);
+    for _ in 0..400_000 {
+        let ((a, x), (b, y)) = (known(&mut random), known(&mut random));
+        let (width, alu, test) = (random.pick(&WIDTHS), random.pick(&ALUS), random.pick(&TESTS));
+        let result = a.alu(width, alu, &b);
+        let number = alu.apply(width, x, y);
+        assert!(has(&result, number), "{a:x?} {alu:?} {b:x?}: {result:x?} {x:#x} {y:#x}");
+        bounded += u32::from(result != Scalar::UNKNOWN);
+        let holds = test.holds(width, x, y);
+        if let Some(verdict) = a.decide(width, test, &b) {
+            assert_eq!(verdict, holds, "{a:x?} {test:?} {b:x?} {x:#x} {y:#x}");
+            decided += 1;
+        }
+        let refined = match (test, holds) {
+            (Test::Set, false) => a.without_bits(width, &b),
+            (_, true) => a.refined(width, test, &b),
+            (_, false) => a.refined(width, negated(test), &b),
+        };
+        assert!(has(&refined, x), "{a:x?} {test:?} {b:x?}: {refined:x?} {x:#x} {y:#x}");
+        for (extend, size) in [
+            (Extend::Zero, Size::B4),
+            (Extend::Sign, Size::B1),
+            (Extend::Sign, Size::B2),
+            (Extend::Sign, Size::B4),
+        ] {
+            let extended = a.extended(extend, size);
+            assert!(has(&extended, extend.apply(size, x)), "{a:x?}: {extended:x?} {x:#x}");
+        }
+    }
+    assert!(decided > 20_000 && bounded > 100_000, "{decided} {bounded}");
+}

@@ -1,0 +1,19 @@
+//! eBPF programs and maps of the running kernel, through raw `bpf(2)`.
+//!
+//! * [`Program`]: has the kernel verify a program, runs it once, attaches it.
+//! * [`Map`], [`RingReader`]: what programs and user space share.
+//! * [`Btf`]: types, for maps that must have them.
+//!
+//! Everything goes when its value is dropped: nothing is pinned, and what is attached is
+//! detached. Whether a program means what a policy says is not asked here.
+
+mod btf;
+mod error;
+mod map;
+mod program;
+mod sys;
+
+pub use btf::Btf;
+pub use error::{BpfError, Refusal};
+pub use map::{Map, MapKind, MapSpec, RingReader, Update};
+pub use program::{Link, Log, Program, ProgramKind, ProgramSpec};

@@ -167,12 +167,21 @@ fn generate(
 ) -> Result<CompiledProgram, Box<Diagnostic>> {
     let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
     done("build");
-    let objective = objective(policy, endian, options);
+    let mut objective = objective(policy, endian, options);
     done("objective");
     let level = options.opt_level.number();
-    let dag = ir::passes::run(dag, level, &objective, &mut |pass, _| done(pass));
-    let object =
-        codegen::cbpf::emit(&dag, &objective).map_err(|error| limits::too_long(policy, &error))?;
+    let mut dag = ir::passes::run(dag, level, &objective, &mut |pass, _| done(pass));
+    let mut object = codegen::cbpf::emit(&dag, &objective);
+    if object.is_err() {
+        // Whatever was wished for, a program that fits is better than none.
+        done("emit");
+        objective = objective.smallest();
+        let again = ir::build(policy, endian);
+        let again = again.map_err(|error| limits::too_many_nodes(policy, &error))?;
+        dag = ir::passes::run(again, level, &objective, &mut |pass, _| done(pass));
+        object = codegen::cbpf::emit(&dag, &objective);
+    }
+    let object = object.map_err(|error| limits::too_long(policy, &error))?;
     done("emit");
     let bytes = cbpf::encode(&object.insns, endian);
     // From here on only the bytes count, and the table of what is to be put into them.

@@ -3,7 +3,7 @@
 use filterc_grammar::source::Span;
 use serde::Serialize;
 
-use super::table::{self, Entries};
+use super::table::{self, Entries, endian};
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::render::position;
 
@@ -37,14 +37,6 @@ struct Instruction {
     /// Index into `rules`; absent for dispatch and defaults.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<u32>,
-}
-
-/// The byte order of a program, in JSON.
-pub(super) const fn endian(program: &CompiledProgram) -> &'static str {
-    match program.endian() {
-        filterc_abi::Endian::Little => "little",
-        filterc_abi::Endian::Big => "big",
-    }
 }
 
 pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram) -> String {

@@ -81,7 +81,7 @@ pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram) -> String {
     let document = Document {
         format: 1,
         source: compiled.name(),
-        endian: super::json::endian(program),
+        endian: endian(program),
         instructions: program.insns().len(),
         table: entries(program.table()),
     };
@@ -89,4 +89,12 @@ pub(super) fn emit(compiled: &Compiled, program: &CompiledProgram) -> String {
     let mut text = serde_json::to_string(&document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// The byte order of a program, in JSON.
+pub(super) const fn endian(program: &CompiledProgram) -> &'static str {
+    match program.endian() {
+        filterc_abi::Endian::Little => "little",
+        filterc_abi::Endian::Big => "big",
+    }
 }

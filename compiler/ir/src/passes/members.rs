@@ -2,19 +2,21 @@
 //!
 //! The values are searched in order: neighbours are one range, and what is asked is the cheaper
 //! of two under the weights, each range after the other, the frequent ones first, or on which
-//! side of a middle the word is. No more than [`MAX_LINEAR`] are ever asked one by one: how long
+//! side of a middle the word is. No more than [`MAX_LINEAR`] are asked one by one: how long
 //! a call can take is to be known even where nothing is known of the calls.
 
 use super::cells::Weighing;
 use super::fragment::Fragment;
 use crate::builder::DagBuilder;
 use crate::dag::{Dag, NodeId, Origin};
+use crate::objective::Objective;
 use crate::test::{Cmp, Test, Word};
 
 /// Fewer values than these are solved better as a function of cells.
 const LEAST_VALUES: usize = 7;
 
-/// Ranges that are asked for one after the other.
+/// Ranges that are asked for one after the other, unless size is minded more than what all
+/// calls run.
 const MAX_LINEAR: usize = 32;
 
 /// The part of the calls that is supposed to come with each value alike.
@@ -110,9 +112,11 @@ impl Members {
         builder: &mut DagBuilder,
         hit: NodeId,
         miss: NodeId,
-        size: f64,
+        objective: &Objective,
     ) -> NodeId {
-        let (search, _) = plan(&self.ranges, self.others, size);
+        let is_small = objective.size >= objective.run(false);
+        let most = if is_small { usize::MAX } else { MAX_LINEAR };
+        let (search, _) = plan(&self.ranges, self.others, objective.size, most);
         self.nodes(builder, &search, hit, miss)
     }
 
@@ -150,8 +154,8 @@ const fn tests(range: &Range) -> f64 {
     if range.first == range.last { 1.0 } else { 2.0 }
 }
 
-/// The cheaper search of a list, and its cost.
-fn plan(ranges: &[Range], others: f64, size: f64) -> (Search, f64) {
+/// The cheaper search of a list that asks for no more than `most` in a row, and its cost.
+fn plan(ranges: &[Range], others: f64, size: f64, most: usize) -> (Search, f64) {
     let (linear, linear_cost) = linear(ranges, others, size);
     if ranges.len() <= 2 {
         return (linear, linear_cost);
@@ -167,10 +171,10 @@ fn plan(ranges: &[Range], others: f64, size: f64) -> (Search, f64) {
     let half = half.unwrap_or(0).clamp(least.max(1), ranges.len() - least.max(1));
     let (low, high) = ranges.split_at(half);
     let Some(middle) = high.first() else { return (linear, linear_cost) };
-    let (below, below_cost) = plan(low, others / 2.0, size);
-    let (above, above_cost) = plan(high, others / 2.0, size);
+    let (below, below_cost) = plan(low, others / 2.0, size, most);
+    let (above, above_cost) = plan(high, others / 2.0, size, most);
     let cost = size + weight + others + below_cost + above_cost;
-    if cost < linear_cost || ranges.len() > MAX_LINEAR {
+    if cost < linear_cost || ranges.len() > most {
         (Search::Halves(Box::new(below), middle.first, Box::new(above)), cost)
     } else {
         (linear, linear_cost)

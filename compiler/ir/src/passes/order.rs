@@ -293,7 +293,7 @@ impl Order<'_> {
             }
         };
         let (hit, miss) = (*exits.get(&hit)?, *exits.get(&miss)?);
-        Some(members.build(&mut self.builder, hit, miss, self.objective.size))
+        Some(members.build(&mut self.builder, hit, miss, self.objective))
     }
 
     /// The best tree for parts that follow each other, if their cells are few enough to find

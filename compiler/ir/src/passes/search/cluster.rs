@@ -12,11 +12,13 @@ use super::interval::{Choice, Effort, Interval, NESTED, Table};
 use super::segment::{Ask, Costs, Segment, Target, Tree, is_hole};
 
 /// Segments that are always solved at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 40;
 
-/// What a cluster weighs, where all there is weighs 2: a list comes to 60 clusters at most, and
-/// to fewer than 30 where they end well.
+/// The part of all weight that makes a cluster.
 const FULL: f64 = 0.05;
+
+/// The segments that do, of a list that is not very long; of one that is, this part.
+const MANY: usize = 16;
 
 /// Segments for which tests of bits are tried everywhere.
 const THOROUGH: usize = 9;
@@ -186,24 +188,24 @@ impl Solver {
 
 /// A list as few clusters.
 fn clusters(segments: &[Segment]) -> Items<'_> {
-    let total: f64 = segments.iter().map(|segment| segment.weight).sum();
-    // In parts of all there is, each segment weighs at least its share; together, 2 at most.
-    let least = 1.0 / segments.len() as f64;
-    let share = |weight: f64| if total > 0.0 { weight / total + least } else { least };
+    let full = segments.iter().map(|segment| segment.weight).sum::<f64>() * FULL;
+    let many = MANY.max(segments.len() / MANY);
     let mut items = Items { items: Vec::with_capacity(AT_ONCE * 2), clusters: Vec::new() };
     let (mut start, mut sum, mut index) = (0, 0.0, 0);
     // What leads to one target stays together: where a heavy run ends is worth knowing.
     for run in segments.chunk_by(|a, b| a.target == b.target) {
-        let weight: f64 = run.iter().map(|segment| share(segment.weight)).sum();
+        let weight: f64 = run.iter().map(|segment| segment.weight).sum();
+        let count = index + run.len() - start;
         let is_good = !is_hole(segments, index) && !is_hole(segments, index.wrapping_sub(1));
-        let is_full = sum + weight > FULL && (is_good || sum + weight > 2.0 * FULL);
-        if is_full && start < index {
+        let is_full = sum + weight > full || count > many;
+        let is_too_full = sum + weight > 2.0 * full || count > many + many / 2;
+        if (is_full && is_good || is_too_full) && start < index {
             items.close(segments.get(start..index).unwrap_or_default());
             (start, sum) = (index, 0.0);
         }
         index += run.len();
         sum += weight;
-        if sum > FULL && start + run.len() == index {
+        if sum > full && start + run.len() == index {
             items.items.extend(run);
             (start, sum) = (index, 0.0);
         }

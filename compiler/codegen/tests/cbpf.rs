@@ -251,8 +251,7 @@ fn arch_comes_first_then_nr_and_known_numbers_are_not_asked_for_the_foreign_bit(
     );
 }
 
-/// Two ABIs with one token: what
-/// the number leads to is there once.
+/// Two ABIs with one token: what the number leads to is there once.
 #[test]
 fn x86_64_and_x32_share_a_token_and_their_residuals() {
     let part = |name: &str, base: u32| {

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use filterc_abi::Status;
-use filterc_cbpf::{const_allow, const_allow::const_stop};
+use filterc_cbpf::const_allow;
 use filterc_check::rules::Facts;
 use filterc_grammar::diagnostic::{Code, Diagnostic};
 use filterc_hir::policy::{Policy, RuleId};
@@ -43,10 +43,7 @@ pub(crate) fn uncached(
             if const_allow(program.verified(), nr.cast_signed(), abi.audit_arch) {
                 continue;
             }
-            // The rule that the instruction is there for at which the kernel gives up.
-            let stop = const_stop(program.verified(), nr.cast_signed(), abi.audit_arch);
-            let origin = stop.and_then(|pc| program.origin().get(pc).copied().flatten());
-            let calls = by_rule.entry(origin.unwrap_or(allowed.asks)).or_default();
+            let calls = by_rule.entry(allowed.asks).or_default();
             calls.push(Call { name: call.name, abi: abi.name });
         }
     }

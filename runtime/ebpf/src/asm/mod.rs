@@ -38,6 +38,7 @@
 mod cursor;
 pub mod error;
 mod lexer;
+mod operand;
 mod parser;
 mod value;
 
@@ -48,7 +49,8 @@ use crate::insn::{MAX_INSNS, Program};
 use crate::op::{Callee, Op, Symbol};
 use cursor::Target;
 use error::{AsmError, AsmKind};
-use parser::{Body, Item};
+use operand::Body;
+use parser::Item;
 
 /// Reads assembly text; an empty text is an empty program.
 ///

@@ -1,22 +1,14 @@
 //! One line of assembly text to labels and an instruction with an open target.
 
-use super::cursor::{Cursor, Named, Target};
+use super::cursor::{Cursor, Named};
 use super::error::{AsmError, AsmKind};
 use super::lexer::{Place, Token, lex};
+use super::operand::{Body, atomic_register, atomic_width, operand, unsigned};
 use super::value;
 use crate::error::Kind;
 use crate::helper;
 use crate::insn::Insn;
-use crate::op::{Alu, Atomic, Callee, Extend, Op, Reg, Size, Source, Test, Width};
-
-/// What a line stands for, but for the distance to its target.
-#[derive(Clone, Debug)]
-pub(super) enum Body {
-    /// An instruction, and where it leads.
-    Op(Op, Option<Target>),
-    /// One slot, legal or not.
-    Raw(Insn),
-}
+use crate::op::{Alu, Atomic, Callee, Op, Size, Source, Test, Width};
 
 /// A line's instruction.
 #[derive(Clone, Debug)]
@@ -153,14 +145,6 @@ fn alu(cursor: &mut Cursor<'_, '_>) -> Result<Alu, AsmError> {
     Ok(alu)
 }
 
-/// A register of that width, or a constant.
-pub(super) fn operand(cursor: &mut Cursor<'_, '_>, width: Width) -> Result<Source, AsmError> {
-    match cursor.maybe_register() {
-        Some(named) => Ok(Source::X(named.of(width)?)),
-        None => Ok(Source::K(cursor.constant(width)?)),
-    }
-}
-
 /// `if r1 == 5 goto target`
 fn conditional(cursor: &mut Cursor<'_, '_>) -> Result<Body, AsmError> {
     let Named { reg: left, width, .. } = cursor.register()?;
@@ -218,40 +202,6 @@ fn store(cursor: &mut Cursor<'_, '_>) -> Result<Op, AsmError> {
         None => Source::K(cursor.constant(Width::W32)?),
     };
     Ok(Op::Store { size, base, offset, value })
-}
-
-/// `(u32 *)`
-fn unsigned(cursor: &mut Cursor<'_, '_>) -> Result<Size, AsmError> {
-    let place = cursor.place();
-    match cursor.pointer_type()? {
-        (size, Extend::Zero) => Ok(size),
-        (size, Extend::Sign) => {
-            let found = format!("`s{}`", size.bits());
-            Err(place.error(AsmKind::Unexpected { found, expected: "u8, u16, u32 or u64" }))
-        }
-    }
-}
-
-/// The type that an atomic instruction is for.
-pub(super) fn atomic_width(cursor: &mut Cursor<'_, '_>) -> Result<Width, AsmError> {
-    let place = cursor.place();
-    match unsigned(cursor)? {
-        Size::B4 => Ok(Width::W32),
-        Size::B8 => Ok(Width::W64),
-        size @ (Size::B1 | Size::B2) => {
-            let found = format!("`u{}`", size.bits());
-            Err(place.error(AsmKind::Unexpected { found, expected: "u32 or u64" }))
-        }
-    }
-}
-
-/// The operand of an atomic instruction: the kernel writes `r` where LLVM writes `w`.
-pub(super) fn atomic_register(cursor: &mut Cursor<'_, '_>, width: Width) -> Result<Reg, AsmError> {
-    let named = cursor.register()?;
-    match width {
-        Width::W32 => Ok(named.reg),
-        Width::W64 => named.of(width),
-    }
 }
 
 /// `lock *(u64 *)(r1 + 0) += r2`, its first word read.

@@ -3,7 +3,7 @@
 use super::cursor::{Cursor, Named, Target, size};
 use super::error::{AsmError, AsmKind};
 use super::lexer::Token;
-use super::parser::{Body, atomic_register, atomic_width, operand};
+use super::operand::{Body, atomic_register, atomic_width, operand};
 use crate::error::Kind;
 use crate::op::{Atomic, Extend, Op, Order, Reg, Size, Symbol, Width};
 

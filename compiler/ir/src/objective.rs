@@ -216,6 +216,25 @@ impl Objective {
         }
     }
 
+    /// The same objective with every weight and share within what sums can hold: at least 0, and
+    /// at most a thousand million. What is no number is 0.
+    #[must_use]
+    pub fn bounded(&self) -> Self {
+        const MOST: f64 = 1e9;
+        let bounded = |weight: f64| if weight > 0.0 { weight.min(MOST) } else { 0.0 };
+        let samples = self.samples.iter();
+        Self {
+            size: bounded(self.size),
+            every: bounded(self.every),
+            uncached: bounded(self.uncached),
+            install: bounded(self.install),
+            frequencies: (self.frequencies.iter())
+                .map(|of| Frequencies { scale: bounded(of.scale), ..of.clone() })
+                .collect(),
+            samples: samples.map(|s| Sample { share: bounded(s.share), ..s.clone() }).collect(),
+        }
+    }
+
     /// The same calls, where hardly anything but the size of the program is minded.
     #[must_use]
     pub fn smallest(&self) -> Self {

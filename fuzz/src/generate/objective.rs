@@ -6,8 +6,23 @@ use filterc_abi::SeccompData;
 use filterc_ir::objective::{Frequencies, Sample};
 use filterc_ir::{Dag, Objective};
 
-/// Weights and shares: those of real objectives, and the edges of what is finite and not negative.
-const WEIGHTS: &[f64] = &[0.0, 0.0, 1.0, 1.0, 0.5, 1.0 / 64.0, 1.0 / 16384.0, 1e-300, 16.0, 1e9];
+/// Weights and shares: those of real objectives, the edges, and what is no weight at all.
+const WEIGHTS: &[f64] = &[
+    0.0,
+    0.0,
+    1.0,
+    1.0,
+    0.5,
+    1.0 / 64.0,
+    1.0 / 16384.0,
+    1e-300,
+    16.0,
+    1e9,
+    f64::MAX,
+    f64::INFINITY,
+    f64::NAN,
+    -1.0,
+];
 
 /// An objective in which some of the calls are made.
 ///

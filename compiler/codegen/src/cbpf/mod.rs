@@ -27,6 +27,7 @@ pub use object::Object;
 /// # Errors
 /// F0401, if it has more instructions than the kernel takes.
 pub fn emit(dag: &Dag, objective: &Objective) -> Result<Object, TooLong> {
+    let objective = &objective.bounded();
     let object = if dag.is_lowered() {
         layout::lay_out(dag, objective)
     } else {

@@ -57,6 +57,8 @@ pub fn run(
     objective: &Objective,
     observer: &mut dyn FnMut(&str, &Dag),
 ) -> Dag {
+    // Whatever is asked for, sums stay finite.
+    let objective = &objective.bounded();
     let mut dag = dag;
     for pass in PASSES.iter().filter(|pass| pass.level <= level) {
         dag = (pass.run)(&dag, objective);

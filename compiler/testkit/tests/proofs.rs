@@ -83,7 +83,7 @@ fn every_pass_is_proved_at_every_level() {
 
 /// Mutants of each program that are judged, spread over it; all of them with `FILTERC_SLOW`.
 fn mutants_of_each() -> usize {
-    if std::env::var_os("FILTERC_SLOW").is_some() { usize::MAX } else { 1500 }
+    if std::env::var_os("FILTERC_SLOW").is_some() { usize::MAX } else { 2000 }
 }
 
 /// What became of mutants.

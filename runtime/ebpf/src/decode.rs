@@ -1,7 +1,8 @@
 //! Bytes to instructions: the reverse of [`crate::encode()`].
 //!
 //! Guarantees that the length is one that a program can have. Says nothing about the
-//! instructions: any eight bytes are some slot, and [`Code`](crate::Code) judges them.
+//! instructions: any eight bytes are some slot, and
+//! [`crate::well_formed()`] judges them.
 
 use filterc_abi::Endian;
 

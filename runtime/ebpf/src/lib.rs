@@ -9,6 +9,7 @@
 //! * [`verify()`]: some of what the kernel accepts and nothing else, and the only way to a
 //!   [`Verified`] program.
 //! * [`interpret()`]: what a program does with a context, its maps and helpers included.
+//! * [`module`]: programs that belong together, with their maps.
 //! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
 //!   numbers.
 //!
@@ -26,6 +27,7 @@ pub mod insn;
 pub mod interp;
 pub mod machine;
 pub mod map;
+pub mod module;
 mod op;
 pub mod verify;
 pub mod wellformed;
@@ -39,5 +41,6 @@ pub use helper::Helper;
 pub use insn::{Insn, MAX_INSNS, Program, code};
 pub use interp::{Environment, Fixed, Host, Outcome, interpret, interpret_traced};
 pub use map::{MapKind, MapSpec};
+pub use module::{Function, Hook, Line, Module, NamedMap, Unit};
 pub use verify::{Target, Verified, verify};
 pub use wellformed::{WellFormed, well_formed};

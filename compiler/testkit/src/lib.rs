@@ -12,6 +12,7 @@
 pub mod agree;
 pub mod boundary;
 pub mod corpus;
+pub mod events;
 pub mod ignored;
 pub mod libseccomp;
 pub mod measure;

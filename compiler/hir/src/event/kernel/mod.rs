@@ -24,6 +24,7 @@ use super::filter::Predicate;
 use super::record::Record;
 
 pub use error::{Errno, Message, Rejection};
+pub(super) use test::{cpus, function};
 
 /// The longest text that the kernel takes, in bytes.
 pub const MAX_LEN: usize = 4095;

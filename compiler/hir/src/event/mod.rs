@@ -8,6 +8,7 @@
 
 pub mod check;
 pub mod eval;
+pub mod explain;
 pub mod filter;
 mod glob;
 pub mod kernel;

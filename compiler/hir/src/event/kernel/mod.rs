@@ -15,6 +15,7 @@ mod error;
 mod number;
 pub(super) mod pattern;
 mod scan;
+mod symbols;
 mod test;
 
 use filterc_grammar::source::FileId;
@@ -24,6 +25,7 @@ use super::filter::Predicate;
 use super::record::Record;
 
 pub use error::{Errno, Message, Rejection};
+pub use symbols::Kallsyms;
 pub(super) use test::{cpus, function};
 
 /// The longest text that the kernel takes, in bytes.
@@ -35,6 +37,12 @@ pub struct Machine<'m> {
     pub nr_cpu_ids: u32,
     /// Its functions.
     pub symbols: &'m dyn Symbols,
+}
+
+impl Machine<'static> {
+    /// A machine of which nothing is known: it may have as many processors as any, and no function
+    /// is known.
+    pub const ANY: Self = Self { nr_cpu_ids: 8192, symbols: &NoSymbols };
 }
 
 /// The functions of a kernel, as `/proc/kallsyms` has them.

@@ -8,6 +8,7 @@ mod naming;
 mod options;
 mod reference;
 mod timing;
+mod tracefs;
 
 use std::process::ExitCode;
 
@@ -15,8 +16,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
-    run, verify,
+    asm, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt, import, list,
+    man, run, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Some(Command::Verify(args)) => verify::run(args, &console),
         Some(Command::Equiv(args)) => equiv::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),
         Some(Command::Doc(args)) => doc::run(args, &console),

@@ -191,7 +191,7 @@ impl Fault {
             Self::DoesNotFit { instead: Some(instead), .. } | Self::IgnoredBits { instead, .. } => {
                 format!("these bits alone: `{instead}`")
             }
-            Self::SuffixOfComm => "write `*…*`, or `?*…`".to_owned(),
+            Self::SuffixOfComm => "write `*…*`".to_owned(),
             Self::UnreadableDiffers => "`!(… == …)` holds for it".to_owned(),
             Self::NeverTrue { is_pointer: true, .. } => {
                 "the text in the caller's memory is behind `.ustring`".to_owned()

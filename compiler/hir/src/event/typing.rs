@@ -465,7 +465,7 @@ impl<'a> Reader<'_, 'a> {
                 Some(TestKind::Function { operand: Operand::whole(found), inside, start, end })
             }
             None => {
-                let reason = "the running kernel has no function there";
+                let reason = "no such function is known";
                 self.tell(symbol.span, Fault::Function { reason })
             }
         }

@@ -1,6 +1,6 @@
 //! The functions of a kernel, from the text of its `/proc/kallsyms`.
 
-use super::Symbols;
+use super::machine::Symbols;
 
 /// The symbols of a kernel.
 #[derive(Clone, Debug)]

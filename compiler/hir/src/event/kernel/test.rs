@@ -4,7 +4,8 @@ use filterc_grammar::source::{FileId, Span};
 
 use super::bytes::{at, is_alnum, is_space, skip};
 use super::error::{Errno, Message, Rejection};
-use super::{Machine, Symbols, cpulist, number, pattern};
+use super::machine::{Machine, Symbols};
+use super::{cpulist, number, pattern};
 use crate::event::filter::{
     CmpOp, CpusOp, Matcher, MatcherKind, Never, Operand, Predicate, Test, TestKind, Text,
 };

@@ -30,6 +30,7 @@ tests! {
     compiled_is_reference
     dag_passes
     decode_encode
+    event_text
     ignored_bits
     imported_compiles
     params_are_inputs

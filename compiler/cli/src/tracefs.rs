@@ -1,7 +1,7 @@
 //! The kernel's tracer as files: where it is, its instances, and the filter of an event.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::console::Failure;
@@ -49,7 +49,7 @@ impl Instance {
     /// would be gone, and every event let through.
     pub(crate) fn set(&self, event: &str, text: &[u8]) -> Result<(), Failure> {
         let path = self.0.join(format!("events/syscalls/{event}/filter"));
-        let old = fs::read(&path).map_err(|error| Failure::io(&path, &error))?;
+        let old = read(&path).map_err(|error| Failure::io(&path, &error))?;
         let Err(error) = write(&path, text) else { return Ok(()) };
         let log = fs::read(self.0.join("error_log")).unwrap_or_default();
         let old = old.strip_suffix(b"\n").unwrap_or(&old);
@@ -64,6 +64,14 @@ impl Instance {
             String::from_utf8_lossy(&log)
         )))
     }
+}
+
+/// The text of a filter. The kernel gives it to the first read alone, as much as that takes.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut text = vec![0; 1 << 14];
+    let length = fs::File::open(path)?.read(&mut text)?;
+    text.truncate(length);
+    Ok(text)
 }
 
 /// The kernel reads a filter from a single write.

@@ -42,7 +42,7 @@ unknown default
 
 allow read if fd == 0
 allow write if fd == 1 || fd == 2
-allow open if flags == 0x8000 || flags == 0
+allow open if flags == 32768 || flags == 0
 allow stat
 allow exit";
     assert_eq!(text, expected);
@@ -54,7 +54,7 @@ fn event_filters() {
     let expected = "\
 event syscalls:sys_enter_read if fd == 0
 event syscalls:sys_enter_write if fd == 1 || fd == 2
-event syscalls:sys_enter_open if flags == 0x8000 || flags == 0
+event syscalls:sys_enter_open if flags == 32768 || flags == 0
 event syscalls:sys_enter_newstat
 event syscalls:sys_enter_exit";
     assert_eq!(text, expected);

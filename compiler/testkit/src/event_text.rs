@@ -207,6 +207,46 @@ fn test(record: &Record, rng: &mut Rng, text: &mut String) {
     }
 }
 
+/// A predicate with forms that the kernel does not have.
+pub fn addition(record: &Record, rng: &mut Rng) -> String {
+    const VALUES: [&str; 14] = [
+        "0",
+        "1",
+        "3",
+        "7",
+        "0x80",
+        "0x7fffffff",
+        "0x80000000",
+        "0xffffffff",
+        "O_CREAT",
+        "S_IFMT",
+        "O_RDWR|O_CLOEXEC",
+        "~1",
+        "0b101",
+        "1 << 12",
+    ];
+    let fields: Vec<&str> = record
+        .fields
+        .iter()
+        .filter(|field| field.size >= 4 && field.ctype != "const char *")
+        .map(|field| field.name.as_str())
+        .collect();
+    let field = one(rng, &fields);
+    let view = one(rng, &["", "", ".u32", ".s32", ".u16", ".s16", ".u8", ".s8"]);
+    let field = format!("{field}{view}");
+    let op = one(rng, &["==", "!=", "<", "<=", ">", ">="]);
+    let a = one(rng, &VALUES);
+    let b = one(rng, &VALUES);
+    match rng.below(6) {
+        0 => format!("{field} {op} {a}"),
+        1 => format!("({field} & {a}) {op} {b}"),
+        2 => format!("{field} in {{ {a}, {b} }}"),
+        3 => format!("{field} & {a} in {{ {b}..{a}, 0 }}"),
+        4 => format!("not ({field} {op} {a}) and {field} & {b}"),
+        _ => format!("{field} {op} -1 or {field} == {a}"),
+    }
+}
+
 const fn is_own(part: Part) -> bool {
     matches!(part, Part::Arg(_) | Part::Text(_) | Part::Ret)
 }

@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+use filterc::event::{self, Request};
 use filterc_abi::x86_64;
 use filterc_grammar::diagnostic::Severity;
 use filterc_grammar::parser::parse_predicate;
@@ -126,46 +127,6 @@ fn printed_filters_are_the_kernels_again() {
     assert!(printed > 10_000, "{printed}");
 }
 
-/// A predicate with forms that the kernel does not have.
-fn addition(record: &Record, rng: &mut Rng) -> String {
-    const VALUES: [&str; 14] = [
-        "0",
-        "1",
-        "3",
-        "7",
-        "0x80",
-        "0x7fffffff",
-        "0x80000000",
-        "0xffffffff",
-        "O_CREAT",
-        "S_IFMT",
-        "O_RDWR|O_CLOEXEC",
-        "~1",
-        "0b101",
-        "1 << 12",
-    ];
-    let fields: Vec<&str> = record
-        .fields
-        .iter()
-        .filter(|field| field.size >= 4 && field.ctype != "const char *")
-        .map(|field| field.name.as_str())
-        .collect();
-    let field = *rng.pick(&fields).unwrap();
-    let view = *rng.pick(&["", "", ".u32", ".s32", ".u16", ".s16", ".u8", ".s8"]).unwrap();
-    let field = format!("{field}{view}");
-    let op = *rng.pick(&["==", "!=", "<", "<=", ">", ">="]).unwrap();
-    let a = *rng.pick(&VALUES).unwrap();
-    let b = *rng.pick(&VALUES).unwrap();
-    match rng.below(6) {
-        0 => format!("{field} {op} {a}"),
-        1 => format!("({field} & {a}) {op} {b}"),
-        2 => format!("{field} in {{ {a}, {b} }}"),
-        3 => format!("{field} & {a} in {{ {b}..{a}, 0 }}"),
-        4 => format!("not ({field} {op} {a}) and {field} & {b}"),
-        _ => format!("{field} {op} -1 or {field} == {a}"),
-    }
-}
-
 fn content(rng: &mut Rng) -> Content {
     let word = |rng: &mut Rng| match rng.below(5) {
         0 => rng.next(),
@@ -202,7 +163,7 @@ fn additions_mean_the_same_in_the_kernels_words() {
     let (mut lowered, mut evaluated, mut kept) = (0, 0, 0);
     for round in 0..20_000 {
         let record = Record::of_event(x86_64(), EVENTS[round % EVENTS.len()]).unwrap();
-        let text = addition(&record, &mut rng);
+        let text = event_text::addition(&record, &mut rng);
         let Ok(predicate) = by_language(&record, &text) else { continue };
         let filter = Filter { record: record.clone(), predicate };
         let words = match lower::kernel_text(&filter) {
@@ -277,4 +238,29 @@ fn what_the_kernel_cannot_be_told() {
     let long: Vec<String> = (0..400).map(|n| format!("dfd == {}", n * 3)).collect();
     assert_eq!(code(&long.join(" || ")), "F0281");
     assert_eq!(code("dfd.s32 == AT_FDCWD && flags & O_CREAT"), "");
+}
+
+#[test]
+fn texts_are_read_by_the_kernels_rules_first() {
+    let record = Record::of_event(x86_64(), "sys_enter_openat").unwrap();
+    let context = Context { abi: x86_64(), defines: &[], machine: &TWO };
+    let read = |text: &[u8]| event::read("filter", text, &record, &context);
+    let words = |text: &[u8]| match read(text) {
+        Ok(Request::Filter(filter)) => filter.kernel_text().unwrap(),
+        Ok(Request::Clear) => b"0".to_vec(),
+        Err(diagnostics) => panic!("{diagnostics}"),
+    };
+    // What the kernel reads stays as it is, less what it ignores.
+    assert_eq!(words(b"dfd\xa0== 010 &&"), b"dfd\xa0== 010 ");
+    assert_eq!(words(b" dfd==1\0junk"), b" dfd==1");
+    assert_eq!(words(b"comm == 'x'"), b"comm == 'x'");
+    assert_eq!(words(b" 0\n"), b"0");
+    assert_eq!(words(b"dfd == 1 or dfd == 2"), b"dfd == 1 || dfd == 2");
+    let said = |text: &[u8]| read(text).unwrap_err().to_string();
+    assert!(
+        said(b"dfd == -1").contains("the kernel: EINVAL, \"Illegal integer value\" at position 8")
+    );
+    assert!(said(b"dfd & 1 || dfd & 2 &&").contains("has no defined meaning"));
+    // Additions are of the language, whose texts are UTF-8.
+    assert!(said(b"comm == \"\xe9\" or dfd == 1").contains("F0279"));
 }

@@ -10,9 +10,11 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+use filterc::event::{self, Request};
 use filterc_abi::x86_64;
 use filterc_grammar::source::FileId;
 use filterc_hir::event::Record;
+use filterc_hir::event::check::Context;
 use filterc_hir::event::kernel::{self, Machine, Message, NoSymbols, Rejection};
 use filterc_testkit::rng::Rng;
 use filterc_testkit::tracing::{Answer, Instance, kallsyms};
@@ -120,6 +122,59 @@ fn the_kernel_knows_functions_as_we_do() {
         let found = instance.filter("sys_enter_openat", text.as_bytes()).unwrap();
         assert_eq!(found, expected, "{text}");
     }
+}
+
+#[test]
+fn the_kernel_takes_our_additions_in_its_own_words() {
+    let instance = match Instance::create("words") {
+        Ok(instance) => instance,
+        Err(reason) => return println!("skipped: {reason}"),
+    };
+    let machine = Machine { nr_cpu_ids: nr_cpu_ids(), symbols: &NoSymbols };
+    let context = Context { abi: x86_64(), defines: &[], machine: &machine };
+    let mut rng = Rng::new(6);
+    let mut taken = 0;
+    for round in 0..6_000 {
+        let event = EVENTS[round % EVENTS.len()];
+        let record = Record::of_event(x86_64(), event).unwrap();
+        let text = event_text::addition(&record, &mut rng);
+        let read = event::read("filter", text.as_bytes(), &record, &context);
+        let Ok(Request::Filter(filter)) = read else { continue };
+        let Ok(words) = filter.kernel_text() else { continue };
+        let shown = String::from_utf8_lossy(&words).into_owned();
+        assert_eq!(instance.filter(event, &words).unwrap(), Answer::Accepted, "{text}: {shown}");
+        taken += 1;
+    }
+    assert!(taken > 2_000, "{taken}");
+}
+
+#[test]
+fn the_kernel_describes_records_as_the_tables_do() {
+    let instance = match Instance::create("format") {
+        Ok(instance) => instance,
+        Err(reason) => return println!("skipped: {reason}"),
+    };
+    let (mut compared, mut differ) = (0, Vec::new());
+    for event in filterc_hir::event::layout::events(x86_64()) {
+        // A kernel lacks the events of calls that it was built without.
+        let Ok(text) = instance.read(&format!("events/syscalls/{event}/format")) else { continue };
+        let text = String::from_utf8(text).unwrap();
+        let live = Record::of_format(x86_64(), &text).map(plain);
+        compared += 1;
+        if live != Record::of_event(x86_64(), &event).map(plain) {
+            differ.push(event);
+        }
+    }
+    // What kernels changed, by `runtime/abi/curated/tracefs.tsv`.
+    differ.retain(|event| !["sys_enter_bpf", "sys_enter_getcpu"].contains(&event.as_str()));
+    assert_eq!(differ, [""; 0]);
+    assert!(compared > 600, "{compared}");
+}
+
+/// The record without the spelling of its types.
+fn plain(mut record: Record) -> Record {
+    record.fields.iter_mut().for_each(|field| field.ctype.clear());
+    record
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub(super) fn parse(
     if !outer.is_empty() {
         return Err(reject(Errno::Eperm, Message::TooManyOpen, end));
     }
-    // A last `&&` while an alternative is open: a jump of the kernel's program leads nowhere.
+    // A last `&&` while an alternative is open: the one dangling operator without a meaning.
     if operator.is_some() && !group.parts.is_empty() && !group.alternatives.is_empty() {
         let position = operator.unwrap_or_default();
         return Err(reject(Errno::Einval, Message::Undefined, position));

@@ -51,8 +51,8 @@ pub enum Message {
     MissingQuote,
     /// 4096 bytes or more: nothing is logged, and nothing changes.
     TooLong,
-    /// `a || b &&`: the kernel reads outside its buffer. This is the one text of which it is not
-    /// said what the kernel answers: nobody is to give it to one.
+    /// `a || b &&`: the kernel gives it no defined meaning. This is the one class of texts of which
+    /// it is not said what the kernel answers: nobody is to give it to one.
     Undefined,
 }
 
@@ -104,7 +104,7 @@ impl Message {
             Self::TooManyOpen => "Too many '('",
             Self::MissingQuote => "Missing matching quote",
             Self::TooLong => "nothing is logged",
-            Self::Undefined => "undefined: it reads outside its buffer",
+            Self::Undefined => "this text has no defined meaning to it",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The kernel's own reading of a filter's text, byte for byte: Linux 6.18.
 //!
 //! What the kernel accepts is accepted and means the same; what it rejects is rejected with its
-//! errno, message and position. One class of texts, `a || b &&`, makes it read outside a buffer;
+//! errno, message and position. One class of texts, `a || b &&`, has no defined meaning to it;
 //! those are rejected here and must never be given to a kernel ([`Message::Undefined`]).
 //!
 //! ```text

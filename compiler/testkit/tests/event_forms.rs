@@ -55,7 +55,12 @@ fn list(parts: Vec<Predicate>, is_and: bool) -> Predicate {
         match part {
             Predicate::And(inner) if is_and => flat.extend(inner),
             Predicate::Or(inner) if !is_and => flat.extend(inner),
-            other => flat.push(other),
+            Predicate::True
+            | Predicate::False
+            | Predicate::Not(_)
+            | Predicate::And(_)
+            | Predicate::Or(_)
+            | Predicate::Test(_) => flat.push(part),
         }
     }
     if is_and { Predicate::And(flat) } else { Predicate::Or(flat) }

@@ -9,6 +9,8 @@ use clap::{Args, ValueEnum};
 use filterc::Diagnostics;
 use filterc::event::{self, EventFilter, Request};
 use filterc_abi::{self as abi, Abi};
+use filterc_grammar::diagnostic::{Code, Diagnostic, Severity};
+use filterc_grammar::source::SourceMap;
 use filterc_hir::event::check::Context;
 use filterc_hir::event::kernel::{Kallsyms, Machine, NoSymbols, Symbols};
 use filterc_hir::event::{Predicate, Record, explain, layout, print};
@@ -180,9 +182,17 @@ fn unknown(abi: &'static Abi, name: &str) -> Failure {
     let hint = match (of_call, near) {
         (Some(suffix), _) => format!("that call's events end in `{suffix}`"),
         (None, Some(near)) => format!("did you mean `{near}`?"),
-        (None, None) => String::new(),
+        (None, None) => "no system call has such an event".to_owned(),
     };
-    Failure::No(format!("F0270: unknown event `{name}`: {hint}"))
+    let list = vec![Diagnostic {
+        code: Code("F0270"),
+        severity: Severity::Error,
+        message: format!("unknown event `{name}`"),
+        primary: None,
+        secondary: Vec::new(),
+        help: vec![hint],
+    }];
+    Failure::from(Diagnostics { sources: SourceMap::default(), list })
 }
 
 /// The running kernel's functions, if the text is about one.

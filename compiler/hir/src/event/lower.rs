@@ -78,30 +78,56 @@ fn lower(predicate: &Predicate) -> Result<Predicate, Unsayable> {
 
 /// A conjunction, without parts that say nothing.
 fn all(parts: Vec<Predicate>) -> Predicate {
-    if parts.contains(&Predicate::False) {
-        return Predicate::False;
+    let mut list: Vec<Predicate> = Vec::new();
+    for part in parts {
+        match part {
+            Predicate::False => return Predicate::False,
+            Predicate::True => {}
+            Predicate::And(inner) => inner.into_iter().for_each(|part| push(&mut list, part)),
+            Predicate::Not(_) | Predicate::Or(_) | Predicate::Test(_) => push(&mut list, part),
+        }
     }
-    let mut parts: Vec<_> = parts.into_iter().filter(|part| *part != Predicate::True).collect();
-    match parts.len() {
-        0 => Predicate::True,
-        1 => parts.pop().unwrap_or(Predicate::True),
-        _ => Predicate::And(parts),
-    }
+    if list.len() > 1 { Predicate::And(list) } else { list.pop().unwrap_or(Predicate::True) }
 }
 
 /// A disjunction, without parts that say nothing.
 fn some(parts: Vec<Predicate>) -> Predicate {
-    all(parts.into_iter().map(Predicate::negate).collect()).negate_deep()
-}
-
-impl Predicate {
-    /// The opposite of what `all` made of opposites: `||` again.
-    fn negate_deep(self) -> Self {
-        match self {
-            Self::And(parts) => Self::Or(parts.into_iter().map(Self::negate).collect()),
-            Self::True | Self::False | Self::Not(_) | Self::Or(_) | Self::Test(_) => self.negate(),
+    let mut list: Vec<Predicate> = Vec::new();
+    for part in parts {
+        match part {
+            Predicate::True => return Predicate::True,
+            Predicate::False => {}
+            Predicate::Or(inner) => list.extend(inner),
+            Predicate::Not(_) | Predicate::And(_) | Predicate::Test(_) => list.push(part),
         }
     }
+    if list.len() > 1 { Predicate::Or(list) } else { list.pop().unwrap_or(Predicate::False) }
+}
+
+/// Appends a part of a conjunction. None of some bits and none of others is none of all.
+fn push(list: &mut Vec<Predicate>, part: Predicate) {
+    if let Some(Predicate::Not(last)) = list.last_mut()
+        && let Some((field, mask)) = bits_of(last)
+        && let Predicate::Not(next) = &part
+        && let Some((other, more)) = bits_of(next)
+        && field == other
+    {
+        let both = mask | more;
+        if let Predicate::Test(test) = last.as_mut()
+            && let TestKind::AnyBit { mask, .. } = &mut test.kind
+        {
+            *mask = both;
+        }
+        return;
+    }
+    list.push(part);
+}
+
+/// The field and the bits of a test of bits.
+fn bits_of(predicate: &Predicate) -> Option<(&str, u64)> {
+    let Predicate::Test(test) = predicate else { return None };
+    let TestKind::AnyBit { operand, mask } = &test.kind else { return None };
+    Some((&operand.field.name, *mask))
 }
 
 fn lower_test(test: &Test) -> Result<Predicate, Unsayable> {

@@ -6,8 +6,8 @@
 //! on a way and stay in R2…R9; R0 is for constants and differences. It calls nothing, writes no
 //! memory and goes forward only, so that the kernel's verifier has little to do.
 //!
-//! It is made of the same DAG as classic BPF, in which [`passes::join`] has put the halves of
-//! arguments together again.
+//! It is made of the same DAG as classic BPF; where [`passes::join`] has put the halves
+//! of arguments together again, they are tested at once.
 
 mod error;
 mod insns;
@@ -17,7 +17,7 @@ mod select;
 mod writer;
 
 use filterc_ebpf::Insn;
-use filterc_ir::{Dag, Objective, RuleId};
+use filterc_ir::{Dag, Objective, RuleId, passes};
 
 pub use error::{CODES, EmitError, Kind};
 
@@ -40,15 +40,15 @@ pub const MAX_SLOTS: usize = 1 << 15;
 /// F0410, if it has more slots than jumps reach over; F0260, if parameters have no values.
 pub fn emit(dag: &Dag, objective: &Objective) -> Result<Object, EmitError> {
     let objective = &objective.bounded();
-    let object = if select::can_select(dag) {
-        layout::lay_out(dag, objective)
+    let dag = if dag.is_lowered() {
+        passes::join(dag)
     } else {
-        let lowered = filterc_ir::passes::run(dag.clone(), 0, objective, &mut |_, _| ());
-        if !select::can_select(&lowered) {
-            return Err(EmitError { kind: Kind::Parameters, slots: 0 });
-        }
-        layout::lay_out(&lowered, objective)
+        passes::join(&passes::run(dag.clone(), 0, objective, &mut |_, _| ()))
     };
+    if !select::can_select(&dag) {
+        return Err(EmitError { kind: Kind::Parameters, slots: 0 });
+    }
+    let object = layout::lay_out(&dag, objective);
     if object.insns.len() > MAX_SLOTS {
         return Err(EmitError { kind: Kind::TooLong, slots: object.insns.len() });
     }

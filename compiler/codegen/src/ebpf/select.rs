@@ -77,7 +77,12 @@ fn constant(whole: Value, mask: u64, (cmp, signed): (Cmp, bool), k: u64) -> (Que
     let value = Value { mask, ..whole };
     let is_masked = value != whole;
     let free = whole.mask & !mask;
+    let sign = whole.mask ^ (whole.mask >> 1);
     match cmp {
+        // Bounds of 64 bits are dear.
+        Cmp::Eq if k == 0 && mask == sign => {
+            (Question::Constant { op: code::JSGE, value: whole, k: 0 }, false)
+        }
         // "No bit of the mask is set" is an order if these are all bits from one on.
         Cmp::Eq if k == 0 && is_masked && free.wrapping_add(1) & free == 0 => {
             (Question::Constant { op: code::JGT, value: whole, k: free }, true)

@@ -14,6 +14,7 @@ mod insns;
 mod layout;
 mod registers;
 mod select;
+pub mod tracing;
 mod writer;
 
 use filterc_ebpf::Insn;

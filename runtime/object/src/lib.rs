@@ -21,8 +21,8 @@ pub use read::{is_object, read};
 pub use write::write;
 
 /// Relocation: the 64-bit constant of a wide instruction is an address.
-const R_BPF_64_64: object::elf::RelocationType = object::elf::R_BPF_64_64;
+const R_BPF_64_64: u32 = object::elf::R_BPF_64_64;
 /// Relocation: a call.
-const R_BPF_64_32: object::elf::RelocationType = object::elf::R_BPF_64_32;
+const R_BPF_64_32: u32 = object::elf::R_BPF_64_32;
 /// The section with the licence.
 const LICENSE: &str = "license";

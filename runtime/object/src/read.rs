@@ -181,15 +181,15 @@ impl Contents {
 }
 
 fn is_code(section: &Section<'_, '_>) -> bool {
-    flags(section) & elf::SHF_EXECINSTR.0 != 0
+    flags(section) & u64::from(elf::SHF_EXECINSTR) != 0
 }
 
 fn is_allocated(section: &Section<'_, '_>) -> bool {
-    flags(section) & elf::SHF_ALLOC.0 != 0
+    flags(section) & u64::from(elf::SHF_ALLOC) != 0
 }
 
 fn flags(section: &Section<'_, '_>) -> u64 {
-    if let SectionFlags::Elf { sh_flags, .. } = section.flags() { sh_flags.0 } else { 0 }
+    if let SectionFlags::Elf { sh_flags, .. } = section.flags() { sh_flags } else { 0 }
 }
 
 fn code(

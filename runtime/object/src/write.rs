@@ -165,7 +165,7 @@ impl File {
         part: &Part<'_>,
         functions: &[(usize, SymbolId)],
         insn: &mut Insn,
-    ) -> Result<Option<(SymbolId, object::elf::RelocationType)>, ObjectError> {
+    ) -> Result<Option<(SymbolId, u32)>, ObjectError> {
         if let Op::Address(_, Symbol::MapIndex(at)) = op {
             let map = usize::try_from(at).ok().and_then(|at| self.maps.get(at)).copied();
             *insn = Insn { src: 0, imm: 0, ..*insn };

@@ -7,6 +7,9 @@ pub enum MapKind {
     Hash,
     /// `BPF_MAP_TYPE_ARRAY`: keys are the numbers below `max_entries`.
     Array,
+    /// `BPF_MAP_TYPE_PERCPU_ARRAY`: the same, and each processor has values of its own. Programs
+    /// see those of the processor that runs them.
+    PercpuArray,
     /// `BPF_MAP_TYPE_RINGBUF`: records for user space; `max_entries` bytes of room.
     Ringbuf,
     /// `BPF_MAP_TYPE_TASK_STORAGE`: a value that belongs to a task.
@@ -44,7 +47,7 @@ impl MapKind {
 pub struct MapSpec {
     /// How it is organised.
     pub kind: MapKind,
-    /// Bytes of a key; 4 for arrays and task storage, 0 for ring buffers.
+    /// Bytes of a key; 4 for arrays of both kinds and task storage, 0 for ring buffers.
     pub key_size: u32,
     /// Bytes of a value; 0 for ring buffers.
     pub value_size: u32,

@@ -101,6 +101,7 @@ fn maps_that_there_are_not_here_are_not_there() {
         let kind = match spec.kind {
             MapKind::Hash => interp::MapKind::Hash,
             MapKind::Array => interp::MapKind::Array,
+            MapKind::PercpuArray => interp::MapKind::PercpuArray,
             MapKind::Ringbuf => interp::MapKind::Ringbuf,
             MapKind::TaskStorage => interp::MapKind::TaskStorage,
         };

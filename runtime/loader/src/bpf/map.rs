@@ -13,6 +13,8 @@ pub enum MapKind {
     Hash,
     /// Keys are the numbers below `max_entries`.
     Array,
+    /// The same, with values for each processor: programs alone see them here.
+    PercpuArray,
     /// Records for user space; `max_entries` bytes.
     Ringbuf,
     /// A value that belongs to a task.
@@ -24,6 +26,7 @@ impl MapKind {
         match self {
             Self::Hash => 1,
             Self::Array => 2,
+            Self::PercpuArray => 6,
             Self::Ringbuf => 27,
             Self::TaskStorage => 29,
         }
@@ -174,7 +177,10 @@ impl Map {
         value: Option<&[u8]>,
     ) -> Result<(), BpfError> {
         let MapSpec { key_size, value_size, .. } = self.spec;
-        let right = key.len() == key_size as usize
+        // The values of all processors are copied at once, and nobody says how many there are.
+        let one_value = self.spec.kind != MapKind::PercpuArray;
+        let right = one_value
+            && key.len() == key_size as usize
             && value.is_none_or(|value| value.len() == value_size as usize);
         if right { Ok(()) } else { Err(refused(action)(libc::EINVAL)) }
     }

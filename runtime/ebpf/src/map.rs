@@ -18,7 +18,8 @@ pub enum MapKind {
 
 impl MapKind {
     /// All kinds.
-    pub const ALL: [Self; 4] = [Self::Hash, Self::Array, Self::Ringbuf, Self::TaskStorage];
+    pub const ALL: [Self; 5] =
+        [Self::Hash, Self::Array, Self::PercpuArray, Self::Ringbuf, Self::TaskStorage];
 
     /// Its number (`enum bpf_map_type`).
     #[must_use]
@@ -26,6 +27,7 @@ impl MapKind {
         match self {
             Self::Hash => 1,
             Self::Array => 2,
+            Self::PercpuArray => 6,
             Self::Ringbuf => 27,
             Self::TaskStorage => 29,
         }
@@ -37,7 +39,7 @@ impl MapKind {
     pub const fn flags(self) -> u32 {
         match self {
             Self::TaskStorage => 1,
-            Self::Hash | Self::Array | Self::Ringbuf => 0,
+            Self::Hash | Self::Array | Self::PercpuArray | Self::Ringbuf => 0,
         }
     }
 }

@@ -87,7 +87,7 @@ fn bpftool_reads_types_and_links() {
         "FUNC 'count_enter' type_id=6 linkage=global",
         "FUNC 'again' type_id=7 linkage=static",
         "VAR 'tasks'",
-        "DATASEC '.maps' size=112 vlen=4",
+        "DATASEC '.maps' size=144 vlen=5",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
@@ -220,6 +220,7 @@ fn libbpf_loads_and_runs() {
         "map records type 27 key 0 value 0 entries 4096",
         "map seen type 1 key 16 value 12 entries 100",
         "map counts type 2 key 4 value 8 entries 3",
+        "map scratch type 6 key 4 value 40 entries 1",
         "program count_enter in raw_tp/sys_enter of type 17, 20 slots",
         "program keep in tracepoint/syscalls/sys_enter_openat of type 5, 2 slots",
         "program typed in tp_btf/sys_exit of type 26, 20 slots",

@@ -125,7 +125,7 @@ fn map_types(builder: &mut Builder, base: &Base, spec: &MapSpec) -> MapTypes {
         MapKind::Ringbuf => MapTypes::default(),
         // The key is a descriptor, and the kernel asks for an `int`.
         MapKind::TaskStorage => MapTypes { key: base.int, value: sized(spec.value_size) },
-        MapKind::Hash | MapKind::Array => {
+        MapKind::Hash | MapKind::Array | MapKind::PercpuArray => {
             MapTypes { key: sized(spec.key_size), value: sized(spec.value_size) }
         }
     }

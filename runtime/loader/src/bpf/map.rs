@@ -2,53 +2,11 @@
 
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
+use filterc_ebpf::{MapKind, MapSpec};
+
 use super::btf::Btf;
 use super::error::{BpfError, refused};
 use super::sys::{self, Attr, Shared};
-
-/// How a map is organised (`enum bpf_map_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MapKind {
-    /// Any keys.
-    Hash,
-    /// Keys are the numbers below `max_entries`.
-    Array,
-    /// The same, with values for each processor: programs alone see them here.
-    PercpuArray,
-    /// Records for user space; `max_entries` bytes.
-    Ringbuf,
-    /// A value that belongs to a task.
-    TaskStorage,
-}
-
-impl MapKind {
-    const fn number(self) -> u32 {
-        match self {
-            Self::Hash => 1,
-            Self::Array => 2,
-            Self::PercpuArray => 6,
-            Self::Ringbuf => 27,
-            Self::TaskStorage => 29,
-        }
-    }
-}
-
-/// Values of task storage are allocated as tasks need them (`BPF_F_NO_PREALLOC`, which the
-/// kernel asks for).
-const NO_PREALLOC: u32 = 1;
-
-/// What a map is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MapSpec {
-    /// How it is organised.
-    pub kind: MapKind,
-    /// Bytes of a key.
-    pub key_size: u32,
-    /// Bytes of a value.
-    pub value_size: u32,
-    /// Most keys, or bytes of a ring buffer.
-    pub max_entries: u32,
-}
 
 /// What an update asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -194,9 +152,8 @@ impl AsFd for Map {
 
 fn attr(spec: MapSpec, name: &str) -> Attr {
     let MapSpec { kind, key_size, value_size, max_entries } = spec;
-    let flags = if kind == MapKind::TaskStorage { NO_PREALLOC } else { 0 };
     let attr = Attr::new().u32(0, kind.number()).u32(4, key_size).u32(8, value_size);
-    attr.u32(12, max_entries).u32(16, flags).name(28, name)
+    attr.u32(12, max_entries).u32(16, kind.flags()).name(28, name)
 }
 
 /// The reading end of a ring buffer.

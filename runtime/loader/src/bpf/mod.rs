@@ -15,5 +15,6 @@ mod sys;
 
 pub use btf::Btf;
 pub use error::{BpfError, Refusal};
-pub use map::{Map, MapKind, MapSpec, RingReader, Update};
+pub use filterc_ebpf::{MapKind, MapSpec};
+pub use map::{Map, RingReader, Update};
 pub use program::{Link, Log, Program, ProgramKind, ProgramSpec};

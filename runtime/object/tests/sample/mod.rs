@@ -31,6 +31,7 @@ pub(crate) fn maps() -> Vec<NamedMap> {
         map("records", MapKind::Ringbuf, (0, 0), 4096),
         map("seen", MapKind::Hash, (16, 12), 100),
         map("counts", MapKind::Array, (4, 8), 3),
+        map("scratch", MapKind::PercpuArray, (4, 40), 1),
     ]
 }
 

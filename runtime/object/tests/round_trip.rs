@@ -83,8 +83,12 @@ fn modules_that_do_not_fit_together() {
     says("neither `exit`", |it| {
         it.units[1].insns.pop();
     });
-    says("a map's value", |it| {
+    says("the address of a value in a map like `counts`", |it| {
         it.units = vec![unit("v", Hook::Syscall, "r1 = map[idx:3][0]+4 ll\nr0 = 0\nexit", &[])];
+    });
+    says("with and without keys", |it| {
+        let text = "r1 = map[idx:4][0]+4 ll\nr1 = map[idx:4] ll\nr0 = 0\nexit";
+        it.units = vec![unit("v", Hook::Syscall, text, &[])];
     });
     says("named by their place", |it| {
         it.units = vec![unit("v", Hook::Syscall, "r1 = map[fd:3] ll\nr0 = 0\nexit", &[])];

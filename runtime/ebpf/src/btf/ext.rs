@@ -88,7 +88,8 @@ pub fn read(bytes: &[u8], endian: Endian) -> Result<Vec<Section>, BtfError> {
     let list = part(bytes, 4, 8, endian).ok_or(functions)?;
     each(list, FUNCTION, endian, &mut |name, record| {
         let word = |at| word_at(record, at, endian);
-        let section = sections.entry(name).or_insert_with(|| Section { name, ..Section::default() });
+        let section =
+            sections.entry(name).or_insert_with(|| Section { name, ..Section::default() });
         section.functions.push((word(0)?, word(4)?));
         Some(())
     })
@@ -97,7 +98,8 @@ pub fn read(bytes: &[u8], endian: Endian) -> Result<Vec<Section>, BtfError> {
     each(list, LINE, endian, &mut |name, record| {
         let word = |at| word_at(record, at, endian);
         let line = Line { offset: word(0)?, file: word(4)?, text: word(8)?, place: word(12)? };
-        let section = sections.entry(name).or_insert_with(|| Section { name, ..Section::default() });
+        let section =
+            sections.entry(name).or_insert_with(|| Section { name, ..Section::default() });
         section.lines.push(line);
         Some(())
     })

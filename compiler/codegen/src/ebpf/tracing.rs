@@ -45,6 +45,9 @@ impl Default for Layout {
     }
 }
 
+/// The machine whose registers are known here, as ABIs name it.
+pub const KERNEL_ARCH: &str = "x86";
+
 /// Tokens of the kernel's ABIs.
 const X86_64: u32 = 0xc000_003e;
 const I386: u32 = 0x4000_0003;

@@ -246,6 +246,15 @@ pub(super) fn open_tracepoint(id: u64) -> Result<OwnedFd, c_int> {
     if result < 0 { Err(errno()) } else { new_fd(result) }
 }
 
+/// `pidfd_open`: a descriptor of a process, which the maps of tasks take for a key.
+pub(super) fn pidfd_open(pid: u32) -> Result<OwnedFd, c_int> {
+    let pid = c_int::try_from(pid).map_err(|_| libc::ESRCH)?;
+    let flags: libc::c_uint = 0;
+    // SAFETY: the system call takes no addresses.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) };
+    if result < 0 { Err(errno()) } else { new_fd(result) }
+}
+
 /// Pages of a ring buffer in our memory.
 pub(super) struct Shared {
     start: NonNull<c_void>,

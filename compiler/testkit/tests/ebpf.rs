@@ -118,6 +118,27 @@ fn the_kernel_takes_the_programs_of_all_targets() {
     assert!(count > 35, "{count}");
 }
 
+/// The kernel follows long chains of rules once, as ours does.
+#[test]
+fn the_kernel_takes_long_chains_of_rules() {
+    let rule = |i: u32| {
+        let (flags, mode) = (i * 2 + 10, i + 7);
+        format!("errno({}) open if flags == {flags} && mode != {mode}\n", i % 3000 + 2)
+    };
+    let text = format!("arch x86_64\n{}", (0..2000).map(rule).collect::<String>());
+    let opt_level = filterc::OptLevel::O0;
+    let options = Options { target: Target::Syscall, prove: false, opt_level, ..corpus::options() };
+    let compiled = compile_module(&Source::text("chain.flt", text), &options);
+    let module = compiled.map(|compiled| compiled.program().module().clone());
+    match Loaded::load(&module.unwrap()) {
+        Ok(_) => (),
+        Err(error) if matches!(error.code(), "F0835" | "F0836" | "F0838") => {
+            println!("skipped: {error}");
+        }
+        Err(error) => panic!("{}", error.code()),
+    }
+}
+
 /// Instructions that a call runs.
 fn steps(program: &filterc::ModuleProgram, call: &SeccompData) -> u64 {
     let mut host = Host::new(Fixed::default(), program.endian());

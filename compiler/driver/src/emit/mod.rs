@@ -13,8 +13,7 @@ mod rust;
 mod table;
 
 use crate::compiled::{Compiled, CompiledProgram};
-
-pub use module::emit_module;
+use crate::module::ModuleProgram;
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +110,27 @@ pub fn emit(
         Format::Table => table::emit(compiled, program),
         // Object files are of eBPF.
         Format::Obj => return None,
+    };
+    Some(text.into_bytes())
+}
+
+/// One of a policy's eBPF modules in some form; `None` if the form has no place for it.
+#[must_use]
+pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
+    let text = match format {
+        Format::Bpf => return module::bytes(program),
+        Format::Obj => return module::object(program),
+        Format::Hex => hex::text(&module::bytes(program)?),
+        Format::Asm => module::asm(program),
+        Format::Ir => ir::text(program.dag()),
+        Format::Dot => ir::dot(program.dag()),
+        Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => return None,
     };
     Some(text.into_bytes())
 }

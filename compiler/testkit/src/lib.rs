@@ -13,6 +13,7 @@ pub mod agree;
 pub mod boundary;
 pub mod corpus;
 pub mod ebpf_mutants;
+pub mod ebpf_programs;
 pub mod ignored;
 pub mod libseccomp;
 pub mod measure;

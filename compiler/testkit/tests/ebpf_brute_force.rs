@@ -104,23 +104,24 @@ fn judge(count: usize, budget: &Budget, seed: u64) {
                 assert_eq!(values, [it.left, it.right], "{}", both());
                 different += 1;
             }
-            Verdict::Unknown(why) if matches!(why.why, Why::Outside(_)) => outside += 1,
+            // A changed jump into a loop makes it one of which the terms see no end.
+            Verdict::Unknown(why) if why.why != Why::Spurious => outside += 1,
             verdict => panic!("{verdict:x?}: {}", both()),
         }
     }
     println!("{equal} equal, {different} different, {outside} not judged");
-    assert!(equal > count / 20 && different > count / 20 && outside < count / 50);
+    assert!(equal > count / 20 && different > count / 20 && outside < count / 100);
 }
 
 #[test]
 fn diagrams_are_right() {
-    judge(4000, &Budget::default(), 1);
+    judge(3000, &Budget::default(), 1);
 }
 
 #[test]
 fn the_solver_is_right() {
     // Diagrams of so few nodes never do.
-    judge(600, &Budget { nodes: 2, ..Budget::default() }, 2);
+    judge(400, &Budget { nodes: 2, ..Budget::default() }, 2);
 }
 
 #[test]

@@ -114,17 +114,17 @@ fn a_function_of_a_tracing_program() {
 
 #[test]
 fn memory_loops_and_calls_are_followed() {
-    // The bytes of the number one by one, through the stack, summed up by a function.
+    // The bytes of an argument one by one, through the stack, summed up by a function.
     let text = "
         r6 = r1
         r7 = 0
         r8 = 0
     again:
-        r1 = *(u8 *)(r6 + 0)
-        r2 = *(u8 *)(r6 + 1)
+        r1 = *(u8 *)(r6 + 16)
+        r2 = *(u8 *)(r6 + 17)
         *(u8 *)(r10 - 8) = r1
         *(u8 *)(r10 - 7) = r2
-        r1 = *(u16 *)(r6 + 2)
+        r1 = *(u16 *)(r6 + 18)
         *(u16 *)(r10 - 6) = r1
         r1 = r10
         r2 = r7
@@ -145,7 +145,7 @@ fn memory_loops_and_calls_are_followed() {
         r0 = r3
         exit
     ";
-    let (program, same) = (syscall(text), syscall("w0 = *(u32 *)(r1 + 0)\nexit"));
+    let (program, same) = (syscall(text), syscall("w0 = *(u32 *)(r1 + 16)\nexit"));
     for endian in [Endian::Little, Endian::Big] {
         let found = verdict(Side::Ebpf(&program), Side::Ebpf(&same), endian);
         assert!(matches!(found, Verdict::Equal(_)), "{found:?}");

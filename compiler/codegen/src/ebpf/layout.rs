@@ -8,10 +8,11 @@ use filterc_abi::seccomp::offset;
 use filterc_ebpf::code;
 use filterc_ir::{Dag, Flow, Node, NodeId, Objective};
 
-use super::Object;
 use super::insns::{self, Operand};
-use super::registers::{Incoming, Needs, Plan, State, Value, plan};
+use super::object::Object;
+use super::registers::{Incoming, Needs, Plan, State, plan};
 use super::select::{Question, Selected, select};
+use super::value::Value;
 use super::writer::{Arms, Label, Writer};
 
 /// The word that is asked for first.

@@ -9,71 +9,7 @@ use filterc_ebpf::{Insn, code};
 
 use super::insns::{self, Operand, SCRATCH};
 use super::select::{Question, Selected};
-
-/// A register that keeps values, R2…R9.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reg(u8);
-
-const FIRST: u8 = 2;
-const COUNT: usize = 8;
-
-impl Reg {
-    /// Its number in an instruction.
-    pub(super) const fn number(self) -> u8 {
-        self.0
-    }
-
-    const fn index(self) -> usize {
-        (self.0 - FIRST) as usize
-    }
-
-    fn all() -> impl Iterator<Item = Self> {
-        (FIRST..).take(COUNT).map(Self)
-    }
-}
-
-/// Bits of a word or of a member of `struct seccomp_data`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Value {
-    /// Byte offset.
-    pub(super) offset: u8,
-    /// Whether it is 64 bits wide, not 32.
-    pub(super) wide: bool,
-    /// The bits that are left; all others are 0.
-    pub(super) mask: u64,
-}
-
-impl Value {
-    /// All its bits.
-    pub(super) const fn whole(self) -> Self {
-        Self { mask: if self.wide { u64::MAX } else { 0xffff_ffff }, ..self }
-    }
-
-    /// A number below 32 for where it is: words by their place, then members.
-    const fn source(self) -> u8 {
-        if self.wide { 16 + self.offset / 8 } else { self.offset / 4 }
-    }
-
-    const fn bit(self) -> u32 {
-        1 << self.source()
-    }
-
-    /// The register that it is put into if nothing else is known: the same on all ways, so that
-    /// they agree where they meet. The first arguments have those that calls do not keep, as it
-    /// costs something to use the others.
-    pub(super) const fn home(self) -> Reg {
-        match self.offset {
-            0..8 => Reg(2),
-            8..16 => Reg(9),
-            16..24 => Reg(3),
-            24..32 => Reg(4),
-            32..40 => Reg(5),
-            40..48 => Reg(6),
-            48..56 => Reg(7),
-            _ => Reg(8),
-        }
-    }
-}
+use super::value::{COUNT, Reg, Value};
 
 /// What the registers hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -359,7 +295,7 @@ impl Planner<'_> {
         let any = || Reg::all().find(|reg| !is_pinned(reg));
         let found = first.or_else(empty).or_else(unneeded).or_else(any);
         // Three are pinned at most, so there is one.
-        let reg = found.unwrap_or(Reg(FIRST));
+        let reg = found.unwrap_or(Reg::FIRST);
         if let Some(slot) = self.state.0.get_mut(reg.index()) {
             *slot = None;
         }

@@ -5,7 +5,7 @@ use filterc_ebpf::code;
 use filterc_ir::test::Operand;
 use filterc_ir::{Cmp, Dag, Node, NodeId, Test, Word};
 
-use super::registers::Value;
+use super::value::Value;
 
 /// A branch as a jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

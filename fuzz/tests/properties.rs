@@ -30,6 +30,7 @@ tests! {
     compiled_is_reference
     dag_passes
     decode_encode
+    ebpf_verdict_is_right
     ignored_bits
     imported_compiles
     params_are_inputs

@@ -31,6 +31,7 @@ tests! {
     dag_passes
     decode_encode
     event_text
+    ebpf_verdict_is_right
     ignored_bits
     imported_compiles
     params_are_inputs

@@ -6,8 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use filterc::emit::Format;
-use filterc::{Compiled, CompiledProgram, emit, prove};
+use filterc::emit::{self, FORMATS, Format};
+use filterc::{Compiled, CompiledModule, CompiledProgram, prove};
 
 use crate::console::{Failure, Output};
 
@@ -37,7 +37,30 @@ pub(crate) fn outputs(
         .collect::<Result<_, _>>()?;
     let path = |output: Option<&Output>| output.and_then(|(path, _)| path.clone());
     if outputs.len() > 1 && path(outputs.first()) == path(outputs.get(1)) {
-        return Err(two_programs(compiled, pattern));
+        return Err(two_programs(&all_abis(compiled), pattern));
+    }
+    Ok(outputs)
+}
+
+/// The same for eBPF.
+pub(crate) fn modules(
+    compiled: &CompiledModule,
+    (format, target): (Format, &str),
+    output: Option<&Path>,
+) -> Result<Vec<Output>, Failure> {
+    let pattern = output.filter(|output| *output != Path::new("-"));
+    let mut outputs: Vec<Output> = Vec::new();
+    let abis: Vec<String> =
+        compiled.programs().map(|program| program.abi_names().join("+")).collect();
+    for (program, abis) in compiled.programs().zip(&abis) {
+        let Some(contents) = emit::emit_module(program, format) else {
+            return Err(no_form(target, format, "`asm` shows all of it"));
+        };
+        outputs.push((pattern.map(|pattern| expand(pattern, abis)).transpose()?, contents));
+    }
+    let path = |output: Option<&Output>| output.and_then(|(path, _)| path.clone());
+    if outputs.len() > 1 && path(outputs.first()) == path(outputs.get(1)) {
+        return Err(two_programs(&abis, pattern));
     }
     Ok(outputs)
 }
@@ -56,7 +79,9 @@ pub(crate) fn certificates(compiled: &Compiled, pattern: &Path) -> Result<Vec<Ou
 
 /// The tables of the programs' parameters.
 pub(crate) fn tables(compiled: &Compiled, pattern: &Path) -> Result<Vec<Output>, Failure> {
-    beside(compiled, pattern, |program| Ok(emit::emit(compiled, program, Format::Table, "policy")))
+    beside(compiled, pattern, |program| {
+        Ok(emit::emit(compiled, program, Format::Table, "policy").unwrap_or_default())
+    })
 }
 
 /// A file for each program beside its own.
@@ -69,7 +94,7 @@ fn beside(
     for program in compiled.programs() {
         let path = expand(pattern, &program.abi_names().join("+"))?;
         if outputs.iter().any(|(other, _)| other.as_ref() == Some(&path)) {
-            return Err(two_programs(compiled, Some(pattern)));
+            return Err(two_programs(&all_abis(compiled), Some(pattern)));
         }
         outputs.push((Some(path), contents(program)?));
     }
@@ -89,7 +114,16 @@ fn one(
     let name = stem.map_or("policy".into(), OsStr::to_string_lossy);
     let name = if name == "-" { "policy".into() } else { name };
     let contents = emit::emit(compiled, program, format, &name);
+    let contents = contents
+        .ok_or_else(|| no_form("seccomp", format, "object files are of eBPF: `--target tp_btf`"))?;
     Ok((path, contents))
+}
+
+/// A target does not have a form.
+fn no_form(target: &str, format: Format, instead: &str) -> Failure {
+    let name = FORMATS.iter().find(|(_, other)| *other == format);
+    let name = name.map_or("", |(name, _)| name);
+    Failure::Environment(format!("--target {target} has no form `{name}`; {instead}"))
 }
 
 /// The name for the program of these ABIs.
@@ -112,10 +146,14 @@ fn expand(pattern: &Path, abis: &str) -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(OsString::from_vec(name)))
 }
 
+/// The ABIs of each program.
+fn all_abis(compiled: &Compiled) -> Vec<String> {
+    compiled.programs().map(|program| program.abi_names().join("+")).collect()
+}
+
 /// One place for two programs.
-fn two_programs(compiled: &Compiled, pattern: Option<&Path>) -> Failure {
-    let programs = compiled.programs().map(|program| program.abi_names().join(", "));
-    let programs: Vec<String> = programs.collect();
+fn two_programs(abis: &[String], pattern: Option<&Path>) -> Failure {
+    let programs: Vec<String> = abis.iter().map(|abis| abis.replace('+', ", ")).collect();
     let pattern = pattern.unwrap_or(Path::new("policy.bpf"));
     let stem = pattern.file_stem().map_or("policy".into(), OsStr::to_string_lossy);
     let extension = pattern.extension().map_or("bpf".into(), OsStr::to_string_lossy);

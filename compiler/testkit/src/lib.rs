@@ -12,6 +12,8 @@
 pub mod agree;
 pub mod boundary;
 pub mod corpus;
+pub mod ebpf_mutants;
+pub mod ebpf_programs;
 pub mod event_text;
 pub mod events;
 pub mod ignored;
@@ -24,3 +26,4 @@ pub mod peers;
 pub mod rng;
 pub mod subjects;
 pub mod tracing;
+pub mod translated;

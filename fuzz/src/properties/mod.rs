@@ -6,6 +6,7 @@ pub mod bytes_never_panic;
 pub mod compiled_is_reference;
 pub mod dag_passes;
 pub mod decode_encode;
+pub mod ebpf_verdict_is_right;
 pub mod event_text;
 pub mod ignored_bits;
 pub mod imported_compiles;
@@ -28,6 +29,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dag_passes", dag_passes::property),
     ("decode_encode", decode_encode::property),
     ("event_text", event_text::property),
+    ("ebpf_verdict_is_right", ebpf_verdict_is_right::property),
     ("ignored_bits", ignored_bits::property),
     ("imported_compiles", imported_compiles::property),
     ("params_are_inputs", params_are_inputs::property),

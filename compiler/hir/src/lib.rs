@@ -14,6 +14,7 @@ pub mod check;
 mod consteval;
 pub mod error;
 pub mod eval;
+pub mod event;
 mod example;
 pub mod expr;
 mod fallback;

@@ -1,0 +1,109 @@
+//! Event filters: a program of the kind *tracepoint* that keeps (1) or drops (0) an event.
+//!
+//! The predicate becomes a `graph` of questions by the same rule as a policy becomes a DAG;
+//! a `plan` says what is read where and kept how; `emit` writes the branches in their order,
+//! each question by `number` or `text`.
+//!
+//! Every text is read once, with the helper that the kernel's own filters use the core of: up to
+//! its NUL, cut behind 1023 bytes, and not at all where a page is missing. All five ways of
+//! matching are compiled; a part of a pattern that can stand anywhere is searched for in a bounded
+//! loop. The verifier follows each round of it, so there is a limit: see [`SEARCH_LIMIT`].
+
+mod emit;
+mod error;
+mod graph;
+mod monitor;
+mod number;
+mod plan;
+mod question;
+mod shape;
+mod source;
+mod text;
+mod writer;
+
+use filterc_ebpf::{Insn, MapKind, MapSpec, NamedMap};
+use filterc_grammar::source::Span;
+use filterc_hir::event::Filter;
+
+use graph::Graph;
+use plan::Plan;
+use question::Question;
+use shape::Item;
+
+pub use error::{CODES, EmitError, Kind};
+pub use monitor::{Monitored, TASKS_MAP};
+
+/// What a program is made for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// Whose events it looks at.
+    pub monitored: Monitored,
+    /// The event's number on the kernel that it is for, if that is known: what `common_type`
+    /// is.
+    pub event_id: Option<u16>,
+}
+
+/// A program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// The instructions. They name maps by their place in [`maps`]'s list.
+    pub insns: Vec<Insn>,
+    /// For each slot from which on another piece of the text is the reason, that piece.
+    pub spans: Vec<(u32, Span)>,
+    /// Bytes that the value of the map `texts` has at least; 0 if it is not used.
+    pub texts: u32,
+}
+
+/// Rounds of searches, each counted with its instructions, that a program may have: what the
+/// verifiers follow at most, with room for everything else.
+pub const SEARCH_LIMIT: usize = 80_000;
+
+/// The program of a filter.
+///
+/// # Errors
+/// What of it no program can do, or the kernel would not take: see [`Kind`].
+pub fn emit(filter: &Filter, options: &Options) -> Result<Object, EmitError> {
+    let whole = |kind| EmitError { kind, span: None };
+    let graph = Graph::of(&filter.predicate, options.event_id)?;
+    let plan = Plan::of(&graph).map_err(whole)?;
+    check_searches(&graph, &plan)?;
+    let writer = emit::emit(&graph, &plan, options.monitored, filter.record.endian);
+    let written = writer.finish().ok_or(whole(Kind::TooLong))?;
+    Ok(Object { insns: written.insns, spans: written.spans, texts: plan.buffer })
+}
+
+/// The maps of programs that belong together.
+#[must_use]
+pub fn maps(objects: &[Object], monitored: Monitored) -> Vec<NamedMap> {
+    let named = |name: &str, spec| NamedMap { name: name.to_owned(), spec };
+    let mut maps = match monitored {
+        Monitored::Tasks => vec![named("tasks", TASKS_MAP)],
+        Monitored::Everybody => Vec::new(),
+    };
+    let value_size = objects.iter().map(|object| object.texts).max().unwrap_or(0);
+    if value_size > 0 {
+        let spec = MapSpec { kind: MapKind::PercpuArray, key_size: 4, value_size, max_entries: 1 };
+        maps.push(named("texts", spec));
+    }
+    maps
+}
+
+/// Searches are what the verifiers follow longest: a filter with too many is refused here.
+fn check_searches(graph: &Graph, plan: &Plan) -> Result<(), EmitError> {
+    let mut work = 0;
+    for id in &plan.order {
+        let Some((branch, span)) = graph.branch(*id) else { continue };
+        let Question::Match(text, shape) = &branch.question else { continue };
+        let rounds = plan.text(*text).map_or(0, |place| place.most());
+        let rounds = usize::try_from(rounds).unwrap_or(usize::MAX);
+        for part in shape.rest.iter().flat_map(|rest| &rest.middle) {
+            let insns =
+                |item: &Item| item.only().map_or_else(|| 1 + 5 * item.others().len(), |_| 4);
+            work += rounds.saturating_mul(part.iter().map(insns).sum::<usize>() + 10);
+        }
+        if work > SEARCH_LIMIT {
+            return Err(EmitError { kind: Kind::SearchTooLong, span: Some(*span) });
+        }
+    }
+    Ok(())
+}

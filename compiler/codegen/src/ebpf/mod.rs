@@ -1,0 +1,3 @@
+//! The kernel's eBPF machine.
+
+pub mod event;

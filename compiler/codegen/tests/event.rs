@@ -1,0 +1,180 @@
+//! Programs of event filters against the reference, and mutants of them.
+//!
+//! Every program passes our verifier as a tracepoint's and is run by our interpreter on records
+//! that the reference is asked about too: with texts that can be read, that cannot, and that
+//! end with their page.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "tests say what they expect"
+)]
+
+#[path = "event/mod.rs"]
+mod sample;
+
+use filterc_abi::Endian;
+use filterc_codegen::ebpf::event::{Kind, Monitored, Object, Options, emit, maps};
+use filterc_ebpf::verify::Context;
+use filterc_ebpf::{Fixed, Host, Insn, Target, WellFormed, interpret, verify, well_formed};
+use filterc_hir::event::eval::Event;
+use filterc_hir::event::{Filter, matches};
+use sample::{EVENT_ID, LENGTH, Random};
+
+/// A record and the world around it.
+struct Sample {
+    record: [u8; LENGTH],
+    world: Fixed,
+}
+
+/// Where texts begin: each in a page of its own, with nothing behind it.
+const PAGES: u64 = 0x7000_0000;
+const PAGE: u64 = 0x10_0000;
+
+fn text(random: &mut Random) -> Vec<u8> {
+    match random.below(12) {
+        // Longer than what is looked at, and as long, and one less.
+        0 => {
+            let length = *random.pick(&[1022, 1023, 1024, 1100]);
+            let mut text: Vec<u8> = (0..length).map(|_| *random.pick(b"ab")).collect();
+            text.push(0);
+            text
+        }
+        // The page ends before the text does.
+        1 => {
+            let length = *random.pick(&[0, 1, 5, 8, 300, 1023, 1024]);
+            vec![b'a'; length]
+        }
+        _ => {
+            let longest = *random.pick(&[2, 4, 12, 30]);
+            let mut text = random.text(longest);
+            text.push(0);
+            text.extend(random.text(9));
+            text
+        }
+    }
+}
+
+impl Sample {
+    fn new(random: &mut Random) -> Self {
+        let mut record = [0; LENGTH];
+        let mut world = Fixed::default();
+        let pid = random.number() as u32;
+        record[..2].copy_from_slice(&EVENT_ID.to_ne_bytes());
+        record[4..8].copy_from_slice(&pid.to_ne_bytes());
+        record[8..12].copy_from_slice(&(random.number() as u32).to_ne_bytes());
+        for (index, word) in record[16..].chunks_exact_mut(8).enumerate() {
+            let value = match index {
+                0 | 1 if random.chance(85) => {
+                    let address = PAGES + PAGE * index as u64;
+                    world.user.push((address, text(random)));
+                    address
+                }
+                // The same text twice.
+                1 => PAGES,
+                _ => random.number(),
+            };
+            word.copy_from_slice(&value.to_ne_bytes());
+        }
+        world.pid_tgid = random.word() << 32 | u64::from(pid);
+        world.processor = random.below(5) as u32;
+        let comm = random.text(15);
+        world.comm[..comm.len()].copy_from_slice(&comm);
+        Self { record, world }
+    }
+
+    /// What the reference says.
+    fn expected(&self, filter: &Filter) -> bool {
+        let memory = |address: u64| {
+            let (start, bytes) =
+                self.world.user.iter().find(|(start, bytes)| {
+                    (*start..start + bytes.len() as u64).contains(&address)
+                })?;
+            let rest = &bytes[usize::try_from(address - start).unwrap()..];
+            match rest.iter().position(|byte| *byte == 0) {
+                Some(end) => Some(rest[..end].to_vec()),
+                None if rest.len() > 1023 => Some(rest.to_vec()),
+                None => None,
+            }
+        };
+        let length = self.world.comm.iter().position(|byte| *byte == 0).unwrap();
+        let event = Event {
+            record: &self.record,
+            endian: Endian::HOST,
+            cpu: self.world.processor,
+            comm: &self.world.comm[..length],
+            memory: &memory,
+        };
+        matches(filter, &event)
+    }
+
+    /// What a program says, if it comes to an end.
+    fn found(&self, program: &WellFormed, host: &mut Host<Fixed>) -> Option<u64> {
+        host.environment.clone_from(&self.world);
+        // What is hidden from a program is not the record's.
+        let mut context = self.record;
+        context[..8].fill(0xa5);
+        interpret(program, host, &mut context, 200_000).ok().map(|outcome| outcome.ret)
+    }
+}
+
+fn host(object: &Object, monitored: Monitored) -> Host<Fixed> {
+    let mut host = Host::new(Fixed::default(), Endian::HOST);
+    for map in maps(std::slice::from_ref(object), monitored) {
+        host.add_map(map.spec).unwrap();
+    }
+    host
+}
+
+fn check(insns: &[Insn], object: &Object, monitored: Monitored) -> Result<(), String> {
+    let specs: Vec<_> =
+        maps(std::slice::from_ref(object), monitored).iter().map(|map| map.spec).collect();
+    let target =
+        Target { context: Context::Tracepoint, maps: &specs, descriptors: &[], returns: (0, 1) };
+    let text = || filterc_ebpf::disassemble(insns, &filterc_ebpf::DisasmOptions::default());
+    verify(insns, &target).map(|_| ()).map_err(|error| format!("{error}\n{}", text()))
+}
+
+const EVERYBODY: Options = Options { monitored: Monitored::Everybody, event_id: Some(EVENT_ID) };
+
+#[test]
+fn programs_decide_as_the_reference() {
+    let mut random = Random::new(1);
+    let (mut evaluations, mut kept, mut searches) = (0, 0, 0);
+    for number in 0..2_500 {
+        let filter = sample::filter(&mut random);
+        let object = match emit(&filter, &EVERYBODY) {
+            Ok(object) => object,
+            Err(error) => {
+                assert_eq!(error.kind, Kind::SearchTooLong, "{filter:?}");
+                searches += 1;
+                continue;
+            }
+        };
+        check(&object.insns, &object, Monitored::Everybody)
+            .unwrap_or_else(|error| panic!("{number}: {error}\n{filter:?}"));
+        let program = well_formed(&object.insns).unwrap();
+        let mut host = host(&object, Monitored::Everybody);
+        for _ in 0..50 {
+            let sample = Sample::new(&mut random);
+            let expected = sample.expected(&filter);
+            let found = sample.found(&program, &mut host);
+            assert_eq!(
+                found,
+                Some(expected.into()),
+                "{number}: {:?}\n{:x?}\n{}",
+                filter.predicate,
+                sample.record,
+                filterc_ebpf::disassemble(&object.insns, &filterc_ebpf::DisasmOptions::default())
+            );
+            evaluations += 1;
+            kept += usize::from(expected);
+        }
+    }
+    println!("{evaluations} evaluations, {kept} kept, {searches} filters with long searches");
+    assert!(evaluations >= 100_000 && searches < 50, "{evaluations} {searches}");
+    assert!(kept > evaluations / 5 && kept < evaluations * 4 / 5, "{kept} of {evaluations}");
+}

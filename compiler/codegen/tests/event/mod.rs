@@ -1,0 +1,223 @@
+//! Random event filters, and records for them that are likely to matter.
+
+use filterc_abi::Endian;
+use filterc_grammar::source::Span;
+use filterc_hir::event::filter::{CmpOp, CpusOp, Matcher, MatcherKind, Never, Text};
+use filterc_hir::event::{Field, Filter, Operand, Part, Predicate, Record, Test, TestKind};
+
+/// xorshift64*: the same numbers on every machine.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn word(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
+    }
+
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        usize::try_from((self.word() >> 32) % bound as u64).unwrap()
+    }
+
+    pub(crate) fn chance(&mut self, percent: usize) -> bool {
+        self.below(100) < percent
+    }
+
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len())]
+    }
+
+    /// A number of which the tests and the records have the same few.
+    pub(crate) fn number(&mut self) -> u64 {
+        match self.below(5) {
+            0 | 1 => self.below(5) as u64,
+            2 => *self.pick(&[
+                0x7fff_ffff,
+                0x8000_0000,
+                0xffff_ff9c,
+                0xffff_ffff,
+                0x1_0000_0000,
+                0x7fff_ffff_ffff_ffff,
+                0x8000_0000_0000_0000,
+            ]),
+            3 => u64::MAX - self.below(4) as u64,
+            _ => 1 << self.below(64),
+        }
+    }
+
+    /// A short text over few letters.
+    pub(crate) fn text(&mut self, longest: usize) -> Vec<u8> {
+        let length = self.below(longest + 1);
+        (0..length).map(|_| *self.pick(b"aab/.~\xe4")).collect()
+    }
+}
+
+fn field(name: &str, part: Part, offset: u16, size: u8, signed: bool) -> Field {
+    Field { name: name.to_owned(), ctype: String::new(), part, offset, size, signed }
+}
+
+/// A record like that of a call with numbers and texts.
+pub(crate) fn record() -> Record {
+    let mut fields = vec![
+        field("common_type", Part::Type, 0, 2, false),
+        field("common_flags", Part::Flags, 2, 1, false),
+        field("common_preempt_count", Part::PreemptCount, 3, 1, false),
+        field("common_pid", Part::Pid, 4, 4, true),
+        field("__syscall_nr", Part::Nr, 8, 4, true),
+        field("first", Part::Text(0), 16, 8, false),
+        field("second", Part::Text(1), 24, 8, false),
+        field("ret", Part::Ret, 64, 8, true),
+    ];
+    for (index, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
+        let place = u8::try_from(index + 2).unwrap();
+        fields.push(field(name, Part::Arg(place), 16 + 8 * u16::from(place), 8, false));
+    }
+    Record {
+        subsystem: "syscalls".to_owned(),
+        name: "sys_enter_renameat".to_owned(),
+        nr: Some(264),
+        endian: Endian::HOST,
+        fields,
+    }
+}
+
+/// Bytes of such a record.
+pub(crate) const LENGTH: usize = 72;
+
+/// The event's number.
+pub(crate) const EVENT_ID: u16 = 700;
+
+fn operand(random: &mut Random, record: &Record) -> Operand {
+    let name =
+        *random.pick(&["common_type", "common_pid", "__syscall_nr", "ret", "a", "b", "c", "cpu"]);
+    let field = record.field(name).unwrap();
+    let mut operand = Operand::whole(field);
+    if random.chance(25) {
+        let widths: Vec<u8> =
+            [8, 16, 32, 64].into_iter().filter(|width| *width <= operand.width).collect();
+        operand.width = *random.pick(&widths);
+        operand.signed = random.chance(50);
+    }
+    operand
+}
+
+fn pattern(random: &mut Random) -> Vec<u8> {
+    let length = random.below(9);
+    let mut pattern = Vec::new();
+    for _ in 0..length {
+        match random.below(12) {
+            0..4 => pattern.push(b'*'),
+            4 => pattern.push(b'?'),
+            5 => {
+                let class: &[&[u8]] = &[
+                    b"[a-b]", b"[!a]", b"[.-~]", b"[]a]", b"[!]-b]", b"[a", b"[b-a]", b"\\*", b"\\",
+                ];
+                pattern.extend(*random.pick(class));
+            }
+            _ => pattern.extend(random.text(2)),
+        }
+    }
+    pattern
+}
+
+fn matcher(random: &mut Random) -> Matcher {
+    let kind = *random.pick(&[
+        MatcherKind::Exact,
+        MatcherKind::Prefix,
+        MatcherKind::Suffix,
+        MatcherKind::Substring,
+        MatcherKind::Glob,
+    ]);
+    let pattern = match kind {
+        MatcherKind::Glob => pattern(random),
+        MatcherKind::Exact | MatcherKind::Prefix => {
+            let longest = *random.pick(&[3, 9, 20]);
+            random.text(longest)
+        }
+        MatcherKind::Suffix | MatcherKind::Substring => random.text(4),
+    };
+    Matcher { kind, pattern }
+}
+
+fn kind(random: &mut Random, record: &Record) -> TestKind {
+    const OPS: [CmpOp; 6] = [CmpOp::Eq, CmpOp::Ne, CmpOp::Lt, CmpOp::Le, CmpOp::Gt, CmpOp::Ge];
+    let operand = operand(random, record);
+    let bits = operand.mask();
+    let mask = if random.chance(30) { random.word() & random.word() & bits } else { bits };
+    match random.below(12) {
+        0..3 => {
+            let (op, value) = (*random.pick(&OPS), random.number() & bits);
+            TestKind::Compare { operand, mask, op, value }
+        }
+        3 => TestKind::AnyBit { operand, mask: random.number() & bits },
+        4 => {
+            let ranges =
+                (0..random.below(9)).map(|_| (random.number() & bits, random.number() & bits));
+            let ranges = ranges.collect();
+            TestKind::In { operand, mask, ranges }
+        }
+        5 => {
+            let names: &[&str] = &["a", "b", "c", "d"];
+            let mut pair = [0, 1]
+                .map(|_| record.field(random.pick::<&str>(names)).map(Operand::whole).unwrap());
+            let (width, signed) = (*random.pick(&[8, 16, 32, 64]), random.chance(50));
+            for one in &mut pair {
+                (one.width, one.signed) = (width, signed);
+            }
+            let [left, right] = pair;
+            TestKind::Fields { left, op: *random.pick(&OPS), right }
+        }
+        6 => {
+            let op = *random.pick(&[CpusOp::Is, CpusOp::IsNot, CpusOp::In]);
+            let mut cpus: Vec<u32> = (0..random.below(6)).map(|_| random.below(8) as u32).collect();
+            cpus.sort_unstable();
+            cpus.dedup();
+            TestKind::Cpus { operand, op, cpus, nr_cpu_ids: *random.pick(&[1, 2, 4, 200]) }
+        }
+        7 => {
+            let name = *random.pick(&["a", "ret"]);
+            let operand = Operand::whole(record.field(name).unwrap());
+            let (start, end) = (random.number(), random.number());
+            TestKind::Function { operand, inside: random.chance(50), start, end }
+        }
+        8 if random.chance(30) => TestKind::Never { field: operand.field, why: Never::Stacktrace },
+        _ => {
+            let source = match random.below(5) {
+                0 => Text::Comm,
+                1 => Text::User(record.field("second").unwrap()),
+                _ => Text::User(record.field("first").unwrap()),
+            };
+            TestKind::Text { source, matcher: matcher(random), negated: random.chance(30) }
+        }
+    }
+}
+
+/// A predicate of some depth.
+pub(crate) fn predicate(random: &mut Random, record: &Record, depth: usize) -> Predicate {
+    let parts = |random: &mut Random| {
+        (0..random.below(3) + 1).map(|_| predicate(random, record, depth - 1)).collect()
+    };
+    match random.below(if depth == 0 { 20 } else { 60 }) {
+        0 => Predicate::True,
+        1 => Predicate::False,
+        2..20 => {
+            let kind = kind(random, record);
+            Predicate::Test(Box::new(Test { span: Span::default(), kind }))
+        }
+        20..38 => Predicate::And(parts(random)),
+        38..54 => Predicate::Or(parts(random)),
+        _ => Predicate::Not(Box::new(predicate(random, record, depth - 1))),
+    }
+}
+
+/// A filter.
+pub(crate) fn filter(random: &mut Random) -> Filter {
+    let record = record();
+    let predicate = predicate(random, &record, 3);
+    Filter { record, predicate }
+}

@@ -29,6 +29,7 @@ const TIERS: &[(&str, u32)] = &[
     ("filterc-import", 2),
     ("filterc-ir", 2),
     ("filterc-loader", 2),
+    ("filterc-object", 2),
     ("filterc-gen", 3),
     ("filterc-check", 3),
     ("filterc-codegen", 3),

@@ -16,6 +16,34 @@ pub enum MapKind {
     TaskStorage,
 }
 
+impl MapKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] =
+        [Self::Hash, Self::Array, Self::PercpuArray, Self::Ringbuf, Self::TaskStorage];
+
+    /// Its number (`enum bpf_map_type`).
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::Hash => 1,
+            Self::Array => 2,
+            Self::PercpuArray => 6,
+            Self::Ringbuf => 27,
+            Self::TaskStorage => 29,
+        }
+    }
+
+    /// The flags that it is made with: values of task storage are allocated as tasks need them
+    /// (`BPF_F_NO_PREALLOC`), which the kernel asks for.
+    #[must_use]
+    pub const fn flags(self) -> u32 {
+        match self {
+            Self::TaskStorage => 1,
+            Self::Hash | Self::Array | Self::PercpuArray | Self::Ringbuf => 0,
+        }
+    }
+}
+
 /// What a map is like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MapSpec {

@@ -21,17 +21,19 @@ mod source;
 mod text;
 mod writer;
 
-use filterc_ebpf::{Insn, MapKind, MapSpec, NamedMap};
+use filterc_ebpf::asm::error::AsmError;
+use filterc_ebpf::{Function, Hook, Insn, MapKind, MapSpec, Module, NamedMap, Unit};
 use filterc_grammar::source::Span;
 use filterc_hir::event::Filter;
 
+use super::tracing;
 use graph::Graph;
 use plan::Plan;
 use question::Question;
 use shape::Item;
 
 pub use error::{CODES, EmitError, Kind};
-pub use monitor::{Monitored, TASKS_MAP};
+pub use monitor::Monitored;
 
 /// What a program is made for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -75,17 +77,37 @@ pub fn emit(filter: &Filter, options: &Options) -> Result<Object, EmitError> {
 /// The maps of programs that belong together.
 #[must_use]
 pub fn maps(objects: &[Object], monitored: Monitored) -> Vec<NamedMap> {
-    let named = |name: &str, spec| NamedMap { name: name.to_owned(), spec };
-    let mut maps = match monitored {
-        Monitored::Tasks => vec![named("tasks", TASKS_MAP)],
-        Monitored::Everybody => Vec::new(),
-    };
+    let mut maps = monitored.maps();
     let value_size = objects.iter().map(|object| object.texts).max().unwrap_or(0);
     if value_size > 0 {
         let spec = MapSpec { kind: MapKind::PercpuArray, key_size: 4, value_size, max_entries: 1 };
-        maps.push(named("texts", spec));
+        maps.push(NamedMap { name: "texts".to_owned(), spec });
     }
     maps
+}
+
+/// The module of such programs, each for the event of its filter, without lines. Where tasks are
+/// watched, one more has their children watched.
+///
+/// # Errors
+/// A fault of the text of that one; there is none.
+pub fn module(programs: &[(&Filter, &Object)], monitored: Monitored) -> Result<Module, AsmError> {
+    let objects: Vec<Object> = programs.iter().map(|(_, object)| (*object).clone()).collect();
+    let maps = maps(&objects, monitored);
+    let mut units: Vec<Unit> = Vec::new();
+    for (number, (filter, object)) in programs.iter().enumerate() {
+        let name = format!("event{number}");
+        let hook = Hook::Tracepoint {
+            subsystem: filter.record.subsystem.clone(),
+            event: filter.record.name.clone(),
+        };
+        let functions = vec![Function { name: name.clone(), slot: 0 }];
+        units.push(Unit { name, hook, insns: object.insns.clone(), functions, lines: Vec::new() });
+    }
+    if monitored == Monitored::Tasks {
+        units.push(tracing::at_fork()?);
+    }
+    Ok(Module { license: "GPL".to_owned(), maps, units })
 }
 
 /// Searches are what the verifiers follow longest: a filter with too many is refused here.

@@ -17,12 +17,15 @@
 mod sample;
 
 use filterc_abi::Endian;
-use filterc_codegen::ebpf::event::{Kind, Monitored, Object, Options, emit, maps};
+use filterc_codegen::ebpf::event::{Monitored, Object, Options, emit, maps};
 use filterc_ebpf::verify::Context;
-use filterc_ebpf::{Fixed, Host, Insn, Target, WellFormed, interpret, verify, well_formed};
+use filterc_ebpf::{
+    DisasmOptions, Fixed, Host, Insn, Target, VerifyError, WellFormed, disassemble, interpret,
+    verify, well_formed,
+};
 use filterc_hir::event::eval::Event;
 use filterc_hir::event::{Filter, matches};
-use sample::{EVENT_ID, LENGTH, Random};
+use sample::{EVENT_ID, LENGTH, Mentioned, Random};
 
 /// A record and the world around it.
 struct Sample {
@@ -34,7 +37,7 @@ struct Sample {
 const PAGES: u64 = 0x7000_0000;
 const PAGE: u64 = 0x10_0000;
 
-fn text(random: &mut Random) -> Vec<u8> {
+fn text(random: &mut Random, mentioned: &Mentioned) -> Vec<u8> {
     match random.below(12) {
         // Longer than what is looked at, and as long, and one less.
         0 => {
@@ -50,7 +53,7 @@ fn text(random: &mut Random) -> Vec<u8> {
         }
         _ => {
             let longest = *random.pick(&[2, 4, 12, 30]);
-            let mut text = random.text(longest);
+            let mut text = mentioned.text(random, longest);
             text.push(0);
             text.extend(random.text(9));
             text
@@ -59,29 +62,30 @@ fn text(random: &mut Random) -> Vec<u8> {
 }
 
 impl Sample {
-    fn new(random: &mut Random) -> Self {
+    fn new(random: &mut Random, mentioned: &Mentioned) -> Self {
         let mut record = [0; LENGTH];
         let mut world = Fixed::default();
-        let pid = random.number() as u32;
+        let pid = mentioned.number(random) as u32;
         record[..2].copy_from_slice(&EVENT_ID.to_ne_bytes());
         record[4..8].copy_from_slice(&pid.to_ne_bytes());
-        record[8..12].copy_from_slice(&(random.number() as u32).to_ne_bytes());
+        record[8..12].copy_from_slice(&(mentioned.number(random) as u32).to_ne_bytes());
         for (index, word) in record[16..].chunks_exact_mut(8).enumerate() {
             let value = match index {
                 0 | 1 if random.chance(85) => {
                     let address = PAGES + PAGE * index as u64;
-                    world.user.push((address, text(random)));
+                    world.user.push((address, text(random, mentioned)));
                     address
                 }
                 // The same text twice.
                 1 => PAGES,
-                _ => random.number(),
+                _ => mentioned.number(random),
             };
             word.copy_from_slice(&value.to_ne_bytes());
         }
         world.pid_tgid = random.word() << 32 | u64::from(pid);
         world.processor = random.below(5) as u32;
-        let comm = random.text(15);
+        let mut comm = mentioned.text(random, 15);
+        comm.truncate(15);
         world.comm[..comm.len()].copy_from_slice(&comm);
         Self { record, world }
     }
@@ -129,13 +133,17 @@ fn host(object: &Object, monitored: Monitored) -> Host<Fixed> {
     host
 }
 
-fn check(insns: &[Insn], object: &Object, monitored: Monitored) -> Result<(), String> {
+/// What our verifier says.
+fn check(insns: &[Insn], object: &Object, monitored: Monitored) -> Result<(), VerifyError> {
     let specs: Vec<_> =
         maps(std::slice::from_ref(object), monitored).iter().map(|map| map.spec).collect();
     let target =
         Target { context: Context::Tracepoint, maps: &specs, descriptors: &[], returns: (0, 1) };
-    let text = || filterc_ebpf::disassemble(insns, &filterc_ebpf::DisasmOptions::default());
-    verify(insns, &target).map(|_| ()).map_err(|error| format!("{error}\n{}", text()))
+    verify(insns, &target).map(|_| ())
+}
+
+fn shown(insns: &[Insn]) -> String {
+    disassemble(insns, &DisasmOptions::default())
 }
 
 const EVERYBODY: Options = Options { monitored: Monitored::Everybody, event_id: Some(EVENT_ID) };
@@ -143,38 +151,110 @@ const EVERYBODY: Options = Options { monitored: Monitored::Everybody, event_id: 
 #[test]
 fn programs_decide_as_the_reference() {
     let mut random = Random::new(1);
-    let (mut evaluations, mut kept, mut searches) = (0, 0, 0);
+    let (mut evaluations, mut kept) = (0, 0);
     for number in 0..2_500 {
-        let filter = sample::filter(&mut random);
-        let object = match emit(&filter, &EVERYBODY) {
-            Ok(object) => object,
-            Err(error) => {
-                assert_eq!(error.kind, Kind::SearchTooLong, "{filter:?}");
-                searches += 1;
-                continue;
-            }
-        };
+        let filter = sample::filter(&mut random, 3);
+        let mentioned = Mentioned::by(&filter);
+        let object = emit(&filter, &EVERYBODY).unwrap();
         check(&object.insns, &object, Monitored::Everybody)
-            .unwrap_or_else(|error| panic!("{number}: {error}\n{filter:?}"));
+            .unwrap_or_else(|error| panic!("{number}: {error}\n{}", shown(&object.insns)));
         let program = well_formed(&object.insns).unwrap();
         let mut host = host(&object, Monitored::Everybody);
         for _ in 0..50 {
-            let sample = Sample::new(&mut random);
+            let sample = Sample::new(&mut random, &mentioned);
             let expected = sample.expected(&filter);
             let found = sample.found(&program, &mut host);
-            assert_eq!(
-                found,
-                Some(expected.into()),
-                "{number}: {:?}\n{:x?}\n{}",
-                filter.predicate,
-                sample.record,
-                filterc_ebpf::disassemble(&object.insns, &filterc_ebpf::DisasmOptions::default())
-            );
+            let context = || format!("{number}: {:?}\n{:x?}", filter.predicate, sample.record);
+            let same = found == Some(expected.into());
+            assert!(same, "{found:?}\n{}\n{}", context(), shown(&object.insns));
             evaluations += 1;
             kept += usize::from(expected);
         }
     }
-    println!("{evaluations} evaluations, {kept} kept, {searches} filters with long searches");
-    assert!(evaluations >= 100_000 && searches < 50, "{evaluations} {searches}");
+    println!("{evaluations} evaluations, {kept} kept");
+    assert!(evaluations >= 100_000);
     assert!(kept > evaluations / 5 && kept < evaluations * 4 / 5, "{kept} of {evaluations}");
+}
+
+/// The judge notices faults: other constants, tests, distances and offsets in programs. What it
+/// does not notice makes no difference for the records of a second, longer look either.
+#[test]
+fn mutants_are_noticed() {
+    let mut random = Random::new(2);
+    let (mut mutants, mut noticed, mut refused) = (0, 0, 0);
+    for _ in 0..600 {
+        let filter = sample::filter(&mut random, 1);
+        let mentioned = Mentioned::by(&filter);
+        let object = emit(&filter, &EVERYBODY).unwrap();
+        for _ in 0..4 {
+            let mut insns = object.insns.clone();
+            let at = random.below(insns.len());
+            let insn = &mut insns[at];
+            match random.below(4) {
+                0 => insn.imm = insn.imm.wrapping_add(1),
+                1 => insn.opcode ^= 0x10 << random.below(4),
+                2 => insn.offset = insn.offset.wrapping_add(1),
+                _ => insn.dst ^= 1 << random.below(4),
+            }
+            if check(&insns, &object, Monitored::Everybody).is_err() {
+                refused += 1;
+                continue;
+            }
+            mutants += 1;
+            let program = well_formed(&insns).unwrap();
+            let mut host = host(&object, Monitored::Everybody);
+            let differs = (0..1_000).any(|_| {
+                let sample = Sample::new(&mut random, &mentioned);
+                let found = sample.found(&program, &mut host);
+                found != Some(sample.expected(&filter).into())
+            });
+            noticed += usize::from(differs);
+            if !differs {
+                println!(
+                    "{:?}\n{at}: {}\n{}",
+                    filter.predicate,
+                    shown(&insns),
+                    shown(&object.insns)
+                );
+            }
+        }
+    }
+    println!("{refused} mutants refused by the verifier, {noticed} of {mutants} others noticed");
+    // The rest: values out of reach of such records, scratch words, and lines that are alike.
+    assert!(mutants >= 200 && noticed * 10 >= mutants * 6, "{noticed} of {mutants}");
+}
+
+#[test]
+fn strangers_are_left_alone() {
+    let mut random = Random::new(3);
+    let options = Options { monitored: Monitored::Tasks, ..EVERYBODY };
+    let (mut dropped, mut kept) = (0, 0);
+    for _ in 0..200 {
+        let filter = sample::filter(&mut random, 3);
+        let mentioned = Mentioned::by(&filter);
+        let object = emit(&filter, &options).unwrap();
+        check(&object.insns, &object, Monitored::Tasks).unwrap();
+        let program = well_formed(&object.insns).unwrap();
+        let mut host = Host::new(Fixed::default(), Endian::HOST);
+        let ids: Vec<_> = maps(std::slice::from_ref(&object), Monitored::Tasks)
+            .iter()
+            .map(|map| host.add_map(map.spec).unwrap())
+            .collect();
+        for _ in 0..20 {
+            let mut sample = Sample::new(&mut random, &mentioned);
+            sample.world.task = 0xffff_8880_0000_1000;
+            // Nobody is watched yet.
+            assert_eq!(sample.found(&program, &mut host), Some(1));
+            dropped += usize::from(!sample.expected(&filter));
+        }
+        for value in [0_u64, 1] {
+            assert!(host.set_task_value(ids[0], 0xffff_8880_0000_1000, &value.to_ne_bytes()));
+            let mut sample = Sample::new(&mut random, &mentioned);
+            sample.world.task = 0xffff_8880_0000_1000;
+            let expected = value == 0 || sample.expected(&filter);
+            assert_eq!(sample.found(&program, &mut host), Some(expected.into()));
+            kept += usize::from(expected);
+        }
+    }
+    assert!(dropped > 500 && kept > 200, "{dropped} {kept}");
 }

@@ -215,9 +215,75 @@ pub(crate) fn predicate(random: &mut Random, record: &Record, depth: usize) -> P
     }
 }
 
-/// A filter.
-pub(crate) fn filter(random: &mut Random) -> Filter {
+/// A filter of some depth.
+pub(crate) fn filter(random: &mut Random, depth: usize) -> Filter {
     let record = record();
-    let predicate = predicate(random, &record, 3);
+    let predicate = predicate(random, &record, depth);
     Filter { record, predicate }
+}
+
+/// What the tests of a filter mention: records of these are likely to matter.
+#[derive(Default)]
+pub(crate) struct Mentioned {
+    pub(crate) numbers: Vec<u64>,
+    pub(crate) texts: Vec<Vec<u8>>,
+}
+
+impl Mentioned {
+    pub(crate) fn by(filter: &Filter) -> Self {
+        let mut mentioned = Self::default();
+        for test in filter.predicate.tests() {
+            match &test.kind {
+                TestKind::Compare { value, .. } => mentioned.numbers.push(*value),
+                TestKind::AnyBit { mask, .. } => mentioned.numbers.push(*mask),
+                TestKind::In { ranges, .. } => {
+                    mentioned
+                        .numbers
+                        .extend(ranges.iter().flat_map(|(first, last)| [*first, *last]));
+                }
+                TestKind::Cpus { cpus, .. } => {
+                    mentioned.numbers.extend(cpus.iter().map(|cpu| u64::from(*cpu)));
+                }
+                TestKind::Function { start, end, .. } => mentioned.numbers.extend([*start, *end]),
+                TestKind::Text { matcher, .. } => mentioned.texts.push(matcher.pattern.clone()),
+                TestKind::Fields { .. } | TestKind::Never { .. } => {}
+            }
+        }
+        mentioned
+    }
+
+    /// A number, or one beside it.
+    pub(crate) fn number(&self, random: &mut Random) -> u64 {
+        if self.numbers.is_empty() || random.chance(30) {
+            return random.number();
+        }
+        let beside = random.below(3) as u64;
+        let high = if random.chance(20) { random.word() << 32 } else { 0 };
+        random.pick(&self.numbers).wrapping_add(beside).wrapping_sub(1) ^ high
+    }
+
+    /// A text that a pattern may match, or nearly.
+    pub(crate) fn text(&self, random: &mut Random, longest: usize) -> Vec<u8> {
+        if self.texts.is_empty() || random.chance(30) {
+            return random.text(longest);
+        }
+        let mut text = Vec::new();
+        for byte in random.pick(&self.texts).clone() {
+            match byte {
+                b'*' => text.extend(random.text(3)),
+                b'?' | b'[' => text.extend(random.text(1)),
+                byte => text.push(byte),
+            }
+        }
+        match random.below(4) {
+            0 => text.extend(random.text(3)),
+            1 => drop(text.splice(..0, random.text(3))),
+            2 if !text.is_empty() => {
+                let at = random.below(text.len());
+                text[at] = *random.pick(b"ab/~");
+            }
+            _ => {}
+        }
+        text
+    }
 }

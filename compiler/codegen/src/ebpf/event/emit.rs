@@ -51,7 +51,9 @@ pub(super) fn emit(
     let mut writer = Writer::default();
     let (drop, keep) = (writer.label(), writer.label());
     let mut emitter = Emitter { plan, writer, keep, monitored, endian };
-    emitter.writer.copy(CONTEXT, Reg::R1);
+    if plan.reads_record {
+        emitter.writer.copy(CONTEXT, Reg::R1);
+    }
     emitter.leave_strangers_alone();
     for source in &plan.asked {
         if let Some(place) = plan.text(*source) {

@@ -196,9 +196,8 @@ impl Builder {
             }
         };
         let (compare, arms) = spelled(op, arms);
-        // Bits that the left side cannot have: nothing is equal to them.
-        if compare == Compare::Equal && value & !subject.mask != 0 {
-            return arms.no;
+        if let Some(answer) = subject.answer(compare, value) {
+            return arms.pick(answer);
         }
         let signed = subject.signed && compare != Compare::Equal;
         let right = Right::Constant(value);
@@ -321,6 +320,26 @@ impl Subject {
         let bits = bits & mask(self.width);
         let negative = self.signed && self.width > 0 && (bits >> (self.width - 1)) & 1 == 1;
         i128::from(bits) - if negative { 1 << self.width } else { 0 }
+    }
+
+    /// What a comparison comes to for every number of the kind.
+    fn answer(&self, compare: Compare, value: u64) -> Option<bool> {
+        let positive = self.mask & mask(self.width.saturating_sub(1));
+        let sign = self.signed && self.mask & mask(self.width) != positive;
+        let (least, most) = if sign {
+            (self.value(self.mask & !positive), i128::from(positive))
+        } else {
+            (0, i128::from(self.mask))
+        };
+        let right = self.value(value);
+        match compare {
+            Compare::Equal if value & !self.mask != 0 => Some(false),
+            Compare::Equal => (self.mask == 0).then_some(value == 0),
+            Compare::Greater if least > right => Some(true),
+            Compare::Greater => (most <= right).then_some(false),
+            Compare::AtLeast if least >= right => Some(true),
+            Compare::AtLeast => (most < right).then_some(false),
+        }
     }
 
     /// The bits of a number of its width.

@@ -63,6 +63,8 @@ pub(super) struct Plan {
     after: BTreeMap<Id, BTreeSet<Source>>,
     /// Texts whose status is asked before it is known to be there.
     pub(super) asked: BTreeSet<Source>,
+    /// Whether anything of the record is read.
+    pub(super) reads_record: bool,
     /// Bytes of the buffer for texts.
     pub(super) buffer: u32,
     /// A word of the buffer through which numbers go that the verifier shall forget.
@@ -147,6 +149,8 @@ impl Plan {
                 *uses.entry(source).or_default() += weight;
             }
         }
+        let in_record = |source: &Source| matches!(source, Source::Record(..) | Source::User(_));
+        self.reads_record = uses.keys().any(in_record);
         let slots = self.settle_texts(&uses, &behind, searched)?;
         self.settle_numbers(&uses, slots);
         Ok(())

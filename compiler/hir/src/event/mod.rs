@@ -9,6 +9,8 @@
 pub mod eval;
 pub mod filter;
 mod glob;
+pub mod kernel;
+pub mod layout;
 pub mod record;
 
 pub use eval::{eval, matches};

@@ -1,9 +1,13 @@
 //! Random event filters, and records for them that are likely to matter.
 
 use filterc_abi::Endian;
+use filterc_ebpf::Fixed;
 use filterc_grammar::source::Span;
+use filterc_hir::event::eval::Event;
 use filterc_hir::event::filter::{CmpOp, CpusOp, Matcher, MatcherKind, Never, Text};
-use filterc_hir::event::{Field, Filter, Operand, Part, Predicate, Record, Test, TestKind};
+use filterc_hir::event::{
+    Field, Filter, Operand, Part, Predicate, Record, Test, TestKind, matches,
+};
 
 /// xorshift64*: the same numbers on every machine.
 pub(crate) struct Random(u64);
@@ -162,7 +166,7 @@ fn kind(random: &mut Random, record: &Record) -> TestKind {
             TestKind::In { operand, mask, ranges }
         }
         5 => {
-            let names: &[&str] = &["a", "b", "c", "d"];
+            let names: &[&str] = &["a", "b", "c"];
             let mut pair = [0, 1]
                 .map(|_| record.field(random.pick::<&str>(names)).map(Operand::whole).unwrap());
             let (width, signed) = (*random.pick(&[8, 16, 32, 64]), random.chance(50));
@@ -180,7 +184,7 @@ fn kind(random: &mut Random, record: &Record) -> TestKind {
             TestKind::Cpus { operand, op, cpus, nr_cpu_ids: *random.pick(&[1, 2, 4, 200]) }
         }
         7 => {
-            let name = *random.pick(&["a", "ret"]);
+            let name = *random.pick(&["a", "b"]);
             let operand = Operand::whole(record.field(name).unwrap());
             let (start, end) = (random.number(), random.number());
             TestKind::Function { operand, inside: random.chance(50), start, end }
@@ -216,8 +220,7 @@ pub(crate) fn predicate(random: &mut Random, record: &Record, depth: usize) -> P
 }
 
 /// A filter of some depth.
-pub(crate) fn filter(random: &mut Random, depth: usize) -> Filter {
-    let record = record();
+pub(crate) fn filter(random: &mut Random, record: Record, depth: usize) -> Filter {
     let predicate = predicate(random, &record, depth);
     Filter { record, predicate }
 }
@@ -285,5 +288,92 @@ impl Mentioned {
             _ => {}
         }
         text
+    }
+}
+
+/// A record and the world around it.
+pub(crate) struct Sample {
+    pub(crate) record: [u8; LENGTH],
+    pub(crate) world: Fixed,
+}
+
+fn text(random: &mut Random, mentioned: &Mentioned) -> Vec<u8> {
+    match random.below(12) {
+        // Longer than what is looked at, and as long, and one less.
+        0 => {
+            let length = *random.pick(&[1022, 1023, 1024, 1100]);
+            let mut text: Vec<u8> = (0..length).map(|_| *random.pick(b"ab")).collect();
+            text.push(0);
+            text
+        }
+        // The page ends before the text does.
+        1 => {
+            let length = *random.pick(&[0, 1, 5, 8, 300, 1023, 1024]);
+            vec![b'a'; length]
+        }
+        _ => {
+            let longest = *random.pick(&[2, 4, 12, 30]);
+            let mut text = mentioned.text(random, longest);
+            text.push(0);
+            text.extend(random.text(9));
+            text
+        }
+    }
+}
+
+impl Sample {
+    /// With texts that end where `pages` says, and nothing is readable behind.
+    pub(crate) fn new(random: &mut Random, mentioned: &Mentioned, pages: [u64; 2]) -> Self {
+        let mut record = [0; LENGTH];
+        let mut world = Fixed::default();
+        let pid = mentioned.number(random) as u32;
+        record[..2].copy_from_slice(&EVENT_ID.to_ne_bytes());
+        record[4..8].copy_from_slice(&pid.to_ne_bytes());
+        record[8..12].copy_from_slice(&(mentioned.number(random) as u32).to_ne_bytes());
+        for (index, word) in record[16..].chunks_exact_mut(8).enumerate() {
+            let value = match index {
+                0 | 1 if random.chance(85) => {
+                    let text = text(random, mentioned);
+                    let address = pages[index] - text.len() as u64;
+                    world.user.push((address, text));
+                    address
+                }
+                // The same text twice.
+                1 => world.user.first().map_or(0, |(address, _)| *address),
+                _ => mentioned.number(random),
+            };
+            word.copy_from_slice(&value.to_ne_bytes());
+        }
+        world.pid_tgid = random.word() << 32 | u64::from(pid);
+        world.processor = random.below(5) as u32;
+        let mut comm = mentioned.text(random, 15);
+        comm.truncate(15);
+        world.comm[..comm.len()].copy_from_slice(&comm);
+        Self { record, world }
+    }
+
+    /// What the reference says.
+    pub(crate) fn expected(&self, filter: &Filter) -> bool {
+        let memory = |address: u64| {
+            let (start, bytes) =
+                self.world.user.iter().find(|(start, bytes)| {
+                    (*start..start + bytes.len() as u64).contains(&address)
+                })?;
+            let rest = &bytes[usize::try_from(address - start).unwrap()..];
+            match rest.iter().position(|byte| *byte == 0) {
+                Some(end) => Some(rest[..end].to_vec()),
+                None if rest.len() > 1023 => Some(rest.to_vec()),
+                None => None,
+            }
+        };
+        let length = self.world.comm.iter().position(|byte| *byte == 0).unwrap();
+        let event = Event {
+            record: &self.record,
+            endian: Endian::HOST,
+            cpu: self.world.processor,
+            comm: &self.world.comm[..length],
+            memory: &memory,
+        };
+        matches(filter, &event)
     }
 }

@@ -97,8 +97,11 @@ pub(crate) const LENGTH: usize = 72;
 pub(crate) const EVENT_ID: u16 = 700;
 
 fn operand(random: &mut Random, record: &Record) -> Operand {
-    let name =
-        *random.pick(&["common_type", "common_pid", "__syscall_nr", "ret", "a", "b", "c", "cpu"]);
+    const NAMES: [&str; 8] =
+        ["common_type", "common_pid", "__syscall_nr", "ret", "a", "b", "c", "cpu"];
+    // In the place of what the event does not have stands the last that all have.
+    let name = *random.pick(&NAMES);
+    let name = if record.field(name).is_some() { name } else { "c" };
     let field = record.field(name).unwrap();
     let mut operand = Operand::whole(field);
     if random.chance(25) {

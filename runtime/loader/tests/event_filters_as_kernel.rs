@@ -20,13 +20,15 @@
 #[allow(dead_code, reason = "one of the files that include this needs it")]
 mod sample;
 
+use std::ffi::{CStr, CString};
 use std::fs;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 
 use filterc_abi::Endian;
 use filterc_codegen::ebpf::event::{Monitored, Object, Options, emit, maps, module};
 use filterc_ebpf::{Fixed, Hook, Host, Unit, interpret, well_formed};
-use filterc_hir::event::{Filter, Part, Record};
+use filterc_hir::event::filter::CmpOp;
+use filterc_hir::event::{Filter, Operand, Part, Predicate, Record, Test, TestKind};
 use filterc_loader::bpf::{Loaded, ModuleLoadError};
 use sample::{EVENT_ID, Mentioned, Random, Sample};
 
@@ -292,6 +294,69 @@ fn programs_keep_and_drop_as_the_reference() {
     }
     println!("{calls} calls, {kept} kept");
     assert!(kept > calls / 5 && kept < calls * 9 / 10, "{kept} of {calls}");
+}
+
+/// What a call costs that a filter drops: nothing watches, the kernel's own filter, a program.
+/// For people: nothing is asked of the numbers.
+#[test]
+fn what_filters_cost() {
+    let Some(id) = event_id() else { return println!("skipped: no tracefs") };
+    let _ = settle();
+    let cost = || {
+        let round = |calls: u32| {
+            let start = std::time::Instant::now();
+            for _ in 0..calls {
+                // SAFETY: refused for its flags.
+                unsafe { libc::syscall(libc::SYS_setxattr, 0, 0, 3, 0x40, NO_FLAG) };
+            }
+            start.elapsed().as_secs_f64() * 1e9 / f64::from(calls)
+        };
+        // Short enough that some are not interrupted.
+        (0..1_000).map(|_| round(200)).fold(f64::INFINITY, f64::min)
+    };
+    let alone = cost();
+    let number = |value| {
+        let operand = Operand::whole(record().field("b").unwrap());
+        let kind = TestKind::Compare { mask: operand.mask(), operand, op: CmpOp::Eq, value };
+        Predicate::Test(Box::new(Test { span: Default::default(), kind }))
+    };
+    let hook = Hook::Tracepoint { subsystem: "syscalls".to_owned(), event: EVENT.to_owned() };
+    for length in [0, 1, 8, 32] {
+        // The kernel's language has no filter without a test.
+        let tests: Vec<_> = (0..length.max(1)).map(|value| format!("size == {value}")).collect();
+        let Some(counter) = Counter::new(id) else { return println!("skipped: no perf events") };
+        counter.filter(&CString::new(tests.join("||")).unwrap());
+        let kernel = cost();
+        assert_eq!(counter.count(), 0);
+        drop(counter);
+        let predicate = Predicate::Or((0..length).map(number).collect());
+        let filter = Filter { record: record(), predicate };
+        let options = Options { monitored: Monitored::Tasks, event_id: Some(id) };
+        let object = emit(&filter, &options).unwrap();
+        let Some(loaded) = loaded(&filter, &object, Monitored::Tasks, hook.clone()) else { return };
+        let counter = Counter::new(id).unwrap();
+        let links = loaded.attach().unwrap();
+        let stranger = cost();
+        watch(&loaded);
+        let before = counter.count();
+        let program = cost();
+        assert_eq!(counter.count(), before);
+        drop(links);
+        println!(
+            "{length:2} tests, ns a call: {alone:.0} alone, {kernel:.0} dropped by the kernel's \
+             filter, {program:.0} by a program; {stranger:.0} a stranger's, kept"
+        );
+    }
+}
+
+impl Counter {
+    /// The kernel's own filter.
+    fn filter(&self, text: &CStr) {
+        const SET_FILTER: libc::c_ulong = 0x4008_2406;
+        // SAFETY: a text with a NUL, which is only read.
+        let set = unsafe { libc::ioctl(self.0.as_raw_fd(), SET_FILTER, text.as_ptr()) };
+        assert_eq!(set, 0);
+    }
 }
 
 impl Sample {

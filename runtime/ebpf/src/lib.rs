@@ -9,10 +9,9 @@
 //! * [`verify()`]: some of what the kernel accepts and nothing else, and the only way to a
 //!   [`Verified`] program.
 //! * [`interpret()`]: what a program does with a context, its maps and helpers included.
+//! * [`btf`]: their types, functions and lines, in the kernel's format.
 //! * [`module`]: programs that belong together, with their maps; [`consistent()`] says whether
-//!   they do.
-//! * [`btf`]: their types, functions and lines, in the kernel's format; [`audit`]: the maps and
-//!   records of those that watch tasks.
+//!   they do, [`audit`] which maps and records those have that watch tasks.
 //! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
 //!   numbers.
 //!

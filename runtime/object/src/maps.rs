@@ -1,6 +1,8 @@
 //! Maps, as BTF defines them.
 
-use filterc_ebpf::btf::{Btf, MAPS, Type, kind};
+use std::collections::BTreeMap;
+
+use filterc_ebpf::btf::{Btf, MAPS, Type, VARIABLE, kind};
 use filterc_ebpf::{MapKind, MapSpec, NamedMap};
 
 use crate::error::ObjectError;
@@ -11,15 +13,15 @@ const MAX_DEPTH: usize = 32;
 /// More than any program can use.
 const MAX_MAPS: u16 = 4096;
 
-/// The maps of a file in the order of their places, each with its offset in the section.
-pub(crate) fn maps(btf: &Btf<'_>) -> Result<Vec<(u64, NamedMap)>, ObjectError> {
+/// The maps of a file that BTF defines, by their offset in the section.
+pub(crate) fn maps(btf: &Btf<'_>) -> Result<BTreeMap<u64, NamedMap>, ObjectError> {
     let Some(section) = btf.find(kind::DATASEC, MAPS).and_then(|id| btf.get(id)) else {
-        return Ok(Vec::new());
+        return Ok(BTreeMap::new());
     };
     if section.parts > MAX_MAPS {
         return Err(ObjectError::unsupported("so many maps"));
     }
-    let mut maps = Vec::new();
+    let mut maps = BTreeMap::new();
     for index in 0..usize::from(section.parts) {
         let word = |word: usize| section.word(index * 3 + word);
         let variable = word(0).and_then(|id| of_kind(btf, id, kind::VAR));
@@ -27,10 +29,20 @@ pub(crate) fn maps(btf: &Btf<'_>) -> Result<Vec<(u64, NamedMap)>, ObjectError> {
             return Err(ObjectError::damaged("its list of maps"));
         };
         let spec = spec(btf, variable)?;
-        maps.push((u64::from(offset), NamedMap { name: variable.name.to_owned(), spec }));
+        maps.insert(u64::from(offset), NamedMap { name: variable.name.to_owned(), spec });
     }
-    maps.sort_by_key(|(offset, _)| *offset);
     Ok(maps)
+}
+
+/// The map of the variable in a section, whose value must be 0 at first as that of all maps.
+pub(crate) fn variable(section: &str, bytes: &[u8]) -> Option<NamedMap> {
+    let name = section.strip_prefix(VARIABLE)?.to_owned();
+    if bytes.iter().any(|byte| *byte != 0) {
+        return None;
+    }
+    let value_size = u32::try_from(bytes.len()).ok()?;
+    let spec = MapSpec { kind: MapKind::Array, key_size: 4, value_size, max_entries: 1 };
+    Some(NamedMap { name, spec })
 }
 
 fn spec(btf: &Btf<'_>, variable: Type<'_>) -> Result<MapSpec, ObjectError> {

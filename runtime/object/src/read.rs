@@ -12,7 +12,7 @@ use object::{
 };
 
 use crate::error::ObjectError;
-use crate::maps::maps;
+use crate::maps::{maps, variable};
 use crate::units;
 use crate::{LICENSE, R_BPF_64_32, R_BPF_64_64};
 
@@ -51,6 +51,15 @@ pub fn read(bytes: &[u8]) -> Result<(Module, Endian), ObjectError> {
     Ok((module, endian))
 }
 
+/// Reads an object file for machines of that byte order.
+///
+/// # Errors
+/// As [`read`]; and where it is for others.
+pub fn read_as(bytes: &[u8], endian: Endian) -> Result<Module, ObjectError> {
+    let (module, of) = read(bytes)?;
+    if of == endian { Ok(module) } else { Err(ObjectError::OtherByteOrder) }
+}
+
 fn read_module(file: &File<'_>, endian: Endian) -> Result<Module, ObjectError> {
     let mut contents = Contents::default();
     let (mut btf, mut ext) = (None, None);
@@ -62,26 +71,29 @@ fn read_module(file: &File<'_>, endian: Endian) -> Result<Module, ObjectError> {
             ".BTF" => btf = Some(Btf::read(bytes, endian)?),
             ".BTF.ext" => ext = Some(ext::read(bytes, endian)?),
             btf::MAPS => contents.maps_section = Some(section.index()),
-            _ if bytes.is_empty() => {}
+            _ if section.size() == 0 => {}
             _ if is_code(&section) => {
                 let code = code(file, &section, bytes, endian)?;
                 contents.code.insert(section.index().0, code);
             }
-            _ if is_allocated(&section) => {
-                return Err(ObjectError::unsupported(format!("a section `{name}`")));
-            }
+            _ if is_allocated(&section) => match variable(name, bytes) {
+                Some(map) => {
+                    contents.variables.insert(section.index().0, map);
+                }
+                None => return Err(ObjectError::unsupported(format!("a section `{name}`"))),
+            },
             _ => {}
         }
     }
     let btf = btf.ok_or_else(|| ObjectError::unsupported("no BTF"))?;
-    contents.maps = maps(&btf)?;
+    contents.defined = maps(&btf)?;
     for section in ext.unwrap_or_default() {
         let name = btf.string(section.name).unwrap_or_default();
         contents.lines.insert(name.to_owned(), lines(&btf, &section)?);
     }
     contents.symbols(file)?;
     let units = units::units(&contents)?;
-    let maps: Vec<NamedMap> = contents.maps.into_iter().map(|(_, map)| map).collect();
+    let maps = contents.maps;
     let license = contents.license.ok_or_else(|| ObjectError::unsupported("no licence"))?;
     Ok(Module { license, maps, units })
 }
@@ -91,8 +103,12 @@ fn read_module(file: &File<'_>, endian: Endian) -> Result<Module, ObjectError> {
 pub(crate) struct Contents {
     license: Option<String>,
     maps_section: Option<SectionIndex>,
-    /// Maps by their offset.
-    pub(crate) maps: Vec<(u64, NamedMap)>,
+    /// Maps by their offset in their section.
+    defined: BTreeMap<u64, NamedMap>,
+    /// Maps by the section of their variable.
+    variables: BTreeMap<usize, NamedMap>,
+    /// Maps, in the order of their symbols.
+    pub(crate) maps: Vec<NamedMap>,
     /// Sections with instructions, by index.
     pub(crate) code: BTreeMap<usize, Code>,
     /// Lines of each section, by its name.
@@ -145,8 +161,10 @@ pub(crate) struct Function {
 /// Where a symbol is.
 #[derive(Clone, Copy)]
 pub(crate) enum Place {
-    /// At that offset of the section with maps.
-    Map(u64),
+    /// A map, by place.
+    Map(usize),
+    /// That offset in the value of a map, by place.
+    Value(usize, u64),
     /// At that slot of the section of that index.
     Code(usize, usize),
 }
@@ -159,8 +177,16 @@ impl Contents {
                 continue;
             };
             let SymbolIndex(index) = symbol.index();
-            if self.maps_section == Some(section) {
-                self.places.insert(index, Place::Map(symbol.address()));
+            let is_data = symbol.kind() == SymbolKind::Data;
+            if self.maps_section == Some(section) && is_data {
+                let map = self.defined.remove(&symbol.address());
+                let map = map.filter(|map| symbol.name() == Ok(map.name.as_str()));
+                let none = || ObjectError::damaged("a map without a definition");
+                self.places.insert(index, Place::Map(self.maps.len()));
+                self.maps.push(map.ok_or_else(none)?);
+            } else if let Some(map) = self.variables.remove(&section.0).filter(|_| is_data) {
+                self.places.insert(index, Place::Value(self.maps.len(), symbol.address()));
+                self.maps.push(map);
             } else if let Some(code) = self.code.get(&section.0) {
                 let damaged = || ObjectError::damaged(format!("a symbol of `{}`", code.name));
                 let first = slot(symbol.address()).ok_or_else(damaged)?;
@@ -178,7 +204,10 @@ impl Contents {
                 }
             }
         }
-        Ok(())
+        if self.defined.is_empty() && self.variables.is_empty() {
+            return Ok(());
+        }
+        Err(ObjectError::damaged("a map without a name"))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::read::{Code, Contents, Function, Place, Relocation};
 /// Kinds of constants and calls, in the field of the source register (`linux/bpf.h`).
 const FUNCTION: u8 = 4;
 const MAP_INDEX: u8 = 5;
+const MAP_INDEX_VALUE: u8 = 6;
 const CALL_FUNCTION: u8 = 1;
 
 /// The programs of a file, in the order of its symbols.
@@ -71,7 +72,13 @@ impl Linker<'_> {
             lines.extend(self.lines(function, &code.name, slot));
             for slot in function.first..function.first + function.slots {
                 let insn = code.insns.get(slot).copied().unwrap_or_default();
-                insns.push(self.resolved(insn, slot, function.section, insns.len())?);
+                let before = slot.checked_sub(1).filter(|before| *before >= function.first);
+                let first = before.and_then(|before| Some((code.insns.get(before)?, before)));
+                let offset = first.and_then(|(it, at)| self.offset(*it, at, function.section));
+                insns.push(match offset {
+                    Some(imm) => Insn { imm, ..insn },
+                    None => self.resolved(insn, slot, function.section, insns.len())?,
+                });
             }
         }
         Ok((insns, functions, lines))
@@ -155,16 +162,27 @@ impl Linker<'_> {
             return Ok(Insn { src, imm, ..insn });
         }
         let Some(relocation) = self.relocation(section, slot) else { return Ok(insn) };
-        let Some(Place::Map(offset)) = self.contents.places.get(&relocation.symbol) else {
-            return Err(ObjectError::unsupported("variables"));
-        };
-        let map = self.contents.maps.iter().position(|(other, _)| other == offset);
-        match map.and_then(|map| i32::try_from(map).ok()) {
-            Some(imm) if insn.opcode == WIDE && !relocation.call => {
-                Ok(Insn { src: MAP_INDEX, imm, ..insn })
+        let place = self.contents.places.get(&relocation.symbol).copied();
+        let wide = insn.opcode == WIDE && !relocation.call;
+        let number = |at: usize| i32::try_from(at).unwrap_or(i32::MAX);
+        match place {
+            Some(Place::Map(at)) if wide => Ok(Insn { src: MAP_INDEX, imm: number(at), ..insn }),
+            Some(Place::Value(at, _)) if wide => {
+                Ok(Insn { src: MAP_INDEX_VALUE, imm: number(at), ..insn })
             }
-            Some(_) | None => Err(ObjectError::damaged("a relocation to a map")),
+            Some(_) => Err(ObjectError::damaged("a relocation to a map")),
+            None => Err(ObjectError::unsupported("variables of other files")),
         }
+    }
+
+    /// The offset in a map's value, for the second slot of an instruction whose first says it.
+    fn offset(&self, first: Insn, slot: usize, section: usize) -> Option<i32> {
+        let relocation = self.relocation(section, slot)?;
+        let Some(Place::Value(_, offset)) = self.contents.places.get(&relocation.symbol) else {
+            return None;
+        };
+        let offset = u32::try_from(*offset).ok()?;
+        Some(first.imm.cast_unsigned().wrapping_add(offset).cast_signed())
     }
 
     /// The lines of a function, which begins at slot `base` of the program. Those without a number

@@ -1,11 +1,11 @@
 //! A module to the bytes of a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use filterc_abi::Endian;
 use filterc_ebpf::btf::{self, ModuleTypes, UnitTypes, describe, ext};
 use filterc_ebpf::machine::{Callee, Op, Symbol};
-use filterc_ebpf::{Insn, Module, Unit, WellFormed, consistent, encode};
+use filterc_ebpf::{Insn, MapKind, MapSpec, Module, Unit, WellFormed, consistent, encode};
 use object::write::{Object, Relocation, SectionId, Symbol as Entry, SymbolId, SymbolSection};
 use object::{
     Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind,
@@ -21,11 +21,11 @@ const SLOT: u32 = 8;
 /// Writes a module as a relocatable ELF file of that byte order.
 ///
 /// # Errors
-/// When the module does not fit together, or names a byte of a map's value, which such files
-/// cannot.
+/// When the module does not fit together, or names a byte of a map's value where the map has
+/// more than one, which such files cannot.
 pub fn write(module: &Module, endian: Endian) -> Result<Vec<u8>, ObjectError> {
     let programs = consistent(module)?;
-    let mut file = File::new(module, endian);
+    let mut file = File::new(module, endian)?;
     for ((unit, program), types) in
         module.units.iter().zip(&programs).zip(&file.types.units.clone())
     {
@@ -41,13 +41,15 @@ struct File {
     types: ModuleTypes,
     /// The symbol of each map.
     maps: Vec<SymbolId>,
+    /// The maps, by place, that are variables.
+    variables: BTreeSet<usize>,
     sections: BTreeMap<String, SectionId>,
     /// What is told of each section, in the order in which they were added.
     told: Vec<ext::Section>,
 }
 
 impl File {
-    fn new(module: &Module, endian: Endian) -> Self {
+    fn new(module: &Module, endian: Endian) -> Result<Self, ObjectError> {
         let order = match endian {
             Endian::Little => Endianness::Little,
             Endian::Big => Endianness::Big,
@@ -55,24 +57,39 @@ impl File {
         let object = Object::new(BinaryFormat::Elf, Architecture::Bpf, order);
         let types = describe(module, endian);
         let (sections, told) = (BTreeMap::new(), Vec::new());
-        let mut file = Self { endian, object, types, maps: Vec::new(), sections, told };
-        file.add_maps(module);
-        file
+        let (maps, variables) = (Vec::new(), BTreeSet::new());
+        let mut file = Self { endian, object, types, maps, variables, sections, told };
+        file.add_maps(module)?;
+        Ok(file)
     }
 
-    /// Maps are room that nobody uses, as large as the structures that say what they are like.
-    fn add_maps(&mut self, module: &Module) {
-        if module.maps.is_empty() {
-            return;
-        }
-        let section = self.section(btf::MAPS, SectionKind::Data);
-        for (map, types) in module.maps.iter().zip(&self.types.maps) {
-            let size = btf::definition_size(&map.spec, *types);
-            let room = vec![0; size as usize];
-            let at = self.object.append_section_data(section, &room, 8);
-            let entry = symbol(&map.name, SymbolKind::Data, section, (at, size), true);
+    /// Maps are room that nobody uses, as large as the structures that say what they are like;
+    /// or variables, where programs take the address of their only value.
+    fn add_maps(&mut self, module: &Module) -> Result<(), ObjectError> {
+        let by_value = btf::by_value(module);
+        for (at, map) in module.maps.iter().enumerate() {
+            let entry = if by_value.contains(&at) {
+                if !is_variable(&map.spec) {
+                    let what = format!("the address of a value in a map like `{}`", map.name);
+                    return Err(ObjectError::unsupported(what));
+                }
+                let name = btf::variable_section(&map.name);
+                let section = self.section(&name, SectionKind::Data);
+                let size = map.spec.value_size;
+                self.object.append_section_data(section, &vec![0; size as usize], 8);
+                self.variables.insert(at);
+                symbol(&map.name, SymbolKind::Data, section, (0, size), true)
+            } else {
+                let types = self.types.maps.get(at).copied().unwrap_or_default();
+                let section = self.section(btf::MAPS, SectionKind::Data);
+                let size = btf::definition_size(&map.spec, types);
+                let room = vec![0; size as usize];
+                let at = self.object.append_section_data(section, &room, 8);
+                symbol(&map.name, SymbolKind::Data, section, (at, size), true)
+            };
             self.maps.push(self.object.add_symbol(entry));
         }
+        Ok(())
     }
 
     fn section(&mut self, name: &str, kind: SectionKind) -> SectionId {
@@ -142,10 +159,17 @@ impl File {
         let start = self.size(part.section);
         let mut insns = part.insns.to_vec();
         let mut relocations = Vec::new();
-        for (index, insn) in insns.iter_mut().enumerate() {
+        for (index, pair) in insns.iter_mut().enumerate() {
             let slot = part.first + index;
             let Some(op) = program.ops().get(slot) else { continue };
-            let Some((to, r_type)) = self.relocate(*op, slot, part, functions, insn)? else {
+            if let (Op::Second, Some(Op::Address(_, Symbol::MapIndexValue(..)))) =
+                (op, program.ops().get(slot.wrapping_sub(1)))
+            {
+                // The offset goes to the first slot.
+                pair.imm = 0;
+                continue;
+            }
+            let Some((to, r_type)) = self.relocate(*op, slot, part, functions, pair)? else {
                 continue;
             };
             let offset = u64::from(start + slots(index) * SLOT);
@@ -171,13 +195,17 @@ impl File {
         functions: &[(usize, SymbolId)],
         insn: &mut Insn,
     ) -> Result<Option<(SymbolId, u32)>, ObjectError> {
-        if let Op::Address(_, Symbol::MapIndex(at)) = op {
-            let map = usize::try_from(at).ok().and_then(|at| self.maps.get(at)).copied();
-            *insn = Insn { src: 0, imm: 0, ..*insn };
-            return Ok(map.map(|map| (map, R_BPF_64_64)));
-        }
-        if let Op::Address(_, Symbol::MapIndexValue(..)) = op {
-            return Err(ObjectError::unsupported("addresses of a map's value"));
+        if let Op::Address(_, Symbol::MapIndex(at) | Symbol::MapIndexValue(at, _)) = op {
+            let at = usize::try_from(at).unwrap_or(usize::MAX);
+            let imm = if let Op::Address(_, Symbol::MapIndexValue(_, offset)) = op {
+                offset.cast_signed()
+            } else if self.variables.contains(&at) {
+                return Err(ObjectError::unsupported("a map that is used with and without keys"));
+            } else {
+                0
+            };
+            *insn = Insn { src: 0, imm, ..*insn };
+            return Ok(self.maps.get(at).map(|map| (*map, R_BPF_64_64)));
         }
         let Some(distance) = op.distance() else { return Ok(None) };
         let target =
@@ -262,6 +290,12 @@ fn symbol(
         section: SymbolSection::Section(section),
         flags: SymbolFlags::None,
     }
+}
+
+/// Whether a map is as the loader makes those of variables.
+fn is_variable(spec: &MapSpec) -> bool {
+    let MapSpec { kind, key_size, max_entries, .. } = *spec;
+    kind == MapKind::Array && (key_size, max_entries) == (4, 1)
 }
 
 fn slots(count: usize) -> u32 {

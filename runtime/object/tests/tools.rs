@@ -69,6 +69,7 @@ fn llvm_sees_programs_maps_and_relocations() {
             "<second_enter>:",
             "R_BPF_64_64\trecords",
             "R_BPF_64_64\tcounts",
+            "R_BPF_64_64\tlost",
             "R_BPF_64_32\tadd",
             "lock *(u64 *)(r1 + 0) += r2",
         ] {
@@ -225,6 +226,8 @@ fn libbpf_loads_and_runs() {
         "map records type 27 key 0 value 0 entries 4096",
         "map seen type 1 key 16 value 12 entries 100",
         "map counts type 2 key 4 value 8 entries 3",
+        // What libbpf makes of a variable, named as its section.
+        "map .data.lost type 2 key 4 value 16 entries 1",
         "map scratch type 6 key 4 value 40 entries 1",
         "program count_enter in raw_tp/sys_enter of type 17, 20 slots",
         "program keep in tracepoint/syscalls/sys_enter_openat of type 5, 2 slots",

@@ -1,6 +1,6 @@
 //! eBPF modules as text and bytes.
 
-use filterc_ebpf::{DisasmOptions, Hook, Unit, disassemble, encode};
+use filterc_ebpf::{DisasmOptions, Unit, disassemble, encode};
 
 use super::Format;
 use crate::module::ModuleProgram;
@@ -18,6 +18,9 @@ pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
             }
             super::hex::text(&bytes)
         }
+        // A module that the driver has made is consistent, and names values of no map but one that
+        // has only one.
+        Format::Obj => return filterc_object::write(program.module(), program.endian()).ok(),
         Format::Asm => program.module().units.iter().map(asm).collect::<Vec<_>>().join("\n"),
         Format::Ir => super::ir::text(program.dag()),
         Format::Dot => super::ir::dot(program.dag()),
@@ -35,15 +38,5 @@ pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
 /// One program, under its name. More than one are not one text to be assembled again.
 fn asm(unit: &Unit) -> String {
     let text = disassemble(&unit.insns, &DisasmOptions { plain: false });
-    format!("; {}: {}\n{text}", unit.name, hook(unit))
-}
-
-fn hook(unit: &Unit) -> String {
-    match &unit.hook {
-        Hook::Syscall => "syscall".to_owned(),
-        Hook::Tracepoint { subsystem, event } => format!("tracepoint/{subsystem}/{event}"),
-        Hook::RawTracepoint(name) => format!("raw_tp/{name}"),
-        Hook::TracepointBtf(name) => format!("tp_btf/{name}"),
-        Hook::Lsm(name) => format!("lsm/{name}"),
-    }
+    format!("; {}: {}\n{text}", unit.name, unit.hook.section())
 }

@@ -1,8 +1,11 @@
 //! What the kernel, and an object file, are told of a module.
 
+use std::collections::BTreeSet;
+
 use filterc_abi::Endian;
 
 use super::build::{Builder, Linkage};
+use crate::insn::code::WIDE;
 use crate::map::{MapKind, MapSpec};
 use crate::module::{Line, Module, Unit};
 
@@ -81,9 +84,16 @@ pub fn describe(module: &Module, endian: Endian) -> ModuleTypes {
     let base = base(&mut builder);
     let maps: Vec<MapTypes> =
         module.maps.iter().map(|map| map_types(&mut builder, &base, &map.spec)).collect();
+    let by_value = by_value(module);
     let mut variables = Vec::new();
     let mut offset = 0;
-    for (map, types) in module.maps.iter().zip(&maps) {
+    for ((at, map), types) in module.maps.iter().enumerate().zip(&maps) {
+        if by_value.contains(&at) {
+            let variable = builder.variable(&map.name, types.value, Linkage::Global);
+            let size = map.spec.value_size;
+            builder.section(&variable_section(&map.name), size, &[(variable, 0, size)]);
+            continue;
+        }
         let definition = definition(&mut builder, &base, &map.spec, *types);
         let size = definition_size(&map.spec, *types);
         variables.push((builder.variable(&map.name, definition, Linkage::Global), offset, size));
@@ -97,6 +107,26 @@ pub fn describe(module: &Module, endian: Endian) -> ModuleTypes {
     ModuleTypes { btf: builder.finish(), maps, units, text }
 }
 
+/// The maps, by place, of which a program takes the address of a value (`map[idx:N][0]`). In an
+/// object file such a map is a variable, as those of C are: it has a section of its own.
+#[must_use]
+pub fn by_value(module: &Module) -> BTreeSet<usize> {
+    let insns = module.units.iter().flat_map(|unit| &unit.insns);
+    let addresses = insns.filter(|insn| insn.opcode == WIDE && insn.src == MAP_INDEX_VALUE);
+    addresses.filter_map(|insn| usize::try_from(insn.imm).ok()).collect()
+}
+
+/// The kind of constant in the field of the source register (`BPF_PSEUDO_MAP_IDX_VALUE`).
+const MAP_INDEX_VALUE: u8 = 6;
+
+/// The section of a variable.
+#[must_use]
+pub fn variable_section(map: &str) -> String {
+    format!("{VARIABLE}{map}")
+}
+
+/// How the names of sections with one variable begin.
+pub const VARIABLE: &str = ".data.";
 /// The section with maps.
 pub const MAPS: &str = ".maps";
 /// The section with functions that programs call.

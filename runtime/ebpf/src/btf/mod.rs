@@ -16,7 +16,7 @@ mod read;
 
 pub use build::{Builder, Linkage};
 pub use describe::{
-    FunctionType, LineRecord, MAPS, MapTypes, ModuleTypes, TEXT, UnitTypes, definition_size,
-    describe,
+    FunctionType, LineRecord, MAPS, MapTypes, ModuleTypes, TEXT, UnitTypes, VARIABLE, by_value,
+    definition_size, describe, variable_section,
 };
 pub use read::{Btf, BtfError, Type};

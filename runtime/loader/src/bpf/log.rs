@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use filterc_ebpf::{DisasmOptions, Line, Unit, disassemble};
+use filterc_ebpf::code::{CALL, JMP, WIDE};
+use filterc_ebpf::{DisasmOptions, Helper, Line, Unit, disassemble};
 
 use super::error::{At, Refusal, Rejection};
 
@@ -77,10 +78,14 @@ fn line_of(unit: &Unit, slot: u32) -> Option<&Line> {
 
 fn insn_of(unit: &Unit, slot: u32) -> String {
     let rest = unit.insns.get(slot as usize..).unwrap_or_default();
-    let wide = rest.first().is_some_and(|insn| insn.opcode == filterc_ebpf::code::WIDE);
+    let wide = rest.first().is_some_and(|insn| insn.opcode == WIDE);
     let insn = rest.get(..if wide { 2 } else { 1 }).unwrap_or_default();
-    let text = disassemble(insn, &DisasmOptions { plain: true, ..DisasmOptions::default() });
-    text.trim().to_owned()
+    let text = disassemble(insn, &DisasmOptions { plain: true });
+    let helper = insn.first().filter(|insn| insn.opcode == JMP | CALL && insn.src == 0);
+    match helper.and_then(|insn| Helper::new(insn.imm)) {
+        Some(helper) => format!("{} ({})", text.trim(), helper.name()),
+        None => text.trim().to_owned(),
+    }
 }
 
 /// What may help, by the words of the verifier.
@@ -90,6 +95,10 @@ fn suggestion(reason: &str, errno: i32) -> &'static str {
             "GPL",
             "tracing helpers are for programs under the GPL only: set the licence of the module to \
              `GPL`",
+        ),
+        (
+            "invalid func",
+            "this kernel does not have the helper: use a newer kernel, or another target",
         ),
         (
             "unknown func",

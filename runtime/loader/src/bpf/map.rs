@@ -153,6 +153,8 @@ fn attr(spec: MapSpec, name: &str) -> Attr {
 
 /// The reading end of a ring buffer.
 pub struct RingReader {
+    /// A descriptor of our own, so that the map stays.
+    map: OwnedFd,
     /// Where we are: a page that the kernel reads.
     consumer: Shared,
     /// Where the kernel is: a page, and the records behind it, twice in a row.
@@ -181,7 +183,9 @@ impl RingReader {
         let (page, size) = (sys::page_size(), map.spec.max_entries as usize);
         let consumer = Shared::map(map.as_fd(), 0, page, true).map_err(&refused)?;
         let producer = Shared::map(map.as_fd(), page, page + 2 * size, false).map_err(&refused)?;
-        Ok(Self { consumer, producer, page, size })
+        let map = map.as_fd().try_clone_to_owned();
+        let map = map.map_err(|error| refused(error.raw_os_error().unwrap_or(libc::EBADF)))?;
+        Ok(Self { map, consumer, producer, page, size })
     }
 
     /// The finished records, up to the first that is not.
@@ -208,6 +212,13 @@ impl RingReader {
         }
         let room = (length + HEADER).next_multiple_of(8);
         self.consumer.set_u64(0, position + room as u64)
+    }
+}
+
+impl AsFd for RingReader {
+    /// Readable when there are records.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.map.as_fd()
     }
 }
 

@@ -246,6 +246,22 @@ pub(super) fn open_tracepoint(id: u64) -> Result<OwnedFd, c_int> {
     if result < 0 { Err(errno()) } else { new_fd(result) }
 }
 
+/// `pidfd_open`: a process; or a thread, which kernels before 6.9 know only if it is the first of
+/// its process.
+pub(super) fn pidfd_open(id: u32, thread: bool) -> Result<OwnedFd, c_int> {
+    const THREAD: libc::c_uint = libc::O_EXCL.cast_unsigned();
+    let id = libc::pid_t::try_from(id).map_err(|_| libc::ESRCH)?;
+    let open = |flags: libc::c_uint| {
+        // SAFETY: takes no addresses.
+        let result = unsafe { libc::syscall(libc::SYS_pidfd_open, id, flags) };
+        if result < 0 { Err(errno()) } else { new_fd(result) }
+    };
+    match open(if thread { THREAD } else { 0 }) {
+        Err(libc::EINVAL) if thread => open(0),
+        result => result,
+    }
+}
+
 /// Pages of a ring buffer in our memory.
 pub(super) struct Shared {
     start: NonNull<c_void>,

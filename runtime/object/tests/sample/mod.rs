@@ -32,6 +32,7 @@ pub(crate) fn maps() -> Vec<NamedMap> {
         map("records", MapKind::Ringbuf, (0, 0), 4096),
         map("seen", MapKind::Hash, (16, 12), 100),
         map("counts", MapKind::Array, (4, 8), 3),
+        map("lost", MapKind::Array, (4, 16), 1),
         map("scratch", MapKind::PercpuArray, (4, 40), 1),
     ]
 }
@@ -64,6 +65,11 @@ add:    r2 = 1
         *(u64 *)(r2 + 0) = 7
         r3 = 8
         call again
+        if r0 == 0 goto done
+        r1 = map[idx:4][0]+8 ll
+        r2 = 1
+        lock *(u64 *)(r1 + 0) += r2
+done:
         r0 = 0
         exit
 again:  r4 = 0
@@ -74,7 +80,7 @@ again:  r4 = 0
 /// A module with two programs for one hook, others between them, and functions.
 pub(crate) fn module() -> Module {
     let raw = || Hook::RawTracepoint("sys_enter".to_owned());
-    let mut first = unit("count_enter", raw(), COUNT, &[("add", 20), ("again", 31)]);
+    let mut first = unit("count_enter", raw(), COUNT, &[("add", 20), ("again", 36)]);
     first.lines = vec![
         line(0, 3, "monitor tasks"),
         line(10, 7, "deny write if count > 3"),
@@ -84,7 +90,7 @@ pub(crate) fn module() -> Module {
     let event = Hook::Tracepoint { subsystem: "syscalls".into(), event: "sys_enter_openat".into() };
     let typed = Hook::TracepointBtf("sys_exit".to_owned());
     let second = unit("keep", event, "r0 = 1\nexit", &[]);
-    let third = unit("typed", typed, COUNT, &[("add", 20), ("again", 31)]);
+    let third = unit("typed", typed, COUNT, &[("add", 20), ("again", 36)]);
     let mut fourth = unit("second_enter", raw(), "r0 = 0\nexit", &[]);
     fourth.lines = vec![line(1, 12, "allow all")];
     let fifth = unit("object", Hook::Lsm("file_open".to_owned()), "r0 = 0\nexit", &[]);

@@ -10,6 +10,7 @@ mod options;
 mod record;
 mod reference;
 mod timing;
+mod tracefs;
 
 use std::process::ExitCode;
 
@@ -17,8 +18,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, attach, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list,
-    load, man, run, verify,
+    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt, import,
+    list, load, man, run, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
         Some(Command::Verify(args)) => verify::run(args, &console),
         Some(Command::Equiv(args)) => equiv::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),
         Some(Command::Load(args)) => load::run(args, &console),

@@ -19,6 +19,7 @@ pub mod describe;
 pub mod diagnostics;
 pub mod emit;
 pub mod evaluate;
+pub mod event;
 pub mod explain;
 mod limits;
 mod lines;

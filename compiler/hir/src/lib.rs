@@ -15,6 +15,7 @@ mod consteval;
 pub mod error;
 pub mod eval;
 pub mod event;
+mod event_fault;
 mod example;
 pub mod expr;
 mod fallback;

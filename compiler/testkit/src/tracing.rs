@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use filterc_hir::event::kernel::Symbols;
+use filterc_hir::event::kernel::Kallsyms;
 
 /// A private tracing instance.
 #[derive(Debug)]
@@ -135,44 +135,11 @@ fn eprint_left(folder: &Path, error: &io::Error) {
     eprintln!("{}: not removed: {error}", folder.display());
 }
 
-/// The functions of the running kernel.
-#[derive(Debug)]
-pub struct Kallsyms {
-    /// By address.
-    symbols: Vec<(u64, String)>,
-}
-
-impl Kallsyms {
-    /// Reads them; the error says why they are not known.
-    ///
-    /// # Errors
-    /// The file is not there, or hides the addresses.
-    pub fn read() -> Result<Self, String> {
-        let text = fs::read_to_string("/proc/kallsyms").map_err(|error| error.to_string())?;
-        let row = |line: &str| {
-            let mut words = line.split_whitespace();
-            let address = u64::from_str_radix(words.next()?, 16).ok()?;
-            Some((address, words.nth(1)?.to_owned()))
-        };
-        let mut symbols: Vec<_> = text.lines().filter_map(row).collect();
-        if symbols.iter().all(|(address, _)| *address == 0) {
-            return Err("the kernel's addresses are hidden".to_owned());
-        }
-        symbols.sort_by_key(|(address, _)| *address);
-        Ok(Self { symbols })
-    }
-}
-
-impl Symbols for Kallsyms {
-    fn address(&self, name: &[u8]) -> Option<u64> {
-        let named = |(_, known): &&(u64, String)| known.as_bytes() == name;
-        self.symbols.iter().find(named).map(|(address, _)| *address)
-    }
-
-    fn range(&self, address: u64) -> Option<(u64, u64)> {
-        let behind = self.symbols.partition_point(|(start, _)| *start <= address);
-        let (start, _) = self.symbols.get(behind.checked_sub(1)?)?;
-        let (end, _) = self.symbols.get(behind)?;
-        Some((*start, *end))
-    }
+/// The functions of the running kernel; the error says why they are not known.
+///
+/// # Errors
+/// The file is not there, or hides the addresses.
+pub fn kallsyms() -> Result<Kallsyms, String> {
+    let text = fs::read_to_string("/proc/kallsyms").map_err(|error| error.to_string())?;
+    Kallsyms::parse(&text).ok_or_else(|| "the kernel's addresses are hidden".to_owned())
 }

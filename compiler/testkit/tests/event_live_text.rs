@@ -15,7 +15,7 @@ use filterc_grammar::source::FileId;
 use filterc_hir::event::Record;
 use filterc_hir::event::kernel::{self, Machine, Message, NoSymbols, Rejection};
 use filterc_testkit::rng::Rng;
-use filterc_testkit::tracing::{Answer, Instance, Kallsyms};
+use filterc_testkit::tracing::{Answer, Instance, kallsyms};
 use filterc_testkit::{event_text, events};
 
 const TEXTS: usize = 120_000;
@@ -90,7 +90,7 @@ fn the_kernel_reads_texts_as_we_do() {
 
 #[test]
 fn the_kernel_knows_functions_as_we_do() {
-    let (instance, symbols) = match (Instance::create("symbols"), Kallsyms::read()) {
+    let (instance, symbols) = match (Instance::create("symbols"), kallsyms()) {
         (Ok(instance), Ok(symbols)) => (instance, symbols),
         (Err(reason), _) | (_, Err(reason)) => return println!("skipped: {reason}"),
     };

@@ -134,7 +134,9 @@ fn codes() -> BTreeSet<&'static str> {
         filterc::lints::CODES,
         filterc::profile::CODES,
         filterc_hir::error::CODES,
+        filterc_hir::event::lower::CODES,
         filterc_import::error::CODES,
+        filterc_import::ftrace2011::CODES,
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,
         filterc_codegen::ebpf::CODES,
@@ -178,6 +180,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "runtime/loader",
                 "compiler/codegen",
                 "compiler/ir",
+                "compiler/testkit/tests/event_forms.rs",
                 "runtime/cbpf",
                 "runtime/ebpf",
             ];

@@ -9,6 +9,7 @@ pub(crate) mod disasm;
 pub(crate) mod doc;
 pub(crate) mod equiv;
 pub(crate) mod eval;
+pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod import;

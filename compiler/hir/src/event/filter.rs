@@ -221,6 +221,20 @@ pub enum Never {
     Stacktrace,
 }
 
+impl Never {
+    /// Why the test is never true.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::KernelPointer => {
+                "the kernel looks for the text in its own memory, not in the caller's"
+            }
+            Self::CpuBits => "the kernel has no `&` for `cpu`, and takes it for false",
+            Self::Stacktrace => "the kernel compares no stack traces, and takes it for false",
+        }
+    }
+}
+
 impl Predicate {
     /// The opposite, without two negations in a row.
     #[must_use]

@@ -6,13 +6,20 @@
 //! is cut to the width of its field. What a filter means is [`filter`] as data and [`eval()`] as
 //! a function.
 
+pub mod check;
 pub mod eval;
+pub mod explain;
 pub mod filter;
 mod glob;
 pub mod kernel;
 pub mod layout;
+mod lint;
+pub mod lower;
+pub mod print;
 pub mod record;
+mod typing;
 
+pub use crate::event_fault::Fault;
 pub use eval::{eval, matches};
 pub use filter::{Filter, Operand, Predicate, Test, TestKind};
 pub use record::{Field, Part, Record};

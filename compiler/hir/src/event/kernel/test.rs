@@ -4,7 +4,8 @@ use filterc_grammar::source::{FileId, Span};
 
 use super::bytes::{at, is_alnum, is_space, skip};
 use super::error::{Errno, Message, Rejection};
-use super::{Machine, cpulist, number, pattern};
+use super::machine::{Machine, Symbols};
+use super::{cpulist, number, pattern};
 use crate::event::filter::{
     CmpOp, CpusOp, Matcher, MatcherKind, Never, Operand, Predicate, Test, TestKind, Text,
 };
@@ -122,6 +123,7 @@ impl Reader<'_> {
             let address = number::unsigned(self.slice(value, end));
             (address.ok_or(invalid(Message::InvalidValue, end))?, end)
         } else {
+            // The symbol goes on to the next white space, through parentheses and operators.
             let end = skip(self.text, value, |byte| !is_space(byte));
             let address = symbols.address(self.slice(value, end));
             (address.ok_or(invalid(Message::FunctionNotFound, end))?, end)
@@ -154,20 +156,8 @@ impl Reader<'_> {
         if at(self.text, close) != b'}' {
             return Err(invalid(Message::MissingBraceClose, close));
         }
-        let nr_cpu_ids = self.machine.nr_cpu_ids;
-        let cpus = Some(self.slice(list, close)).filter(|list| !list.is_empty());
-        let cpus = cpus.and_then(|list| cpulist::read(list, nr_cpu_ids));
-        let cpus = cpus.ok_or(invalid(Message::InvalidCpulist, close))?;
-        let operand = Operand::whole(field);
-        let kind = match cpus.as_slice() {
-            // One processor is a plain number.
-            [one] => {
-                let op = if op == CpusOp::IsNot { CmpOp::Ne } else { CmpOp::Eq };
-                let (mask, value) = (operand.mask(), u64::from(*one) & operand.mask());
-                TestKind::Compare { operand, mask, op, value }
-            }
-            _ => TestKind::Cpus { operand, op, cpus, nr_cpu_ids },
-        };
+        let kind = cpus(Operand::whole(field), op, self.slice(list, close), self.machine);
+        let kind = kind.ok_or(invalid(Message::InvalidCpulist, close))?;
         Ok((kind, close + 1))
     }
 
@@ -239,6 +229,34 @@ impl Reader<'_> {
         };
         Ok((kind, end))
     }
+}
+
+/// The test of an operand against a list of processors; `None` if the kernel refuses the list.
+pub(in crate::event) fn cpus(
+    operand: Operand,
+    op: CpusOp,
+    list: &[u8],
+    machine: &Machine<'_>,
+) -> Option<TestKind> {
+    let nr_cpu_ids = machine.nr_cpu_ids;
+    let cpus = Some(list).filter(|list| !list.is_empty())?;
+    let cpus = cpulist::read(cpus, nr_cpu_ids)?;
+    Some(match cpus.as_slice() {
+        // One processor is a plain number.
+        [one] => {
+            let op = if op == CpusOp::IsNot { CmpOp::Ne } else { CmpOp::Eq };
+            let (mask, value) = (operand.mask(), u64::from(*one) & operand.mask());
+            TestKind::Compare { operand, mask, op, value }
+        }
+        _ => TestKind::Cpus { operand, op, cpus, nr_cpu_ids },
+    })
+}
+
+/// The function that a symbol, or an address in digits, is of; `None` if there is none.
+pub(in crate::event) fn function(symbol: &[u8], symbols: &dyn Symbols) -> Option<(u64, u64)> {
+    let is_number = symbol.first().is_some_and(u8::is_ascii_digit);
+    let address = if is_number { number::unsigned(symbol) } else { symbols.address(symbol) };
+    symbols.range(address?)
 }
 
 /// Whether the kernel takes it for a number, not for a text.

@@ -11,6 +11,7 @@ use filterc_abi::x86_64;
 use filterc_grammar::source::FileId;
 
 use super::*;
+use crate::event::record::Record;
 
 const TWO: Machine<'static> = Machine { nr_cpu_ids: 2, symbols: &NoSymbols };
 

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt, import,
-    list, load, man, run, verify,
+    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt,
+    import, list, load, man, run, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 

@@ -18,8 +18,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt, import,
-    list, load, man, run, verify,
+    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt,
+    import, list, load, man, run, verify,
 };
 use crate::console::{Console, Failure};
 

@@ -14,7 +14,7 @@ mod table;
 
 use crate::compiled::{Compiled, CompiledProgram};
 
-pub use module::emit_module;
+pub use module::{emit_module, emit_programs};
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -286,8 +286,8 @@ impl Emitter<'_> {
         }
         let behind = usize::from(first.is_some());
         if items.len() > behind {
-            self.differences(place, items, behind);
-            self.writer.jump(word(Test::SLt, DIFFERENT, Operand::K(0)), next);
+            let differs = self.differences(place, items, behind);
+            self.writer.jump(differs, next);
         }
         self.writer.goto(found);
         if self.writer.is_used(next) {
@@ -309,18 +309,22 @@ impl Emitter<'_> {
         self.writer.alu(Alu::Add, PLACE, imm(items.len()));
     }
 
-    /// Whether what begins at the address differs from a part, but for its first bytes: a negative
-    /// number if it does. There is one jump for all of it, because the verifier keeps every jump
-    /// of every round in mind, and has room for 8192.
-    fn differences(&mut self, place: Place, items: &[Item], skipped: usize) {
+    /// Whether what begins at the address differs from a part, but for its first bytes: as one
+    /// condition for all of it, because the verifier keeps every jump of every round in mind, and
+    /// has room for 8192.
+    fn differences(&mut self, place: Place, items: &[Item], skipped: usize) -> Condition {
         let alu = |alu, dst, src| Op::Alu(Width::W64, alu, dst, Operand::X(src));
+        // Other bits than those of the pattern; a sign, if there are classes.
+        let signed = items.iter().skip(skipped).any(|item| item.only().is_none());
         self.writer.alu_move(DIFFERENT, 0);
         for (index, item) in items.iter().enumerate().skip(skipped) {
             let at = At { base: ADDRESS, offset: place.offset }.plus(index);
             self.writer.load(Size::B1, BYTE, at.base, at.offset);
             if let Some(only) = item.only() {
                 self.writer.alu(Alu::Xor, BYTE, only.into());
-                self.writer.op(Op::Neg(Width::W64, BYTE));
+                if signed {
+                    self.writer.op(Op::Neg(Width::W64, BYTE));
+                }
                 self.writer.op(alu(Alu::Or, DIFFERENT, BYTE));
                 continue;
             }
@@ -333,6 +337,7 @@ impl Emitter<'_> {
                 self.writer.op(alu(Alu::Or, DIFFERENT, SPAN));
             }
         }
+        word(if signed { Test::SLt } else { Test::Ne }, DIFFERENT, Operand::K(0))
     }
 
     /// The length of a text. That of a name is where its NUL is.

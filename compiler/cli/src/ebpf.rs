@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use filterc::options::Layout;
+use filterc::{Options, Target, compile_events, compile_module};
 use filterc::{Options, Target, compile_module};
 use filterc_abi::Endian;
 use filterc_ebpf::{Line, Module};
@@ -14,6 +15,7 @@ use filterc_object::ObjectError;
 use serde_json::{Value, json};
 
 use crate::commands::compile::parse_target;
+use crate::commands::event::ProgramArgs;
 use crate::console::{Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
@@ -25,9 +27,12 @@ pub(crate) struct ModuleArgs {
     #[arg(value_name = "FILE")]
     file: std::path::PathBuf,
 
-    /// What is made of a policy: `syscall`, `raw_tracepoint` or `tp_btf`
+    /// What is made of a policy: `syscall`, `raw_tracepoint`, `tp_btf` or `tracepoint`
     #[arg(long, value_parser = parse_target, default_value = "tp_btf", value_name = "TARGET")]
     target: Target,
+
+    #[command(flatten)]
+    program: ProgramArgs,
 
     #[command(flatten)]
     policy_args: PolicyArgs,
@@ -51,6 +56,13 @@ impl ModuleArgs {
         let status = thread_status_offset().and_then(|offset| u8::try_from(offset).ok());
         let layout = status.map_or(options.layout, |status| Layout { status });
         let options = Options { target: self.target, layout, ..options };
+        let options = Options { target: self.target, ..options };
+        if self.target == Target::Tracepoint {
+            let source = input::source(&self.file)?;
+            let compiled = compile_events(&source, &options, &self.program.options())?;
+            console.diagnostics(&compiled.sources, &compiled.warnings);
+            return Ok(compiled.module);
+        }
         let compiled = compile_module(&input::source(&self.file)?, &options)?;
         console.diagnostics(compiled.sources(), compiled.warnings());
         let here = compiled.programs().find(|program| program.endian() == Endian::HOST);

@@ -142,7 +142,8 @@ impl ModuleProgram {
     }
 }
 
-/// Compiles a policy to eBPF: for [`Target::Seccomp`], as for [`Target::Syscall`].
+/// Compiles a policy to eBPF: for [`Target::Seccomp`] and
+/// [`Target::Tracepoint`], as for [`Target::Syscall`].
 ///
 /// # Errors
 /// Everything that is wrong with it: at least one error, or, with
@@ -204,7 +205,7 @@ fn generate(
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abis: Vec<_> = parts.map(|part| part.abi()).collect();
     let access = match options.target {
-        Target::Seccomp | Target::Syscall => None,
+        Target::Seccomp | Target::Syscall | Target::Tracepoint => None,
         Target::RawTracepoint => Some(Access::Numbers),
         Target::TracepointBtf => Some(Access::Types),
     };

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::emit::{FORMATS, Format};
+use filterc::emit::{self, FORMATS, Format};
 use filterc::module::compile_module_observed;
 use filterc::options::TARGETS;
-use filterc::{Options, Source, Target, compile_observed};
+use filterc::{Options, Source, Target, compile_events, compile_observed};
 
-use crate::console::{Console, Failure, refuse_terminal, write_outputs};
+use crate::commands::event;
+use crate::console::{Console, Failure, refuse_terminal, write_output, write_outputs};
 use crate::input;
 use crate::naming;
 use crate::options::PolicyArgs;
@@ -48,6 +49,9 @@ pub(crate) struct CompileArgs {
     pub(crate) patch_table: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) program: event::ProgramArgs,
+
+    #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
 }
 
@@ -65,7 +69,8 @@ fn format_help() -> String {
 fn target_help() -> &'static str {
     "What is made: a seccomp filter (`seccomp`); an eBPF program that decides about a `struct \
      seccomp_data` on request (`syscall`); or eBPF programs that tell what the policy says of the \
-     calls of watched tasks (`raw_tracepoint`, `tp_btf`). By default `tp_btf` for object files, \
+     calls of watched tasks (`raw_tracepoint`, `tp_btf`), or that keep or drop events by the \
+     `event` statements (`tracepoint`). By default `tp_btf` for object files, \
      and else `seccomp`"
 }
 
@@ -112,6 +117,9 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
         refuse_terminal(args.output.as_deref())?;
     }
     let source = input::source(path)?;
+    if target == Target::Tracepoint {
+        return events(args, format, &source, &options, console);
+    }
     if target != Target::Seccomp {
         return module(args, format, &source, &Options { target, ..options }, console);
     }
@@ -133,6 +141,20 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
         outputs.extend(naming::tables(&compiled, pattern)?);
     }
     write_outputs(outputs)
+}
+
+/// The same for the `event` statements.
+fn events(
+    args: &CompileArgs,
+    format: Format,
+    source: &Source,
+    options: &Options,
+    console: &Console,
+) -> Result<(), Failure> {
+    let compiled = compile_events(source, options, &args.program.options())?;
+    console.diagnostics(&compiled.sources, &compiled.warnings);
+    let bytes = emit::emit_programs(&compiled.module, compiled.endian, format);
+    write_output(args.output.as_deref(), &bytes.ok_or_else(|| event::no_place(format))?)
 }
 
 /// The same for eBPF.

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use filterc::Diagnostics;
+use filterc::emit::{self, Format};
 use filterc::event::{self, EventFilter, Request};
+use filterc::event_module::{self, EventOptions, Monitored};
 use filterc_abi::{self as abi, Abi};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Severity};
 use filterc_grammar::source::SourceMap;
@@ -16,7 +18,7 @@ use filterc_hir::event::kernel::{Kallsyms, Machine, NoSymbols, Symbols};
 use filterc_hir::event::{Predicate, Record, explain, layout, print};
 use strsim::osa_distance;
 
-use crate::console::{Console, Failure, stdout, write_output};
+use crate::console::{Console, Failure, refuse_terminal, stdout, write_output};
 use crate::input;
 use crate::tracefs::{self, Instance};
 
@@ -69,6 +71,30 @@ pub(crate) struct EventArgs {
     /// Let warnings be errors
     #[arg(long)]
     deny_warnings: bool,
+
+    #[command(flatten)]
+    program: ProgramArgs,
+}
+
+/// What programs are made for.
+#[derive(Args, Debug)]
+pub(crate) struct ProgramArgs {
+    /// Programs keep or drop the events of all tasks, and not only of those that are watched
+    #[arg(long)]
+    all_tasks: bool,
+
+    /// The event's number on the kernel that it is for, as its file `id` in tracefs has it:
+    /// what `common_type` is
+    #[arg(long, value_name = "N")]
+    event_id: Option<u16>,
+}
+
+impl ProgramArgs {
+    /// What they ask for.
+    pub(crate) const fn options(&self) -> EventOptions {
+        let monitored = if self.all_tasks { Monitored::Everybody } else { Monitored::Tasks };
+        EventOptions { monitored, event_id: self.event_id }
+    }
 }
 
 /// Where a filter is set.
@@ -93,6 +119,13 @@ struct Place {
 enum Form {
     /// The text for the event's `filter` file, without a line break
     Ftrace,
+    /// An object file with the program, which keeps (1) or drops (0) an event at its tracepoint
+    Obj,
+    /// The program's instructions alone; one that names no maps, so with --all-tasks, and without
+    /// texts
+    Bpf,
+    /// The program as assembly text
+    Asm,
 }
 
 /// Checks a filter, and explains, writes or sets it.
@@ -128,9 +161,37 @@ pub(crate) fn run(args: &EventArgs, console: &Console) -> Result<(), Failure> {
     }
     match (args.emit, instance.filter(|_| args.set)) {
         (Some(Form::Ftrace), _) => write_output(args.output.as_deref(), &read.kernel_text()?),
+        (Some(Form::Obj), _) => program(args, &read, Format::Obj),
+        (Some(Form::Bpf), _) => program(args, &read, Format::Bpf),
+        (Some(Form::Asm), _) => program(args, &read, Format::Asm),
         (None, Some(instance)) => instance.set(name, &read.kernel_text()?),
         (None, None) => stdout(explained(abi, &read).as_bytes()),
     }
+}
+
+/// The program of the filter.
+fn program(args: &EventArgs, read: &EventFilter, format: Format) -> Result<(), Failure> {
+    if format.is_binary() {
+        refuse_terminal(args.output.as_deref())?;
+    }
+    let filters = std::slice::from_ref(&read.filter);
+    let programs = event_module::programs(&read.sources, filters, &args.program.options());
+    let module = programs.map_err(|list| Diagnostics { sources: read.sources.clone(), list })?;
+    let bytes = emit::emit_programs(&module, read.filter.record.endian, format);
+    let bytes = bytes.ok_or_else(|| no_place(format))?;
+    write_output(args.output.as_deref(), &bytes)
+}
+
+/// A form that has no place for these programs.
+pub(crate) fn no_place(format: Format) -> Failure {
+    let text = match format {
+        Format::Bpf | Format::Hex => {
+            "instructions alone are one program without maps: give --all-tasks, and look at no \
+             text; or write an object file"
+        }
+        _ => "programs at tracepoints have the forms `obj`, `asm`, `bpf` and `hex`",
+    };
+    Failure::Environment(text.to_owned())
 }
 
 fn machine_abi(name: Option<&str>) -> Result<&'static Abi, Failure> {
@@ -206,6 +267,9 @@ fn symbols(text: &[u8]) -> Option<Box<dyn Symbols>> {
 fn clear(args: &EventArgs, instance: Option<&Instance>, name: &str) -> Result<(), Failure> {
     match (args.emit, instance.filter(|_| args.set)) {
         (Some(Form::Ftrace), _) => write_output(args.output.as_deref(), b"0"),
+        (Some(Form::Obj | Form::Bpf | Form::Asm), _) => {
+            Err(Failure::Environment("`0` removes a filter: there is no program of it".to_owned()))
+        }
         (None, Some(instance)) => instance.set(name, b"0"),
         (None, None) => stdout(b"removes the event's filter\n"),
     }

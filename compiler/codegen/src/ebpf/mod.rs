@@ -10,6 +10,7 @@
 //! of arguments together again, they are tested at once.
 
 mod error;
+pub mod event;
 mod insns;
 mod layout;
 mod object;

@@ -331,7 +331,7 @@ fn at32(offset: u32) -> i32 {
 
 /// Children are watched as their parents are. Both come with their types, whatever the other
 /// programs do: only so can a task that is not the current one be given a value.
-fn at_fork() -> Result<Unit, AsmError> {
+pub(super) fn at_fork() -> Result<Unit, AsmError> {
     let tasks = audit::TASKS;
     let text = format!(
         "r6 = r1

@@ -15,6 +15,8 @@ mod table;
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::module::ModuleProgram;
 
+pub use module::{emit_module, emit_programs};
+
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {

@@ -1,6 +1,7 @@
 //! eBPF modules as text and bytes.
 
-use filterc_ebpf::{DisasmOptions, Unit, disassemble, encode};
+use filterc_abi::Endian;
+use filterc_ebpf::{DisasmOptions, Module, Unit, disassemble, encode};
 
 use crate::module::ModuleProgram;
 
@@ -10,6 +11,48 @@ pub(super) fn bytes(program: &ModuleProgram) -> Option<Vec<u8>> {
         [unit] => Some(encode(&unit.insns, program.endian())),
         _ => None,
     }
+/// One of a policy's modules in some form; `None` if the form has no place for it.
+#[must_use]
+pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
+    let text = match format {
+        Format::Ir => super::ir::text(program.dag()),
+        Format::Dot => super::ir::dot(program.dag()),
+        Format::Bpf
+        | Format::Hex
+        | Format::Obj
+        | Format::Asm
+        | Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => return emit_programs(program.module(), program.endian(), format),
+    };
+    Some(text.into_bytes())
+}
+
+/// A module in some form, for machines of a byte order; `None` if the form has no place for it.
+pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<Vec<u8>> {
+        // Bytes alone are one program, and name no maps.
+        Format::Bpf | Format::Hex => {
+            let [unit] = module.units.as_slice() else { return None };
+            if !module.maps.is_empty() {
+                return None;
+            }
+            let bytes = encode(&unit.insns, endian);
+            if format == Format::Bpf {
+                return Some(bytes);
+            }
+            super::hex::text(&bytes)
+        }
+        // A module that the driver has made is consistent, and names values of no map but one that
+        // has only one.
+        Format::Obj => return filterc_object::write(module, endian).ok(),
+        Format::Asm => module.units.iter().map(asm).collect::<Vec<_>>().join("\n"),
+        Format::Ir
+        | Format::Dot
+        | Format::Table => return None,
 }
 
 /// Each program under its name. More than one are not one text to be assembled again.

@@ -7,7 +7,8 @@ use filterc_abi::{Action, Endian};
 use filterc_cbpf::{Template, Verified, interpret_traced};
 use filterc_certify::sha256;
 use filterc_check::{
-    self as check, Budget, Counterexample, NoCertificate, Proof, Side, Unknown, Verdict, equivalent,
+    self as check, Budget, Counterexample, NoCertificate, Proof, Side, Stated, Unknown, Verdict,
+    equivalent,
 };
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::eval::{Reason, decide_with};
@@ -79,7 +80,9 @@ pub fn certificate(
         [one] => *one,
         all => sha256::of(&all.concat()),
     };
-    let made = check::certificate(compiled.policy(), program.bytes(), program.endian(), source)?;
+    let policy = Stated::Policy(compiled.policy());
+    let filter = Stated::Cbpf(program.bytes(), &program.table.sites);
+    let made = check::certificate_of(policy, filter, program.endian(), source)?;
     match filterc_certify::check(&made, program.bytes()) {
         Ok(_) => Ok(made),
         Err(_) => Err(NoCertificate::Fault),

@@ -14,7 +14,7 @@
 
 use filterc::{Compiled, CompiledProgram, Options, Source, compile};
 use filterc_abi::{Endian, SeccompData};
-use filterc_cbpf::{Insn, Site, Template, code, interpret};
+use filterc_cbpf::{Insn, Site, Template, code, encode, interpret};
 use filterc_check::{
     Budget, Counterexample, NoCertificate, Side, Verdict, certificate, differences, equivalent,
 };
@@ -242,8 +242,19 @@ fn differences_and_certificates_know_parameters() {
     let pairs = filterc_check::Count::power_of_two(448 + 64 - 64).times((1 << 32) - 1);
     assert_eq!(difference.count, pairs);
     let program = one.program();
+    // Without its sites, it compares with 0.
     let made = certificate(one.policy(), program.bytes(), program.endian(), [0; 32]);
-    assert_eq!(made, Err(NoCertificate::Params));
+    assert_eq!(made, Err(NoCertificate::Different));
+    let made = filterc::prove::certificate(&one, program).unwrap();
+    assert!(filterc::prove::certificate(&other, program).is_err());
+    // It holds for the program as it stands, and for those that it is patched to.
+    let template = params::template(program);
+    for value in [0, 7, 0x8000_0001] {
+        let patched = template.patch(&[value]).unwrap();
+        let bytes = encode(patched.insns(), Endian::Little);
+        let accepted = filterc_certify::check(&made, &bytes).unwrap();
+        assert_eq!(accepted.params, [(0xffff_ffff, value)]);
+    }
 }
 
 #[test]

@@ -7,9 +7,10 @@ use arbitrary::{Result, Unstructured};
 use filterc::{Source, compile};
 use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf::{encode, interpret, verify};
+use filterc_certify::calls::{Calls, Stop, WORDS};
+use filterc_certify::cbpf::Program;
 use filterc_certify::policy::Policy as Resolved;
-use filterc_certify::program::{Program, Split, Undecided};
-use filterc_certify::tree::{self, Calls};
+use filterc_check::certificate::{Split, split};
 use filterc_check::resolved;
 use filterc_hir::eval::eval;
 use filterc_testkit::rng::Rng;
@@ -33,7 +34,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
 fn programs(u: &mut Unstructured<'_>, rng: &mut Rng) -> Result<()> {
     let Ok(verified) = verify(&program::legal(u)?) else { return Ok(()) };
     let endian = if u.arbitrary()? { Endian::Little } else { Endian::Big };
-    let read = Program::read(&encode(verified.insns(), endian), endian == Endian::Big);
+    let read = Program::read(&encode(verified.insns(), endian), endian == Endian::Big, &[]);
     let Ok(machine) = read else { panic!("{read:?}: {:x?}", verified.insns()) };
     for _ in 0..BOXES {
         sound(rng, endian, &|calls| machine.run(calls), &|call| interpret(&verified, call, endian));
@@ -67,54 +68,54 @@ fn policies(u: &mut Unstructured<'_>, rng: &mut Rng) -> Result<()> {
 fn sound(
     rng: &mut Rng,
     endian: Endian,
-    run: &dyn Fn(&Calls) -> std::result::Result<u32, Undecided>,
+    run: &dyn Fn(&Calls) -> std::result::Result<u32, Stop>,
     value: &dyn Fn(&SeccompData) -> u32,
 ) {
-    let mut calls = tree::all();
+    let mut calls = Calls::all(0);
     for _ in 0..200 {
-        let split = match run(&calls) {
+        let found = match run(&calls) {
             Ok(said) => {
                 for _ in 0..CALLS {
-                    let call = member(rng, calls, endian);
+                    let Some(call) = member(rng, calls.clone(), endian) else { continue };
                     assert_eq!(value(&call), said, "{call:x?}");
                     assert_eq!(run(&point(&call, endian)).ok(), Some(said), "{call:x?}");
                 }
                 return;
             }
-            Err(undecided) => undecided.split.filter(|_| rng.below(4) != 0),
+            Err(Stop::Undecided(question)) => split(&calls, &question),
+            Err(Stop::Unknown(_)) => None,
         };
-        let halves = match split {
-            Some(Split::At(word, at)) => tree::split_at(&calls, word, at),
-            Some(Split::On(word, bit)) => tree::split_on(&calls, word, bit),
-            None => {
-                let bit = u8::try_from(rng.below(32)).unwrap_or_default();
-                tree::split_on(&calls, rng.below(tree::WORDS), bit)
-            }
-        };
+        let any = |rng: &mut Rng| u8::try_from(rng.below(32)).unwrap_or_default();
+        let found = found.filter(|_| rng.below(4) != 0);
+        let found = found.unwrap_or_else(|| Split::On(any(rng) % 16, any(rng)));
+        let halves = found.halves(&calls);
         let halves = halves.map_or(Vec::new(), |(a, b)| [a, b].into_iter().flatten().collect());
         let Some(half) = rng.pick(&halves) else { return };
-        calls = *half;
+        calls = half.clone();
     }
     // It was not found out what the box comes to: a call of it is another matter.
-    let call = member(rng, calls, endian);
+    let Some(call) = member(rng, calls, endian) else { return };
     assert_eq!(run(&point(&call, endian)).ok(), Some(value(&call)), "{call:x?}");
 }
 
-/// A call of a box, by halving it.
-fn member(rng: &mut Rng, mut calls: Calls, endian: Endian) -> SeccompData {
-    for word in 0..tree::WORDS {
-        for bit in (0..32).rev() {
-            let (clear, set) = tree::split_on(&calls, word, bit).unwrap_or_default();
+/// A call of a box, by halving it; there may be none where words are compared with each other.
+fn member(rng: &mut Rng, mut calls: Calls, endian: Endian) -> Option<SeccompData> {
+    for bit in (0..32).rev() {
+        for word in 0..16 {
+            let (clear, set) = calls.split_on(word, bit)?;
             let halves: Vec<Calls> = [clear, set].into_iter().flatten().collect();
-            // A box with a call has a half with one.
-            calls = rng.pick(&halves).copied().unwrap_or(calls);
+            calls = rng.pick(&halves)?.clone();
         }
     }
-    call_of(calls.map(|word| u32::try_from(word.min()).unwrap_or_default()), endian)
+    let words = std::array::from_fn(|i| {
+        let word = u8::try_from(i).ok().and_then(|i| calls.word(i)?.value());
+        word.and_then(|word| u32::try_from(word).ok()).unwrap_or_default()
+    });
+    Some(call_of(words, endian))
 }
 
 /// The call whose words are these.
-fn call_of(words: [u32; tree::WORDS], endian: Endian) -> SeccompData {
+fn call_of(words: [u32; WORDS], endian: Endian) -> SeccompData {
     let [nr, arch, rest @ ..] = words;
     let mut longs = rest.chunks_exact(2).map(|pair| match (pair, endian) {
         (&[low, high], Endian::Little) | (&[high, low], Endian::Big) => {
@@ -133,5 +134,5 @@ fn call_of(words: [u32; tree::WORDS], endian: Endian) -> SeccompData {
 
 /// The box of one call.
 fn point(call: &SeccompData, endian: Endian) -> Calls {
-    call.words(endian).map(|word| filterc_certify::word::Word::of(word.into()))
+    Calls::point(call.words(endian), &[])
 }

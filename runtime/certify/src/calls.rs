@@ -58,10 +58,10 @@ pub enum Test {
 }
 
 /// Why a run did not come to an end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// A question has no single answer for the box.
-    Undecided(Question),
+    Undecided(Box<Question>),
     /// Something happens that is not known here.
     Unknown(&'static str),
 }
@@ -215,7 +215,7 @@ impl Calls {
             Test::Order(asked, sign) => self.order(left, right, sign).among(asked),
             Test::Common => left.word().meets(right.word()),
         };
-        answer.ok_or(Stop::Undecided(Question { left, right, test }))
+        answer.ok_or_else(|| Stop::Undecided(Box::new(Question { left, right, test })))
     }
 
     /// The lower half of a value, which has to be one number: what a program returns.

@@ -42,6 +42,8 @@ const SCRATCH: usize = 16;
 /// Length of `struct seccomp_data`.
 const DATA_LENGTH: u32 = 64;
 
+const UNKNOWN: Stop = Stop::Unknown("an instruction that no seccomp filter has");
+
 impl Program {
     /// Decodes `struct sock_filter[]`.
     ///
@@ -81,7 +83,6 @@ impl Program {
     /// # Errors
     /// It does not return one value by one way, or does something unknown.
     pub fn run(&self, calls: &Calls) -> Result<u32, Stop> {
-        let unknown = Stop::Unknown("an instruction that no seccomp filter has");
         let (mut a, mut x, mut scratch) = (Half::ZERO, Half::ZERO, [Half::ZERO; SCRATCH]);
         let mut pc = 0_usize;
         while let Some(&Insn { code, jt, jf, k, site }) = self.insns.get(pc) {
@@ -89,27 +90,27 @@ impl Program {
             let slot = usize::try_from(k).unwrap_or(usize::MAX);
             let constant = match site {
                 None => Half::of(k),
-                Some(part) => calls.half(part.word).ok_or(unknown)?.masked(part.mask),
+                Some(part) => calls.half(part.word).ok_or(UNKNOWN)?.masked(part.mask),
             };
             let operand = if code & 0x08 == 0 { constant } else { x };
             match code {
                 0x20 if k.is_multiple_of(4) && k < DATA_LENGTH => {
-                    let index = u8::try_from(k / 4).map_err(|_| unknown)?;
-                    a = calls.half(index).ok_or(unknown)?;
+                    let index = u8::try_from(k / 4).map_err(|_| UNKNOWN)?;
+                    a = calls.half(index).ok_or(UNKNOWN)?;
                 }
                 0x00 => a = constant,
                 0x80 => a = Half::of(DATA_LENGTH),
-                0x60 => a = *scratch.get(slot).ok_or(unknown)?,
+                0x60 => a = *scratch.get(slot).ok_or(UNKNOWN)?,
                 0x01 => x = constant,
                 0x81 => x = Half::of(DATA_LENGTH),
-                0x61 => x = *scratch.get(slot).ok_or(unknown)?,
-                0x02 => *scratch.get_mut(slot).ok_or(unknown)? = a,
-                0x03 => *scratch.get_mut(slot).ok_or(unknown)? = x,
+                0x61 => x = *scratch.get(slot).ok_or(UNKNOWN)?,
+                0x02 => *scratch.get_mut(slot).ok_or(UNKNOWN)? = a,
+                0x03 => *scratch.get_mut(slot).ok_or(UNKNOWN)? = x,
                 0x07 => x = a,
                 0x87 => a = x,
                 0x06 => return Ok(k),
                 0x16 => return calls.number(Value::short(a)),
-                0x05 => pc = pc.checked_add(slot).ok_or(unknown)?,
+                0x05 => pc = pc.checked_add(slot).ok_or(UNKNOWN)?,
                 0x15 | 0x1d | 0x25 | 0x2d | 0x35 | 0x3d | 0x45 | 0x4d => {
                     let test = match code & 0xf0 {
                         0x10 => Test::Order(Orders::EQ, None),
@@ -125,9 +126,9 @@ impl Program {
                 0x04 | 0x0c | 0x14 | 0x1c | 0x24 | 0x2c | 0x34 | 0x3c | 0x44 | 0x4c | 0x54
                 | 0x5c | 0x64 | 0x6c | 0x74 | 0x7c | 0xa4 | 0xac => {
                     let op = u8::try_from(code).ok().and_then(|code| Alu::of(code, false));
-                    a = alu(op.ok_or(unknown)?, a, operand);
+                    a = alu(op.ok_or(UNKNOWN)?, a, operand);
                 }
-                _ => return Err(unknown),
+                _ => return Err(UNKNOWN),
             }
         }
         Err(Stop::Unknown("the program has no end"))

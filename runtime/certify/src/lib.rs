@@ -128,7 +128,7 @@ pub fn check_all(certificate: &[u8], programs: &[&[u8]]) -> Result<Accepted, Rej
     Ok(Accepted { leaves: count, params: known.take(params).collect() })
 }
 
-const fn why(stop: Stop) -> &'static str {
+fn why(stop: Stop) -> &'static str {
     match stop {
         Stop::Undecided(_) => "a question has no one answer",
         Stop::Unknown(what) => what,

@@ -123,7 +123,7 @@ impl Abi {
         if bit == 0 {
             return Ok(true);
         }
-        let marked = calls.ask(word(calls, NR), Value::of(bit.into()), Test::Common)?;
+        let marked = calls.ask(value(calls, NR), Value::of(bit.into()), Test::Common)?;
         // A number of all ones is never marked.
         Ok((marked && !is(calls, NR, Orders::EQ, u32::MAX)?) == set)
     }
@@ -133,7 +133,12 @@ impl Abi {
         if !known && !within(calls, NR, &self.named)? {
             return Ok(self.unknown);
         }
+        let nr = half(calls, NR).word;
         for arm in &self.arms {
+            // Said again, for speed: most arms are about another number.
+            if arm.nr.is_some_and(|arm| u64::from(arm) < nr.min() || nr.max() < u64::from(arm)) {
+                continue;
+            }
             let covers = match arm.nr {
                 None => known,
                 Some(nr) => is(calls, NR, Orders::EQ, nr)?,
@@ -150,13 +155,13 @@ fn half(calls: &Calls, index: u8) -> Half {
     calls.half(index).unwrap_or(Half::any(0))
 }
 
-fn word(calls: &Calls, index: u8) -> Value {
+fn value(calls: &Calls, index: u8) -> Value {
     Value::short(half(calls, index))
 }
 
 /// How a word stands to a number.
 fn is(calls: &Calls, index: u8, orders: Orders, number: u32) -> Answer {
-    calls.ask(word(calls, index), Value::of(number.into()), Test::Order(orders, None))
+    calls.ask(value(calls, index), Value::of(number.into()), Test::Order(orders, None))
 }
 
 /// Whether a word is in one of the ranges, which are sorted and apart.
@@ -205,7 +210,7 @@ fn joined(all: bool, parts: &[Answer]) -> Answer {
     if parts.contains(&Ok(!all)) {
         return Ok(!all);
     }
-    parts.iter().find(|part| part.is_err()).copied().unwrap_or(Ok(all))
+    parts.iter().find(|part| part.is_err()).cloned().unwrap_or(Ok(all))
 }
 
 impl Field {

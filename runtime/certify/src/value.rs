@@ -82,6 +82,9 @@ impl Half {
     /// Some bits of it.
     #[must_use]
     pub fn masked(self, mask: u32) -> Self {
+        if mask == u32::MAX {
+            return self;
+        }
         let part = self.part.map(|part| Part { mask: part.mask & mask, ..part });
         Self { word: self.word.masked(mask.into()), part, of: self.of }
     }
@@ -102,8 +105,11 @@ impl Half {
 impl Value {
     /// One number.
     #[must_use]
-    pub fn of(value: u64) -> Self {
-        Self::split(Word::of(value), 0)
+    pub const fn of(value: u64) -> Self {
+        Self {
+            low: Half::made(Word::of(value & HALF), 0),
+            high: Half::made(Word::of(value >> 32), 0),
+        }
     }
 
     /// Some number.

@@ -30,6 +30,8 @@ struct Machine<'a> {
 
 const UNKNOWN: Stop = Stop::Unknown("an instruction that is not known here");
 
+const NO_END: Stop = Stop::Unknown("the program has no end");
+
 impl Program {
     /// What the program returns for every call of a box.
     ///
@@ -42,11 +44,10 @@ impl Program {
         let memory = Memory::new(calls, self.big_endian);
         let mut machine = Machine { memory, registers, pc: 0, waiting: Vec::new() };
         for _ in 0..MAX_STEPS {
-            let end = Stop::Unknown("the program has no end");
-            let insn = *self.insns.get(machine.pc).ok_or(end)?;
+            let insn = *self.insns.get(machine.pc).ok_or(NO_END)?;
             machine.pc += 1;
             if insn.opcode == WIDE {
-                let next = *self.insns.get(machine.pc).ok_or(end)?;
+                let next = *self.insns.get(machine.pc).ok_or(NO_END)?;
                 machine.pc += 1;
                 let long =
                     u64::from(insn.imm.cast_unsigned()) | u64::from(next.imm.cast_unsigned()) << 32;

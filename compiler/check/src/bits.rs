@@ -1,5 +1,7 @@
 //! Arithmetic on words whose bits are truth functions, the lowest bit first.
 
+use filterc_ebpf::machine::{Alu, Test};
+
 pub(crate) use crate::gates::constant;
 use crate::gates::{FALSE, Gates, Node, Result, TRUE};
 
@@ -29,7 +31,7 @@ pub(crate) fn less(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Res
 }
 
 /// Whether some bit is set in both.
-pub(crate) fn common(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Node> {
+fn common(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Node> {
     let mut some = FALSE;
     for (&a, &b) in left.iter().zip(right) {
         let both = gates.and(a, b)?;
@@ -39,7 +41,7 @@ pub(crate) fn common(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> R
 }
 
 /// Both words, bit by bit.
-pub(crate) fn each<G: Gates>(
+fn each<G: Gates>(
     gates: &mut G,
     left: &[Node],
     right: &[Node],
@@ -61,23 +63,23 @@ fn sum(gates: &mut impl Gates, left: &[Node], right: &[Node], carry: Node) -> Re
 }
 
 /// `left + right`.
-pub(crate) fn add(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Bits> {
+fn add(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Bits> {
     sum(gates, left, right, FALSE)
 }
 
 /// `left − right`.
-pub(crate) fn sub(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Bits> {
+fn sub(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Bits> {
     let inverted = right.iter().map(|&bit| gates.not(bit)).collect::<Result<Bits>>()?;
     sum(gates, left, &inverted, TRUE)
 }
 
 /// `−word`.
-pub(crate) fn neg(gates: &mut impl Gates, word: &[Node]) -> Result<Bits> {
+fn neg(gates: &mut impl Gates, word: &[Node]) -> Result<Bits> {
     sub(gates, &vec![FALSE; word.len()], word)
 }
 
 /// `left · right`.
-pub(crate) fn mul(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Bits> {
+fn mul(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Bits> {
     let mut product = vec![FALSE; left.len()];
     for (shift, &factor) in right.iter().enumerate() {
         if factor == FALSE {
@@ -90,8 +92,8 @@ pub(crate) fn mul(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Resu
     Ok(product)
 }
 
-/// `left / right`, rounded down; whatever where `right` is 0.
-pub(crate) fn div(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<Bits> {
+/// `left / right`, rounded down, and what remains; by 0 they are 0 and `left`.
+fn divide(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<(Bits, Bits)> {
     // Long division; the remainder has one bit more, which a shift can fill.
     let mut divisor = right.to_vec();
     divisor.push(FALSE);
@@ -108,7 +110,90 @@ pub(crate) fn div(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Resu
         quotient.push(gates.not(too_small)?);
     }
     quotient.reverse();
-    Ok(quotient)
+    remainder.pop();
+    // Nothing is smaller than 0: all digits are 1, and nothing was taken away.
+    let zero = vec![FALSE; right.len()];
+    let by_zero = equal(gates, right, &zero)?;
+    Ok((choose(gates, by_zero, &zero, &quotient)?, remainder))
+}
+
+/// The sign of a word, which has one.
+fn sign(word: &[Node]) -> Node {
+    word.last().copied().unwrap_or(FALSE)
+}
+
+/// `−word` where the condition holds, else `word`.
+fn negated_if(gates: &mut impl Gates, condition: Node, word: &[Node]) -> Result<Bits> {
+    let negated = neg(gates, word)?;
+    choose(gates, condition, &negated, word)
+}
+
+/// The same of signed numbers, rounded to 0; what remains has the sign of `left`.
+fn divide_signed(gates: &mut impl Gates, left: &[Node], right: &[Node]) -> Result<(Bits, Bits)> {
+    let (left_sign, right_sign) = (sign(left), sign(right));
+    let left = negated_if(gates, left_sign, left)?;
+    let right = negated_if(gates, right_sign, right)?;
+    let (quotient, remainder) = divide(gates, &left, &right)?;
+    let differ = gates.xor(left_sign, right_sign)?;
+    let quotient = negated_if(gates, differ, &quotient)?;
+    Ok((quotient, negated_if(gates, left_sign, &remainder)?))
+}
+
+/// An operation of the machine, on as many bits as the operands have.
+pub(crate) fn alu<G: Gates>(gates: &mut G, alu: Alu, a: &[Node], b: &[Node]) -> Result<Bits> {
+    match alu {
+        Alu::Add => add(gates, a, b),
+        Alu::Sub => sub(gates, a, b),
+        Alu::Mul => mul(gates, a, b),
+        Alu::Div => divide(gates, a, b).map(|(quotient, _)| quotient),
+        Alu::Mod => divide(gates, a, b).map(|(_, remainder)| remainder),
+        Alu::SDiv => divide_signed(gates, a, b).map(|(quotient, _)| quotient),
+        Alu::SMod => divide_signed(gates, a, b).map(|(_, remainder)| remainder),
+        Alu::Or => each(gates, a, b, G::or),
+        Alu::And => each(gates, a, b, G::and),
+        Alu::Xor => each(gates, a, b, G::xor),
+        Alu::Lsh => shift(gates, a, b, Shift::Left),
+        Alu::Rsh => shift(gates, a, b, Shift::Right),
+        Alu::Arsh => shift(gates, a, b, Shift::Signed),
+    }
+}
+
+/// Whether a test holds for two words.
+pub(crate) fn holds(
+    gates: &mut impl Gates,
+    test: Test,
+    left: &[Node],
+    right: &[Node],
+) -> Result<Node> {
+    let turned =
+        |gates: &mut _| Ok((with_sign_turned(gates, left)?, with_sign_turned(gates, right)?));
+    let (truth, expected) = match test {
+        Test::Eq => (equal(gates, left, right)?, true),
+        Test::Ne => (equal(gates, left, right)?, false),
+        Test::Gt => (less(gates, right, left)?, true),
+        Test::Le => (less(gates, right, left)?, false),
+        Test::Lt => (less(gates, left, right)?, true),
+        Test::Ge => (less(gates, left, right)?, false),
+        Test::Set => (common(gates, left, right)?, true),
+        Test::SGt | Test::SLe => {
+            let (left, right) = turned(gates)?;
+            (less(gates, &right, &left)?, test == Test::SGt)
+        }
+        Test::SLt | Test::SGe => {
+            let (left, right) = turned(gates)?;
+            (less(gates, &left, &right)?, test == Test::SLt)
+        }
+    };
+    if expected { Ok(truth) } else { gates.not(truth) }
+}
+
+/// Two's complement, in the order of values, is unsigned with the sign turned over.
+fn with_sign_turned(gates: &mut impl Gates, word: &[Node]) -> Result<Bits> {
+    let mut word = word.to_vec();
+    if let Some(bit) = word.last_mut() {
+        *bit = gates.not(*bit)?;
+    }
+    Ok(word)
 }
 
 /// `left` where the condition holds, else `right`.
@@ -125,32 +210,31 @@ fn shifted_left(word: &[Node], by: usize) -> Bits {
     std::iter::repeat_n(FALSE, by).chain(word.iter().copied()).take(word.len()).collect()
 }
 
-fn shifted_right(word: &[Node], by: usize) -> Bits {
-    let filled = word.iter().copied().skip(by).chain(std::iter::repeat(FALSE));
+fn shifted_right(word: &[Node], by: usize, from_above: Node) -> Bits {
+    let filled = word.iter().copied().skip(by).chain(std::iter::repeat(from_above));
     filled.take(word.len()).collect()
 }
 
 /// Which way to shift.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Shift {
+enum Shift {
     /// Towards the high bits.
     Left,
     /// Towards the low bits.
     Right,
+    /// The same, and the sign comes in.
+    Signed,
 }
 
-/// The word shifted by the low five bits of `by`.
-pub(crate) fn shift(
-    gates: &mut impl Gates,
-    word: &[Node],
-    by: &[Node],
-    direction: Shift,
-) -> Result<Bits> {
+/// The word shifted by the low bits of `by`: five of a word of 32.
+fn shift(gates: &mut impl Gates, word: &[Node], by: &[Node], direction: Shift) -> Result<Bits> {
     let mut result = word.to_vec();
-    for (stage, &bit) in by.iter().take(5).enumerate() {
+    let stages = word.len().checked_ilog2().unwrap_or(0);
+    for (stage, &bit) in (0..stages).zip(by) {
         let moved = match direction {
             Shift::Left => shifted_left(&result, 1 << stage),
-            Shift::Right => shifted_right(&result, 1 << stage),
+            Shift::Right => shifted_right(&result, 1 << stage, FALSE),
+            Shift::Signed => shifted_right(&result, 1 << stage, sign(word)),
         };
         result = choose(gates, bit, &moved, &result)?;
     }

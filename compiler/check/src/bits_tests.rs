@@ -1,5 +1,7 @@
 //! Every operation against numbers, exhaustively at four bits, in both representations.
 
+use filterc_ebpf::machine::Width;
+
 use super::*;
 use crate::circuit::Circuit;
 use crate::layout::{Order, Ties};
@@ -7,6 +9,36 @@ use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered};
 
 const WIDTH: u8 = 4;
+
+const ALU: [Alu; 13] = [
+    Alu::Add,
+    Alu::Sub,
+    Alu::Mul,
+    Alu::Div,
+    Alu::SDiv,
+    Alu::Mod,
+    Alu::SMod,
+    Alu::Or,
+    Alu::And,
+    Alu::Xor,
+    Alu::Lsh,
+    Alu::Rsh,
+    Alu::Arsh,
+];
+
+const TESTS: [Test; 11] = [
+    Test::Eq,
+    Test::Ne,
+    Test::Gt,
+    Test::Ge,
+    Test::Lt,
+    Test::Le,
+    Test::SGt,
+    Test::SGe,
+    Test::SLt,
+    Test::SLe,
+    Test::Set,
+];
 
 /// Two words of four free bits each.
 fn words(gates: &mut impl Gates) -> (Bits, Bits) {
@@ -17,37 +49,24 @@ fn words(gates: &mut impl Gates) -> (Bits, Bits) {
 
 /// All operations on `a` and `b`: the results' bits, one after the other.
 fn operations(m: &mut impl Gates, a: &[Node], b: &[Node]) -> Vec<Bits> {
-    // A shift looks at five bits.
-    let mut by = b.to_vec();
-    by.push(FALSE);
-    vec![
-        add(m, a, b).unwrap(),
-        sub(m, a, b).unwrap(),
-        mul(m, a, b).unwrap(),
-        div(m, a, b).unwrap(),
-        neg(m, a).unwrap(),
-        shift(m, a, &by, Shift::Left).unwrap(),
-        shift(m, a, &by, Shift::Right).unwrap(),
-        vec![equal(m, a, b).unwrap()],
-        vec![less(m, a, b).unwrap()],
-        vec![common(m, a, b).unwrap()],
-    ]
+    let results = ALU.map(|operation| alu(m, operation, a, b).unwrap());
+    let tests = TESTS.map(|test| vec![holds(m, test, a, b).unwrap()]);
+    results.into_iter().chain(tests).chain([neg(m, a).unwrap()]).collect()
 }
 
-fn expected(x: u64, y: u64) -> [u64; 10] {
+fn expected(x: u64, y: u64) -> Vec<u64> {
     let mask = 15;
-    [
-        (x + y) & mask,
-        x.wrapping_sub(y) & mask,
-        (x * y) & mask,
-        x.checked_div(y).unwrap_or(mask),
-        x.wrapping_neg() & mask,
-        (x << y) & mask,
-        x >> y,
-        u64::from(x == y),
-        u64::from(x < y),
-        u64::from(x & y != 0),
-    ]
+    // Numbers of 64 bits compute as those of four do that are their lowest, or their highest.
+    let wide = |value: u64| value << 60;
+    let signed = |value: u64| wide(value).cast_signed() >> 60;
+    let result = |alu: Alu| {
+        let is_signed = matches!(alu, Alu::SDiv | Alu::SMod | Alu::Arsh);
+        let is_shift = matches!(alu, Alu::Lsh | Alu::Rsh | Alu::Arsh);
+        let number = |value: u64| if is_signed { signed(value).cast_unsigned() } else { value };
+        alu.apply(Width::W64, number(x), if is_shift { y % 4 } else { number(y) }) & mask
+    };
+    let tests = TESTS.map(|test| u64::from(test.holds(Width::W64, wide(x), wide(y))));
+    ALU.map(result).into_iter().chain(tests).chain([x.wrapping_neg() & mask]).collect()
 }
 
 #[test]

@@ -181,6 +181,8 @@ impl Circuit {
 
 #[cfg(test)]
 mod tests {
+    use filterc_ebpf::machine::Alu;
+
     use super::*;
 
     #[test]
@@ -190,7 +192,7 @@ mod tests {
             (0..16).map(|bit| circuit.input(index, bit).unwrap()).collect()
         };
         let (a, b) = (word(&mut circuit, 4), word(&mut circuit, 6));
-        let product = crate::bits::mul(&mut circuit, &a, &b).unwrap();
+        let product = crate::bits::alu(&mut circuit, Alu::Mul, &a, &b).unwrap();
         let target = crate::bits::constant(0x3001, 16);
         let found = crate::bits::equal(&mut circuit, &product, &target).unwrap();
         let Ok(Answer::Here(bits)) = circuit.clone().ask(found).answer(1_000_000) else { panic!() };
@@ -199,12 +201,12 @@ mod tests {
         };
         assert_eq!((number(4) * number(6)) & 0xffff, 0x3001);
         // An odd square is 1 modulo 8.
-        let square = crate::bits::mul(&mut circuit, &a, &a).unwrap();
+        let square = crate::bits::alu(&mut circuit, Alu::Mul, &a, &a).unwrap();
         let five = crate::bits::constant(5, 3);
         let wrong = crate::bits::equal(&mut circuit, &square[..3], &five).unwrap();
         assert_eq!(circuit.clone().ask(wrong).answer(1_000_000), Ok(Answer::Never));
         // Multiplication commutes: too hard for a handful of conflicts.
-        let other = crate::bits::mul(&mut circuit, &b, &a).unwrap();
+        let other = crate::bits::alu(&mut circuit, Alu::Mul, &b, &a).unwrap();
         let same = crate::bits::equal(&mut circuit, &product, &other).unwrap();
         assert_eq!(circuit.ask(inverse(same)).answer(10), Err(OverBudget));
     }

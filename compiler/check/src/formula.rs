@@ -1,16 +1,19 @@
 //! Words and predicates as functions of the bits of a call.
 
 use filterc_abi::Endian;
-use filterc_cbpf::machine::Alu;
+use filterc_ebpf::machine::Width;
 use filterc_hir::algebra::Algebra;
 use filterc_hir::types::{Place, Type};
 
-use crate::bits::{self, Bits, Shift};
+use crate::bits::{self, Bits};
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
 use crate::layout::{ARCH, NR, WORD_BITS, WordIndex, words_of};
 use crate::region::Head;
 use crate::term::{Term, TermId, Terms};
+
+/// Bits of half a word of 64.
+const HALF: usize = WORD_BITS as usize;
 
 /// Words of functions, `nr` and `arch` fixed or free.
 #[derive(Debug)]
@@ -65,8 +68,8 @@ impl<G: Gates> Formula<G> {
             let operands = match terms.get(next) {
                 _ if terms.value(next).is_some() => [None, None],
                 Term::Constant(_) | Term::Data(_) => [None, None],
-                Term::Alu(_, a, b) => [Some(a), Some(b)],
-                Term::Neg(a) => [Some(a), None],
+                Term::Alu(_, _, a, b) | Term::Join(a, b) => [Some(a), Some(b)],
+                Term::Swap(a) | Term::Low(a) | Term::High(a) => [Some(a), None],
             };
             let before = waiting.len();
             waiting.extend(operands.into_iter().flatten().filter(|id| !known.contains_key(id)));
@@ -82,30 +85,20 @@ impl<G: Gates> Formula<G> {
     /// A term whose operands are known.
     fn one(&mut self, terms: &Terms, id: TermId, known: &Map<TermId, Bits>) -> Result<Bits> {
         if let Some(value) = terms.value(id) {
-            return Ok(bits::constant(value.into(), WORD_BITS));
+            let width = if terms.width(id) == Width::W64 { 2 * WORD_BITS } else { WORD_BITS };
+            return Ok(bits::constant(value, width));
         }
         let word = |id: TermId| known.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let half =
+            |id: TermId, from: usize| word(id).iter().copied().skip(from).take(HALF).collect();
         match terms.get(id) {
             Term::Constant(value) => Ok(bits::constant(value.into(), WORD_BITS)),
             Term::Data(index) => self.data(index),
-            Term::Neg(a) => bits::neg(&mut self.gates, word(a)),
-            Term::Alu(alu, a, b) => self.alu(alu, word(a), word(b)),
-        }
-    }
-
-    /// An operation of the machine.
-    pub(crate) fn alu(&mut self, alu: Alu, a: &[Node], b: &[Node]) -> Result<Bits> {
-        let m = &mut self.gates;
-        match alu {
-            Alu::Add => bits::add(m, a, b),
-            Alu::Sub => bits::sub(m, a, b),
-            Alu::Mul => bits::mul(m, a, b),
-            Alu::Div => bits::div(m, a, b),
-            Alu::Or => bits::each(m, a, b, G::or),
-            Alu::And => bits::each(m, a, b, G::and),
-            Alu::Xor => bits::each(m, a, b, G::xor),
-            Alu::Lsh => bits::shift(m, a, b, Shift::Left),
-            Alu::Rsh => bits::shift(m, a, b, Shift::Right),
+            Term::Alu(_, alu, a, b) => bits::alu(&mut self.gates, alu, word(a), word(b)),
+            Term::Swap(a) => Ok(word(a).rchunks(8).flatten().copied().collect()),
+            Term::Join(a, b) => Ok([word(a), word(b)].concat()),
+            Term::Low(a) => Ok(half(a, 0)),
+            Term::High(a) => Ok(half(a, HALF)),
         }
     }
 

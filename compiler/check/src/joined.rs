@@ -1,13 +1,15 @@
 //! A program run on formulas, its paths joined where they meet again: no longer than the program,
 //! however many paths there are. What is left of them is a larger formula.
 
-use filterc_cbpf::machine::{Alu, Next, Op, Source, State, Test, Words, step};
+use filterc_cbpf::machine::{Alu, Next, Op, Source, State, Words, step};
+use filterc_ebpf::machine as ebpf;
 
 use crate::bits::{self, Bits};
+use crate::classic::{LIVE_A, LIVE_X, Live, Program};
+use crate::converted::{alu_of, test_of};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::layout::{WORD_BITS, WordSet, param_word};
-use crate::run::{LIVE_A, LIVE_X, Live, Program, condition};
 use crate::sample::Candidates;
 
 /// The returned value, one function for each bit.
@@ -73,7 +75,7 @@ impl<G: Gates> Run<'_, '_, G> {
             }
             Next::Either { test, left, right, jt, jf } => {
                 let gates = self.formula.gates();
-                let holds = condition(gates, test, &left, &right)?;
+                let holds = bits::holds(gates, test_of(test), &left, &right)?;
                 let yes = gates.and(when, holds)?;
                 let opposite = gates.not(holds)?;
                 let no = gates.and(when, opposite)?;
@@ -83,7 +85,7 @@ impl<G: Gates> Run<'_, '_, G> {
             // By 0: the value is 0, as it is where nothing is returned.
             Next::Divided { by, at } => {
                 let gates = self.formula.gates();
-                let zero = condition(gates, Test::Eq, &by, &bits::constant(0, WORD_BITS))?;
+                let zero = bits::holds(gates, ebpf::Test::Eq, &by, &bits::constant(0, WORD_BITS))?;
                 let opposite = gates.not(zero)?;
                 let no = gates.and(when, opposite)?;
                 self.arrive(at, no, state)
@@ -161,17 +163,18 @@ impl<G: Gates> Words for Machine<'_, G> {
     fn param(&mut self, param: u8, high: bool, mask: u32) -> Bits {
         let word = self.data(param_word(param, high));
         let mask = bits::constant(mask.into(), WORD_BITS);
-        let result = bits::each(self.formula.gates(), &word, &mask, G::and);
+        let result = bits::alu(self.formula.gates(), ebpf::Alu::And, &word, &mask);
         self.unless_over_budget(result)
     }
 
     fn alu(&mut self, alu: Alu, a: &Bits, b: &Bits) -> Bits {
-        let result = self.formula.alu(alu, a, b);
+        let result = bits::alu(self.formula.gates(), alu_of(alu), a, b);
         self.unless_over_budget(result)
     }
 
     fn neg(&mut self, a: &Bits) -> Bits {
-        let result = bits::neg(self.formula.gates(), a);
+        let zero = bits::constant(0, WORD_BITS);
+        let result = bits::alu(self.formula.gates(), ebpf::Alu::Sub, &zero, a);
         self.unless_over_budget(result)
     }
 }

@@ -51,6 +51,9 @@ impl WordSet {
     /// How many words there can be.
     const SIZE: WordIndex = 64;
 
+    /// No word.
+    pub(crate) const NONE: Self = Self(0);
+
     /// All words.
     pub(crate) const ALL: Self = Self(u64::MAX);
 

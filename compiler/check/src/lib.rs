@@ -40,13 +40,19 @@
 mod bits;
 pub mod certificate;
 mod circuit;
+mod classic;
+mod converted;
 mod count;
+mod extended;
 mod formula;
+mod function;
 mod gates;
 mod hash;
 mod input;
 mod joined;
 mod layout;
+mod machine;
+mod memory;
 mod meter;
 mod mtbdd;
 mod order;
@@ -67,6 +73,7 @@ mod spec;
 mod straight;
 mod tables;
 mod term;
+mod wide;
 
 use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf::{MAX_PARAMS, Template, Verified};
@@ -74,6 +81,7 @@ use filterc_hir::policy::Policy;
 
 pub use certificate::{NoCertificate, Stated, certificate, certificate_of};
 pub use count::Count;
+pub use machine::{Outside, What};
 pub use order::{precedence, weaker};
 pub use predicates::satisfiable;
 pub use regions::{Cube, Difference, MAX_CUBES, differences};
@@ -90,6 +98,15 @@ pub enum Side<'a> {
     Program(&'a Verified),
     /// What a program returns once parameters are filled in, whatever they are.
     Template(&'a Template),
+    /// The low half of what an eBPF program returns whose context is the data of the call.
+    Ebpf(&'a filterc_ebpf::Verified),
+    /// The same of one of its functions, whose first argument is the address of the data.
+    Function {
+        /// The program.
+        program: &'a filterc_ebpf::Verified,
+        /// The function's first slot.
+        slot: u32,
+    },
 }
 
 /// Values of parameters, by position.
@@ -181,8 +198,19 @@ pub struct Unknown {
     pub spent: Spent,
     /// Where: an architecture's token and a number; `None` if it was all of them at once.
     pub at: Option<(u32, u32)>,
+    /// What was missing.
+    pub why: Why,
+}
+
+/// What was missing for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The budget.
+    Budget,
+    /// A side does what is not judged.
+    Outside(Outside),
     /// Both sides, run on the call that was found, said the same: a fault of the prover.
-    pub spurious: bool,
+    Spurious,
 }
 
 /// What became of a proof.

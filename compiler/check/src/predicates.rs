@@ -12,7 +12,7 @@ use crate::layout::words_with;
 use crate::meter::Meter;
 use crate::mtbdd::Mtbdd;
 use crate::space::Space;
-use crate::{Budget, Spent, Unknown};
+use crate::{Budget, Spent, Unknown, Why};
 
 /// A call for which all the predicates hold, for some values of parameters; `None` if there is
 /// none. `nr` and `arch` are words like others here.
@@ -25,19 +25,19 @@ pub fn satisfiable(
     budget: &Budget,
 ) -> std::result::Result<Option<SeccompData>, Unknown> {
     let meter = Meter::new(budget.steps);
-    let unknown = |spurious| {
+    let unknown = |why| {
         let (steps, conflicts) = (meter.spent(), meter.all_conflicts());
         let spent = Spent { steps, conflicts, ..Spent::default() };
-        Unknown { budget: *budget, spent, at: None, spurious }
+        Unknown { budget: *budget, spent, at: None, why }
     };
     let found = by_diagrams(predicates, endian, budget, &meter)
         .or_else(|OverBudget| by_circuit(predicates, endian, budget, &meter))
-        .map_err(|OverBudget| unknown(false))?;
+        .map_err(|OverBudget| unknown(Why::Budget))?;
     let holds = |input: &Input| predicates.iter().all(|p| input.holds(p));
     if found.is_none_or(|input| holds(&input)) {
         Ok(found.map(|input| input.call))
     } else {
-        Err(unknown(true))
+        Err(unknown(Why::Spurious))
     }
 }
 

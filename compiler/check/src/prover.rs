@@ -6,12 +6,13 @@ use crate::circuit::{Answer, Circuit, Question};
 use crate::formula::Formula;
 use crate::gates::{FALSE, Form, Gates as _, OverBudget};
 use crate::layout::{ARCH, INPUTS, NR, Order, Ties, WordIndex, call_of, params_of, words_with};
+use crate::machine::Halt;
 use crate::meter::{Meter, cost};
 use crate::mtbdd::{Mtbdd, Ordered};
 use crate::region::{Head, Region};
 use crate::sample::Candidates;
 use crate::side::{Behaviour, Subject};
-use crate::{Budget, Counterexample, Proof, Side, Spent, Unknown, Verdict};
+use crate::{Budget, Counterexample, Outside, Proof, Side, Spent, Unknown, Verdict, Why};
 
 /// A first try with diagrams: what does not fit is either different, as a rule, or hard.
 const FEW_NODES: usize = 200_000;
@@ -39,6 +40,8 @@ enum Stop {
     Unknown(Option<Head>),
     /// Too many rectangles, or paths in one.
     Shattered,
+    /// A program does what is not judged.
+    Outside(Option<Head>, Outside),
 }
 
 /// What a comparison found: words of a call on which the sides differ.
@@ -69,8 +72,9 @@ impl<'a> Prover<'a> {
         match stop {
             Ok(()) => Verdict::Equal(self.proof),
             Err(Stop::Differ(words)) => self.differ(&words),
-            Err(Stop::Unknown(head)) => self.unknown(head, false),
-            Err(Stop::Shattered) => self.unknown(None, false),
+            Err(Stop::Unknown(head)) => self.unknown(head, Why::Budget),
+            Err(Stop::Shattered) => self.unknown(None, Why::Budget),
+            Err(Stop::Outside(head, outside)) => self.unknown(head, Why::Outside(outside)),
         }
     }
 
@@ -103,9 +107,12 @@ impl<'a> Prover<'a> {
         let mut region = Region::ALL;
         // The sides are borrowed apart from the rest.
         let Self { left, right, endian, budget, meter, mtbdd, proof } = self;
-        let (states, shattered) = (budget.states, |OverBudget| Stop::Shattered);
-        let left_does = left.at(head, &mut region, states, meter).map_err(shattered)?;
-        let right_does = right.at(head, &mut region, states, meter).map_err(shattered)?;
+        let (states, stop) = (budget.states, |halt| match halt {
+            Halt::OverBudget => Stop::Shattered,
+            Halt::Outside(outside) => Stop::Outside(head, outside),
+        });
+        let left_does = left.at(head, &mut region, states, meter).map_err(stop)?;
+        let right_does = right.at(head, &mut region, states, meter).map_err(stop)?;
         if let Some((a, b)) = left_does.only().zip(right_does.only()) {
             return if a == b { Ok(region) } else { Err(Stop::Differ(Box::new(words(head, &[])))) };
         }
@@ -128,12 +135,12 @@ impl<'a> Prover<'a> {
             Some((left, right)) => Verdict::Differ(Counterexample { call, params, left, right }),
             None => {
                 let nr = call.nr.cast_unsigned();
-                self.unknown(Some(Head { arch: call.arch, nr }), true)
+                self.unknown(Some(Head { arch: call.arch, nr }), Why::Spurious)
             }
         }
     }
 
-    fn unknown(&self, head: Option<Head>, spurious: bool) -> Verdict {
+    fn unknown(&self, head: Option<Head>, why: Why) -> Verdict {
         let at = head.map(|head| (head.arch, head.nr));
         let spent = Spent {
             steps: self.meter.spent(),
@@ -141,7 +148,7 @@ impl<'a> Prover<'a> {
             nodes: self.proof.nodes,
             conflicts: self.meter.all_conflicts(),
         };
-        Verdict::Unknown(Unknown { budget: self.budget, spent, at, spurious })
+        Verdict::Unknown(Unknown { budget: self.budget, spent, at, why })
     }
 }
 

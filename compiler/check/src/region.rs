@@ -1,6 +1,6 @@
 //! Rectangles of (arch, nr): where nothing that depends on these two words alone changes.
 
-use filterc_cbpf::machine::Test;
+use filterc_ebpf::machine::{Test, Width};
 
 use crate::layout::{ARCH, NR, WordIndex, WordSet};
 
@@ -68,8 +68,12 @@ impl Region {
             (Origin::Word(word), Origin::Nothing) => {
                 self.narrow(word, span(test, value(word, head), right.value));
             }
+            (Origin::Nothing, Origin::Word(word)) => {
+                self.narrow(word, span(exchanged(test), value(word, head), left.value));
+            }
             // `word & mask` has one value where the bits from the mask's lowest up are the same.
-            (Origin::Masked(word, mask), Origin::Nothing) => {
+            (Origin::Masked(word, mask), Origin::Nothing)
+            | (Origin::Nothing, Origin::Masked(word, mask)) => {
                 self.narrow(word, block(value(word, head), mask));
             }
             _ => self.fix(words, head),
@@ -113,18 +117,47 @@ fn value(word: WordIndex, head: Head) -> u32 {
     if word == NR { head.nr } else { head.arch }
 }
 
+/// The test that asks the same of its operands in the other order.
+pub(crate) const fn exchanged(test: Test) -> Test {
+    match test {
+        Test::Gt => Test::Lt,
+        Test::Ge => Test::Le,
+        Test::Lt => Test::Gt,
+        Test::Le => Test::Ge,
+        Test::SGt => Test::SLt,
+        Test::SGe => Test::SLe,
+        Test::SLt => Test::SGt,
+        Test::SLe => Test::SGe,
+        Test::Eq | Test::Ne | Test::Set => test,
+    }
+}
+
 /// Values around `at` for which `value test k` comes out as it does for `at`.
 fn span(test: Test, at: u32, k: u32) -> Span {
     match test {
-        Test::Eq if at == k => Span::one(k),
-        Test::Eq if at < k => Span { first: 0, last: k - 1 },
-        Test::Eq => Span { first: k + 1, last: u32::MAX },
-        Test::Gt if at > k => Span { first: k + 1, last: u32::MAX },
-        Test::Gt => Span { first: 0, last: k },
-        Test::Ge if at >= k => Span { first: k, last: u32::MAX },
-        Test::Ge => Span { first: 0, last: k - 1 },
+        Test::Eq | Test::Ne if at == k => Span::one(k),
+        Test::Eq | Test::Ne if at < k => Span { first: 0, last: k - 1 },
+        Test::Eq | Test::Ne => Span { first: k + 1, last: u32::MAX },
+        Test::Gt | Test::Le if at > k => Span { first: k + 1, last: u32::MAX },
+        Test::Gt | Test::Le => Span { first: 0, last: k },
+        Test::Ge | Test::Lt if at >= k => Span { first: k, last: u32::MAX },
+        Test::Ge | Test::Lt => Span { first: 0, last: k - 1 },
+        Test::SGt | Test::SGe | Test::SLt | Test::SLe => signed(test, at, k),
         Test::Set => block(at, k),
     }
+}
+
+/// The same for a comparison of signed numbers: it changes at `k`, behind it, and where the
+/// sign does.
+fn signed(test: Test, at: u32, k: u32) -> Span {
+    let holds = |value: u32| test.holds(Width::W32, value.into(), k.into());
+    let mut starts = [0, k, k.wrapping_add(1), 1 << 31];
+    starts.sort_unstable();
+    // Neighbours with one outcome are one part.
+    let first = starts.into_iter().rev().skip_while(|start| *start > at);
+    let first = first.take_while(|start| holds(*start) == holds(at)).last().unwrap_or(at);
+    let next = starts.into_iter().find(|start| *start > at && holds(*start) != holds(at));
+    Span { first, last: next.map_or(u32::MAX, |next| next - 1) }
 }
 
 /// Values that have the bits of `at` from the lowest bit of the mask up.
@@ -140,17 +173,48 @@ fn block(at: u32, mask: u32) -> Span {
 mod tests {
     use super::*;
 
+    const TESTS: [Test; 11] = [
+        Test::Eq,
+        Test::Ne,
+        Test::Gt,
+        Test::Ge,
+        Test::Lt,
+        Test::Le,
+        Test::SGt,
+        Test::SGe,
+        Test::SLt,
+        Test::SLe,
+        Test::Set,
+    ];
+
+    fn holds(test: Test, a: u32, b: u32) -> bool {
+        test.holds(Width::W32, a.into(), b.into())
+    }
+
+    #[test]
+    fn exchanged_operands() {
+        let values = [0, 1, 2, 0x7fff_ffff, 0x8000_0000, u32::MAX];
+        for test in TESTS {
+            for (a, b) in values.iter().flat_map(|a| values.map(|b| (*a, b))) {
+                assert_eq!(holds(test, a, b), holds(exchanged(test), b, a), "{test:?} {a} {b}");
+            }
+        }
+    }
+
     #[test]
     fn spans_hold_the_value_and_only_equal_outcomes() {
-        let interesting = [0, 1, 2, 6, 7, 8, 9, 0x4000_0000, u32::MAX - 1, u32::MAX];
-        for test in [Test::Eq, Test::Gt, Test::Ge, Test::Set] {
-            for at in interesting {
-                for k in interesting {
+        let signs = [0x7fff_fffe, 0x7fff_ffff, 0x8000_0000, 0x8000_0001];
+        let others = [0, 1, 2, 6, 7, 8, 9, 0x4000_0000, u32::MAX - 1, u32::MAX];
+        let interesting: Vec<u32> = others.into_iter().chain(signs).collect();
+        for test in TESTS {
+            for &at in &interesting {
+                for &k in &interesting {
                     let span = span(test, at, k);
                     assert!(span.first <= at && at <= span.last, "{test:?} {at} {k}");
-                    let edges = [span.first, span.last].into_iter().chain(interesting);
+                    let edges =
+                        [span.first, span.last].into_iter().chain(interesting.iter().copied());
                     for other in edges.filter(|v| span.first <= *v && *v <= span.last) {
-                        assert_eq!(test.holds(at, k), test.holds(other, k), "{test:?} {at} {k}");
+                        assert_eq!(holds(test, at, k), holds(test, other, k), "{test:?} {at} {k}");
                     }
                 }
             }

@@ -8,11 +8,12 @@ use crate::count::Count;
 use crate::formula::Formula;
 use crate::gates::{Form, OverBudget};
 use crate::layout::{ARCH, INPUTS, NR, Order, Ties, call_of, params_of};
+use crate::machine::Halt;
 use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered, Way};
 use crate::region::{Head, Region, Span};
 use crate::side::{Behaviour, Subject};
-use crate::{Budget, Params, Side, Spent, Unknown};
+use crate::{Budget, Params, Side, Spent, Unknown, Why};
 
 /// A set of calls: of each word some bits are given, the others free.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,13 +82,16 @@ pub fn differences(
         let before = finder.found.len();
         while let Some(column) = nr {
             if finder.parts >= budget.rectangles {
-                return Err(finder.unknown(None, false));
+                return Err(finder.unknown(None, Why::Budget));
             }
             finder.parts += 1;
             let head = Head { arch: row, nr: column };
             let region = match finder.part(head) {
                 Ok(region) => region,
-                Err(OverBudget) => return Err(finder.unknown(Some(head), false)),
+                Err(Halt::OverBudget) => return Err(finder.unknown(Some(head), Why::Budget)),
+                Err(Halt::Outside(outside)) => {
+                    return Err(finder.unknown(Some(head), Why::Outside(outside)));
+                }
             };
             last = last.min(region.arch.last);
             nr = region.nr.last.checked_add(1);
@@ -115,14 +119,14 @@ struct Finder<'a> {
 }
 
 impl Finder<'_> {
-    fn unknown(&self, at: Option<Head>, spurious: bool) -> Unknown {
+    fn unknown(&self, at: Option<Head>, why: Why) -> Unknown {
         let spent = Spent {
             steps: self.meter.spent(),
             rectangles: self.parts,
             nodes: self.mtbdd.len(),
             conflicts: 0,
         };
-        Unknown { budget: self.budget, spent, at: at.map(|h| (h.arch, h.nr)), spurious }
+        Unknown { budget: self.budget, spent, at: at.map(|h| (h.arch, h.nr)), why }
     }
 
     /// Runs both sides on every witness: they say what the difference says.
@@ -134,14 +138,14 @@ impl Finder<'_> {
                 != (Some(difference.left), Some(difference.right))
             {
                 let head = Head { arch: call.arch, nr: call.nr.cast_unsigned() };
-                return Err(self.unknown(Some(head), true));
+                return Err(self.unknown(Some(head), Why::Spurious));
             }
         }
         Ok(())
     }
 
     /// The differences around a point, from there on; the part for which they are that.
-    fn part(&mut self, head: Head) -> Result<Region, OverBudget> {
+    fn part(&mut self, head: Head) -> Result<Region, Halt> {
         let mut region = Region::ALL;
         let left = self.left.at(Some(head), &mut region, self.budget.states, &self.meter)?;
         let right = self.right.at(Some(head), &mut region, self.budget.states, &self.meter)?;

@@ -6,13 +6,16 @@ use filterc_cbpf::{self as cbpf, Template, Verified};
 use filterc_hir::eval::Case;
 use filterc_hir::expr::Predicate;
 
+use crate::classic::Program;
 use crate::formula::Formula;
-use crate::gates::{Form, Gates, Node, OverBudget, Result};
+use crate::function::Function;
+use crate::gates::{Form, Gates, Node, Result};
 use crate::joined;
 use crate::layout::Ties;
+use crate::machine::Halt;
 use crate::meter::{Meter, cost};
 use crate::region::{Head, Region};
-use crate::run::{Paths, Program, Runs};
+use crate::run::{Paths, Runs, run};
 use crate::sample::Candidates;
 use crate::spec::Spec;
 use crate::{Params, Side};
@@ -23,6 +26,7 @@ pub(crate) enum Subject<'a> {
     Policy(Spec),
     Program { filter: &'a Verified, program: Program<'a>, endian: Endian },
     Template { template: &'a Template, program: Program<'a>, endian: Endian },
+    Function(Function<'a>),
 }
 
 /// What a side can do at one point of (arch, nr), or at all of them.
@@ -46,6 +50,10 @@ impl<'a> Subject<'a> {
             Side::Template(template) => {
                 Self::Template { template, program: Program::new(template.ops()), endian }
             }
+            Side::Ebpf(program) => Self::Function(Function::new(program, 0, endian)),
+            Side::Function { program, slot } => {
+                Self::Function(Function::new(program, slot, endian))
+            }
         }
     }
 
@@ -57,19 +65,26 @@ impl<'a> Subject<'a> {
         region: &mut Region,
         states: usize,
         meter: &Meter,
-    ) -> Result<Behaviour<'_>> {
-        Ok(match (self, head) {
-            (Self::Policy(spec), Some(head)) => Behaviour::Case(spec, spec.case(head, region)),
-            (Self::Policy(spec), None) => Behaviour::Whole(spec),
+    ) -> std::result::Result<Behaviour<'_>, Halt> {
+        let runs = match (self, head) {
+            (Self::Policy(spec), Some(head)) => {
+                return Ok(Behaviour::Case(spec, spec.case(head, region)));
+            }
+            (Self::Policy(spec), None) => return Ok(Behaviour::Whole(spec)),
             (Self::Program { program, .. } | Self::Template { program, .. }, head) => {
-                match program.run(head, region, states, meter) {
-                    Ok(Runs::Value(value)) => Behaviour::Value(value),
-                    Ok(Runs::Paths(paths)) => Behaviour::Paths(paths),
+                match run(program, head, region, states, meter) {
                     // Only at a point it matters where they lead elsewhere.
-                    Err(OverBudget) if head.is_none() => Behaviour::Joined(program),
-                    Err(OverBudget) => return Err(OverBudget),
+                    Err(Halt::OverBudget) if head.is_none() => {
+                        return Ok(Behaviour::Joined(program));
+                    }
+                    runs => runs?,
                 }
             }
+            (Self::Function(function), head) => function.run(head, region, states, meter)?,
+        };
+        Ok(match runs {
+            Runs::Value(value) => Behaviour::Value(value),
+            Runs::Paths(paths) => Behaviour::Paths(paths),
         })
     }
 
@@ -81,11 +96,12 @@ impl<'a> Subject<'a> {
                 let instructions = u64::try_from(program.ops().len()).unwrap_or(u64::MAX);
                 instructions.saturating_mul(cost::INSTRUCTION)
             }
+            Self::Function(function) => function.longest(),
         }
     }
 
     /// What it says to one call, the parameters having these values; `None` if no kernel takes
-    /// the program with them, which verification has made impossible.
+    /// the program with them, or it comes to no end, which verification has made impossible.
     pub(crate) fn value(&self, call: &SeccompData, params: &Params) -> Option<u32> {
         match self {
             Self::Policy(spec) => Some(spec.value(call, params)),
@@ -94,6 +110,7 @@ impl<'a> Subject<'a> {
                 let patched = template.patch(params).ok()?;
                 Some(cbpf::interpret(&patched, call, *endian))
             }
+            Self::Function(function) => function.value(call),
         }
     }
 
@@ -101,7 +118,7 @@ impl<'a> Subject<'a> {
     pub(crate) fn params(&self) -> usize {
         match self {
             Self::Policy(spec) => spec.params(),
-            Self::Program { .. } => 0,
+            Self::Program { .. } | Self::Function(_) => 0,
             Self::Template { template, .. } => {
                 let after = |site: &cbpf::Site| usize::from(site.param) + 1;
                 template.sites().iter().map(after).max().unwrap_or_default()

@@ -4,7 +4,9 @@
 //! and the first instructions need none anywhere.
 
 use filterc_cbpf::machine::{Alu, Next, Op, State, Words, step};
+use filterc_ebpf::machine as ebpf;
 
+use crate::converted::test_of;
 use crate::gates::Result;
 use crate::layout::{ARCH, NR, WordSet, param_word};
 use crate::meter::{Meter, cost};
@@ -41,7 +43,7 @@ impl Word {
             (Origin::Word(word), _) => Some(terms.data(word)),
             (Origin::Masked(word, mask), _) => {
                 let (word, mask) = (terms.data(word), terms.constant(mask));
-                Some(terms.alu(Alu::And, &word, &mask))
+                Some(terms.alu32(ebpf::Alu::And, word, mask))
             }
             (Origin::Nothing | Origin::Words(_), _) => None,
         }
@@ -83,7 +85,7 @@ pub(crate) fn run(ops: &[Op], head: Head, region: &mut Region, meter: &Meter) ->
                 let Some((left, right)) = left.fixed().zip(right.fixed()) else {
                     break Straight::Asks(pc, Box::new(state));
                 };
-                region.keep(test, left, right, head);
+                region.keep(test_of(test), left, right, head);
                 pc = if test.holds(left.value, right.value) { jt } else { jf };
             }
             Next::Divided { .. } => break Straight::Returned(ZERO),

@@ -141,3 +141,10 @@ pub(crate) fn program(path: &Path, endian: Endian) -> Result<Program, Failure> {
     cbpf::decode(&bytes, endian)
         .map_err(|error| Failure::No(format!("{}: {error}", path.display())))
 }
+
+/// The same of an eBPF program.
+pub(crate) fn ebpf_program(path: &Path, endian: Endian) -> Result<filterc_ebpf::Program, Failure> {
+    let bytes = bytes(path)?;
+    filterc_ebpf::decode(&bytes, endian)
+        .map_err(|error| Failure::No(format!("{}: {error}", path.display())))
+}

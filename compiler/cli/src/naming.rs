@@ -6,8 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-use filterc::emit::Format;
-use filterc::{Compiled, CompiledProgram, emit, prove};
+use filterc::emit::{self, FORMATS, Format};
+use filterc::{Compiled, CompiledModule, CompiledProgram, prove};
 
 use crate::console::{Failure, Output};
 
@@ -37,7 +37,33 @@ pub(crate) fn outputs(
         .collect::<Result<_, _>>()?;
     let path = |output: Option<&Output>| output.and_then(|(path, _)| path.clone());
     if outputs.len() > 1 && path(outputs.first()) == path(outputs.get(1)) {
-        return Err(two_programs(compiled, pattern));
+        return Err(two_programs(&all_abis(compiled), pattern));
+    }
+    Ok(outputs)
+}
+
+/// The same for eBPF.
+pub(crate) fn modules(
+    compiled: &CompiledModule,
+    (format, target): (Format, &str),
+    output: Option<&Path>,
+) -> Result<Vec<Output>, Failure> {
+    let pattern = output.filter(|output| *output != Path::new("-"));
+    let mut outputs: Vec<Output> = Vec::new();
+    let abis: Vec<String> =
+        compiled.programs().map(|program| program.abi_names().join("+")).collect();
+    for (program, abis) in compiled.programs().zip(&abis) {
+        let Some(contents) = emit::emit_module(program, format) else {
+            let name = FORMATS.iter().find(|(_, other)| *other == format);
+            let name = name.map_or("", |(name, _)| name);
+            let text = format!("--target {target} has no form `{name}`; `asm` shows all of it");
+            return Err(Failure::Environment(text));
+        };
+        outputs.push((pattern.map(|pattern| expand(pattern, abis)).transpose()?, contents));
+    }
+    let path = |output: Option<&Output>| output.and_then(|(path, _)| path.clone());
+    if outputs.len() > 1 && path(outputs.first()) == path(outputs.get(1)) {
+        return Err(two_programs(&abis, pattern));
     }
     Ok(outputs)
 }
@@ -69,7 +95,7 @@ fn beside(
     for program in compiled.programs() {
         let path = expand(pattern, &program.abi_names().join("+"))?;
         if outputs.iter().any(|(other, _)| other.as_ref() == Some(&path)) {
-            return Err(two_programs(compiled, Some(pattern)));
+            return Err(two_programs(&all_abis(compiled), Some(pattern)));
         }
         outputs.push((Some(path), contents(program)?));
     }
@@ -112,10 +138,14 @@ fn expand(pattern: &Path, abis: &str) -> Result<PathBuf, Failure> {
     Ok(PathBuf::from(OsString::from_vec(name)))
 }
 
+/// The ABIs of each program.
+fn all_abis(compiled: &Compiled) -> Vec<String> {
+    compiled.programs().map(|program| program.abi_names().join("+")).collect()
+}
+
 /// One place for two programs.
-fn two_programs(compiled: &Compiled, pattern: Option<&Path>) -> Failure {
-    let programs = compiled.programs().map(|program| program.abi_names().join(", "));
-    let programs: Vec<String> = programs.collect();
+fn two_programs(abis: &[String], pattern: Option<&Path>) -> Failure {
+    let programs: Vec<String> = abis.iter().map(|abis| abis.replace('+', ", ")).collect();
     let pattern = pattern.unwrap_or(Path::new("policy.bpf"));
     let stem = pattern.file_stem().map_or("policy".into(), OsStr::to_string_lossy);
     let extension = pattern.extension().map_or("bpf".into(), OsStr::to_string_lossy);

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use filterc_abi::{self as abi, Abi, Arg, ArgKind, Regs, SeccompData};
-use filterc_check::Unknown;
+use filterc_check::{Unknown, Why};
 use filterc_hir::eval::{Decision, Reason};
 use filterc_hir::policy::Param;
 
@@ -132,9 +132,13 @@ pub fn unknown(unknown: &Unknown) -> Vec<String> {
         ),
         None => "the question is about all calls at once".to_owned(),
     };
-    if unknown.spurious {
-        let fault = "a call was found that turned out to be none: a fault of the prover";
-        return vec![place, fault.to_owned()];
+    match unknown.why {
+        Why::Budget => {}
+        Why::Outside(outside) => return vec![place, format!("not judged: {outside}")],
+        Why::Spurious => {
+            let fault = "a call was found that turned out to be none: a fault of the prover";
+            return vec![place, fault.to_owned()];
+        }
     }
     let (spent, budget) = (unknown.spent, unknown.budget);
     vec![

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use filterc_abi::{self as abi, Abi};
+pub use filterc_codegen::ebpf::tracing::Layout;
 
 use crate::profile::Profile;
 
@@ -44,6 +45,37 @@ pub enum Goal {
     Install,
 }
 
+/// What is made of a policy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// A seccomp filter: [`compile`](crate::compile).
+    #[default]
+    Seccomp,
+    /// An eBPF program that decides about a `struct seccomp_data` on request.
+    Syscall,
+    /// eBPF programs that tell what the policy says of the calls of watched tasks, at raw
+    /// tracepoints.
+    RawTracepoint,
+    /// The same with the kernel's types (`tp_btf`), which costs calls less.
+    TracepointBtf,
+}
+
+/// Every target with its name on the command line.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("seccomp", Target::Seccomp),
+    ("syscall", Target::Syscall),
+    ("raw_tracepoint", Target::RawTracepoint),
+    ("tp_btf", Target::TracepointBtf),
+];
+
+impl Target {
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        TARGETS.iter().find(|(_, target)| *target == self).map_or("", |(name, _)| name)
+    }
+}
+
 /// Options of [`compile`](crate::compile).
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -58,6 +90,10 @@ pub struct Options {
     /// Values of the policy's parameters (`--param`): all, or none. With none, the program is
     /// one to be patched before it is loaded.
     pub params: Vec<(String, i128)>,
+    /// What is made (`--target`): [`compile_module`](crate::compile_module) makes all but filters.
+    pub target: Target,
+    /// What differs between the kernels that programs at tracepoints are for.
+    pub layout: Layout,
     /// How hard the optimizer tries.
     pub opt_level: OptLevel,
     /// What it tries to make least of (`-O size`, `-O speed`, `-O install`).
@@ -81,6 +117,8 @@ impl Default for Options {
             include_paths: Vec::new(),
             defines: Vec::new(),
             params: Vec::new(),
+            target: Target::default(),
+            layout: Layout::default(),
             opt_level: OptLevel::default(),
             goal: Goal::default(),
             bitmap: true,

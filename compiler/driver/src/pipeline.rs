@@ -88,7 +88,7 @@ fn analyse_observed(source: &Source, options: &Options, done: &mut Observer<'_>)
 }
 
 /// Puts diagnostics in the order of the text; those without a place come first.
-fn sort(diagnostics: &mut [Diagnostic]) {
+pub(crate) fn sort(diagnostics: &mut [Diagnostic]) {
     diagnostics
         .sort_by_key(|d| d.primary.as_ref().map(|label| (label.span.file, label.span.start)));
 }
@@ -111,22 +111,8 @@ pub fn compile_observed(
     options: &Options,
     done: &mut Observer<'_>,
 ) -> Result<Compiled, Diagnostics> {
-    let Analysis { sources, statements, policy, facts, mut diagnostics } =
-        analyse_observed(source, options, done);
-    let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
-    if options.profile.as_ref().is_some_and(|profile| !profile.is_of(&policy)) {
-        diagnostics.push(profile::of_other_abis());
-    }
-    let values = match options.params.as_slice() {
-        [] => None,
-        given => match params::values(&policy, given) {
-            Ok(values) => Some(values),
-            Err(error) => {
-                diagnostics.push(*error);
-                return Err(Diagnostics { sources, list: diagnostics });
-            }
-        },
-    };
+    let Front { sources, statements, policy, values, facts, mut diagnostics } =
+        front(source, options, done)?;
     let mut programs = Vec::new();
     for endian in byte_orders(&policy) {
         match generate(&policy, endian, values.as_deref(), options, done) {
@@ -155,6 +141,43 @@ pub fn compile_observed(
         }),
         Some(_) | None => Err(Diagnostics { sources, list: diagnostics }),
     }
+}
+
+/// What is known of a policy that code can be made of.
+pub(crate) struct Front {
+    pub(crate) sources: SourceMap,
+    pub(crate) statements: Vec<Statement>,
+    pub(crate) policy: Policy,
+    /// The values of its parameters, if they were given.
+    pub(crate) values: Option<Vec<u64>>,
+    pub(crate) facts: Facts,
+    /// Warnings.
+    pub(crate) diagnostics: Vec<Diagnostic>,
+}
+
+/// All that comes before code, whatever the target.
+pub(crate) fn front(
+    source: &Source,
+    options: &Options,
+    done: &mut Observer<'_>,
+) -> Result<Front, Diagnostics> {
+    let Analysis { sources, statements, policy, facts, mut diagnostics } =
+        analyse_observed(source, options, done);
+    let Some(policy) = policy else { return Err(Diagnostics { sources, list: diagnostics }) };
+    if options.profile.as_ref().is_some_and(|profile| !profile.is_of(&policy)) {
+        diagnostics.push(profile::of_other_abis());
+    }
+    let values = match options.params.as_slice() {
+        [] => None,
+        given => match params::values(&policy, given) {
+            Ok(values) => Some(values),
+            Err(error) => {
+                diagnostics.push(*error);
+                return Err(Diagnostics { sources, list: diagnostics });
+            }
+        },
+    };
+    Ok(Front { sources, statements, policy, values, facts, diagnostics })
 }
 
 /// From a typed policy to a verified program, patched with values if there are some.
@@ -212,7 +235,7 @@ fn generate(
 }
 
 /// The byte orders of a policy's ABIs: one program is for one of them.
-fn byte_orders(policy: &Policy) -> Vec<Endian> {
+pub(crate) fn byte_orders(policy: &Policy) -> Vec<Endian> {
     let mut orders: Vec<_> = policy.abis().iter().map(|part| part.abi().endian).collect();
     orders.sort();
     orders.dedup();

@@ -8,7 +8,7 @@ use filterc_cbpf::{Template, Verified, interpret_traced};
 use filterc_certify::sha256;
 use filterc_check::{
     self as check, Budget, Counterexample, NoCertificate, Proof, Side, Stated, Unknown, Verdict,
-    equivalent,
+    Why, equivalent,
 };
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::eval::{Reason, decide_with};
@@ -126,7 +126,7 @@ fn refuted(
 
 fn undecided(unknown: &Unknown) -> Diagnostic {
     let mut help = describe::unknown(unknown);
-    if !unknown.spurious {
+    if unknown.why == Why::Budget {
         help.push("`--no-prove` compiles without a proof".to_owned());
     }
     Diagnostic {
@@ -175,7 +175,7 @@ mod tests {
         let budget = Budget { nodes: 2, gates: 2, ..Budget::default() };
         let spent = Spent { steps: 77, rectangles: 5, nodes: 2, conflicts: 33 };
         let at = Some((0xc000_003e, 1));
-        let error = undecided(&Unknown { budget, spent, at, spurious: false });
+        let error = undecided(&Unknown { budget, spent, at, why: Why::Budget });
         assert_eq!(error.code.0, "F0602");
         let help = error.help.join("\n");
         assert!(help.contains("number 1 under the architecture 0xc000003e"), "{help}");

@@ -209,6 +209,19 @@ impl Operand {
         raw & self.mask()
     }
 
+    /// The byte offset of the member of `struct seccomp_data`, or of the half of one, that it
+    /// fills; `None` if it is part of it, or is in two places or none.
+    #[must_use]
+    pub fn offset(self, endian: Endian) -> Option<u32> {
+        if matches!(self.place, Place::Pair { .. } | Place::Param(_)) {
+            return None;
+        }
+        match self.parts(endian) {
+            (lo, None) => (self.width == 32).then_some(lo.word.offset()),
+            (lo, Some(hi)) => (self.width == 64).then_some(lo.word.offset().min(hi.word.offset())),
+        }
+    }
+
     /// The words that hold it, low bits first. A field of up to 32 bits has no second one:
     /// the kernel does not look there, so a filter must not either.
     pub(crate) fn parts(self, endian: Endian) -> (Part, Option<Part>) {

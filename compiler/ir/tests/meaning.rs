@@ -16,7 +16,7 @@ use filterc_hir::eval::{eval, eval_with as reference};
 use filterc_hir::expr::{CmpOp, Predicate, Test};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
 use filterc_ir::print::{parse, print};
-use filterc_ir::{Dag, build, eval_with, passes, validate, validate_lowered};
+use filterc_ir::{Dag, Node, build, eval_with, passes, validate, validate_lowered};
 
 use support::{KERNEL, Rng, abis, arg, calls, params, policy};
 
@@ -57,6 +57,7 @@ fn every_pass_keeps_the_meaning() {
                 &mut |name, dag| agree(name, dag),
             );
             validate_lowered(&last).unwrap();
+            agree("join", &passes::join(&last));
             // No level makes more of a policy than the one before it would have to.
             assert_eq!(
                 last,
@@ -65,6 +66,44 @@ fn every_pass_keeps_the_meaning() {
             );
         }
     });
+}
+
+/// What was one comparison of a whole member or of a word by its sign is one again.
+#[test]
+fn join_undoes_what_words_does() {
+    let values = [-1, i128::from(i32::MIN), -77, 0, 1, 5, 0x7fff_ffff, 0x8000_0000, 1 << 32];
+    let values = values.into_iter().chain([(1 << 33) + 5, i128::from(i64::MAX), 1 << 63]);
+    let ops = [CmpOp::Eq, CmpOp::Ne, CmpOp::Lt, CmpOp::Le, CmpOp::Gt, CmpOp::Ge];
+    let mut seen = 0;
+    for value in values {
+        for (op, (width, signed)) in ops
+            .into_iter()
+            .flat_map(|op| [(64, false), (64, true), (32, true), (32, false)].map(|of| (op, of)))
+        {
+            let field = arg(1, width, signed);
+            let Ok(test) = Test::compare(field, None, op, value) else { continue };
+            for endian in [Endian::Little, Endian::Big] {
+                let arms = vec![any(0, Predicate::Test(test.clone()))];
+                let abi = abis(endian, 0)[0];
+                let part = AbiPolicy::new(abi, KERNEL, Action::Errno(1), Action::Errno(38), arms);
+                let policy = Policy::new(vec![part], Action::KillProcess, Vec::new());
+                let objective = filterc_ir::Objective::default();
+                let dag = build(&policy, endian).unwrap();
+                let dag = passes::join(&passes::run(dag, 0, &objective, &mut |_, _| ()));
+                let asks = |node: &Node| match node {
+                    Node::Branch { test: filterc_ir::Test::Word { word, .. }, .. } => {
+                        word.index() > 1
+                    }
+                    Node::Branch { .. } => true,
+                    Node::Leaf(_) | Node::Switch(_) => false,
+                };
+                let count = dag.nodes().iter().filter(|node| asks(node)).count();
+                assert!(count <= 1, "{value} {op:?} {width} {signed}: {}", print(&dag));
+                seen += count;
+            }
+        }
+    }
+    assert!(seen > 200, "{seen}");
 }
 
 #[test]

@@ -136,6 +136,8 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_import::error::CODES,
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,
+        filterc_codegen::ebpf::CODES,
+        filterc::module::CODES,
         filterc_cbpf::error::CODES,
         filterc_cbpf::template::CODES,
         filterc_ebpf::error::CODES,

@@ -9,7 +9,8 @@
 //! * [`verify()`]: some of what the kernel accepts and nothing else, and the only way to a
 //!   [`Verified`] program.
 //! * [`interpret()`]: what a program does with a context, its maps and helpers included.
-//! * [`module`]: programs that belong together, with their maps.
+//! * [`module`]: programs that belong together, with their maps; [`audit`]: the maps and records
+//!   of those that watch tasks.
 //! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
 //!   numbers.
 //!
@@ -17,6 +18,7 @@
 //! (the loader does), and nothing here knows what a policy is.
 
 pub mod asm;
+pub mod audit;
 pub mod decode;
 pub mod disasm;
 pub mod encode;

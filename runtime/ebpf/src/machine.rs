@@ -9,6 +9,8 @@
 //! of the program's own function has a stack of its own and keeps R6 to R9. Memory and
 //! whatever else is outside is the business of [`Words`], which may answer with a fault.
 
+use filterc_abi::Endian;
+
 pub use crate::op::{
     Alu, Atomic, Callee, Extend, Op, Order, REGISTERS, Reg, Size, Source, Symbol, Test, Width,
 };
@@ -472,6 +474,18 @@ impl Test {
 
 const fn sign_extended(value: u64) -> i64 {
     low(value).cast_signed() as i64
+}
+
+impl Order {
+    /// Whether a machine of that byte order reverses the bytes.
+    #[inline]
+    #[must_use]
+    pub const fn reverses(self, endian: Endian) -> bool {
+        match (self, endian) {
+            (Self::Reversed, _) | (Self::Big, Endian::Little) | (Self::Little, Endian::Big) => true,
+            (Self::Little, Endian::Little) | (Self::Big, Endian::Big) => false,
+        }
+    }
 }
 
 impl Extend {

@@ -3,8 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::compile_observed;
 use filterc::emit::{FORMATS, Format};
+use filterc::module::compile_module_observed;
+use filterc::options::TARGETS;
+use filterc::{Options, Source, Target, compile_observed};
 
 use crate::console::{Console, Failure, refuse_terminal, write_outputs};
 use crate::input;
@@ -27,6 +29,12 @@ pub(crate) struct CompileArgs {
     /// What to write
     #[arg(long, value_parser = parse_format, default_value = "bpf", value_name = "FORM", help = format_help())]
     pub(crate) emit: Format,
+
+    /// What is made: a seccomp filter; an eBPF program that decides about a `struct seccomp_data`
+    /// on request (`syscall`); or eBPF programs that tell what the policy says of the calls of
+    /// watched tasks (`raw_tracepoint`, `tp_btf`)
+    #[arg(long, value_parser = parse_target, default_value = "seccomp", value_name = "TARGET")]
+    pub(crate) target: Target,
 
     /// Also write a certificate, which `filterc-certify` checks, that the program is what the
     /// policy says; `%a` as for the output
@@ -58,6 +66,12 @@ fn parse_format(text: &str) -> Result<Format, String> {
     known.ok_or_else(|| format!("the forms are {}", format_names()))
 }
 
+fn parse_target(text: &str) -> Result<Target, String> {
+    let known = TARGETS.iter().find(|(name, _)| *name == text).map(|(_, target)| *target);
+    let names = || TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    known.ok_or_else(|| format!("the targets are {}", names()))
+}
+
 pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> {
     // Clap has seen to it that a policy is named.
     let path = args.policy.as_deref().unwrap_or(Path::new("-"));
@@ -66,6 +80,9 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
         refuse_terminal(args.output.as_deref())?;
     }
     let source = input::source(path)?;
+    if args.target != Target::Seccomp {
+        return module(args, &source, &Options { target: args.target, ..options }, console);
+    }
     let mut stopwatch = Stopwatch::start();
     let result = compile_observed(&source, &options, &mut |step| stopwatch.done(step));
     if args.time_passes {
@@ -84,4 +101,26 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
         outputs.extend(naming::tables(&compiled, pattern)?);
     }
     write_outputs(outputs)
+}
+
+/// The same for eBPF.
+fn module(
+    args: &CompileArgs,
+    source: &Source,
+    options: &Options,
+    console: &Console,
+) -> Result<(), Failure> {
+    let name = options.target.name();
+    if args.certificate.is_some() || args.patch_table.is_some() {
+        let text = format!("--target {name}: certificates and patch tables are of filters alone");
+        return Err(Failure::Environment(text));
+    }
+    let mut stopwatch = Stopwatch::start();
+    let result = compile_module_observed(source, options, &mut |step| stopwatch.done(step));
+    if args.time_passes {
+        console.plain(&stopwatch.report());
+    }
+    let compiled = result?;
+    console.diagnostics(compiled.sources(), compiled.warnings());
+    write_outputs(naming::modules(&compiled, (args.emit, name), args.output.as_deref())?)
 }

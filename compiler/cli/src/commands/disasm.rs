@@ -24,6 +24,10 @@ pub(crate) struct DisasmArgs {
     #[arg(long)]
     plain: bool,
 
+    /// The program is eBPF (`struct bpf_insn[]`)
+    #[arg(long, conflicts_with = "arch")]
+    ebpf: bool,
+
     /// Byte order of the program
     #[arg(long, value_enum, default_value_t = ByteOrder::Host, conflicts_with = "arch")]
     endian: ByteOrder,
@@ -36,6 +40,12 @@ pub(crate) struct DisasmArgs {
 pub(crate) fn run(args: &DisasmArgs, _: &Console) -> Result<(), Failure> {
     let abi = args.arch.as_deref().map(input::abi_named).transpose()?;
     let endian = abi.map_or(args.endian.into(), |abi| abi.endian);
+    if args.ebpf {
+        let program = input::ebpf_program(&args.program, endian)?;
+        let options = filterc_ebpf::DisasmOptions { plain: args.plain };
+        let text = filterc_ebpf::disassemble(&program, &options);
+        return write_output(args.output.as_deref(), text.as_bytes());
+    }
     let program = input::program(&args.program, endian)?;
     let text = disassemble(&program, &DisasmOptions { plain: args.plain, endian, abi });
     write_output(args.output.as_deref(), text.as_bytes())

@@ -2,11 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::compiled::CompiledProgram;
-
-pub(super) fn emit(program: &CompiledProgram) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     let mut out = String::new();
-    for insn in program.bytes().chunks(8) {
+    for insn in bytes.chunks(8) {
         for byte in insn {
             // Writing to a string cannot fail.
             let _ = write!(out, "{byte:02x}");

@@ -1,11 +1,11 @@
 //! The decision DAG, as text and as a graph.
 
-use crate::compiled::CompiledProgram;
+use filterc_ir::Dag;
 
-pub(super) fn text(program: &CompiledProgram) -> String {
-    filterc_ir::print::print(program.dag())
+pub(super) fn text(dag: &Dag) -> String {
+    filterc_ir::print::print(dag)
 }
 
-pub(super) fn dot(program: &CompiledProgram) -> String {
-    filterc_ir::dot::dot(program.dag())
+pub(super) fn dot(dag: &Dag) -> String {
+    filterc_ir::dot::dot(dag)
 }

@@ -7,16 +7,20 @@ mod hex;
 mod hir;
 mod ir;
 mod json;
+mod module;
 mod names;
 mod rust;
 mod table;
 
 use crate::compiled::{Compiled, CompiledProgram};
 
+pub use module::emit_module;
+
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// `struct sock_filter[]`, 8 bytes an instruction, in the target's byte order.
+    /// `struct sock_filter[]`, or of one eBPF program `struct bpf_insn[]`, 8 bytes an instruction,
+    /// in the target's byte order.
     Bpf,
     /// Assembly text with names and policy lines; `filterc asm` assembles it again.
     Asm,
@@ -90,9 +94,9 @@ pub fn emit(compiled: &Compiled, program: &CompiledProgram, format: Format, name
         Format::Rust => rust::emit(compiled, program, name).into_bytes(),
         Format::Json => json::emit(compiled, program).into_bytes(),
         Format::Hir => hir::emit(compiled).into_bytes(),
-        Format::Ir => ir::text(program).into_bytes(),
-        Format::Dot => ir::dot(program).into_bytes(),
-        Format::Hex => hex::emit(program).into_bytes(),
+        Format::Ir => ir::text(program.dag()).into_bytes(),
+        Format::Dot => ir::dot(program.dag()).into_bytes(),
+        Format::Hex => hex::text(program.bytes()).into_bytes(),
         Format::Cost => cost::text(compiled, program).into_bytes(),
         Format::CostJson => cost::json(compiled, program).into_bytes(),
         Format::Table => table::emit(compiled, program).into_bytes(),

@@ -8,6 +8,7 @@ mod derive;
 mod dispatch;
 mod facts;
 mod fragment;
+mod join;
 mod members;
 mod numbers;
 mod optimal;
@@ -23,6 +24,8 @@ mod words;
 
 use crate::dag::Dag;
 use crate::objective::Objective;
+
+pub use join::join;
 
 /// A pass.
 #[derive(Clone, Copy, Debug)]

@@ -131,12 +131,7 @@ impl<E: Environment> Words for Numbers<'_, E> {
     }
 
     fn swap(&mut self, order: Order, size: Size, a: &u64) -> u64 {
-        let reversed = match (order, self.0.memory.endian()) {
-            (Order::Reversed, _) | (Order::Big, Endian::Little) | (Order::Little, Endian::Big) => {
-                true
-            }
-            (Order::Little, Endian::Little) | (Order::Big, Endian::Big) => false,
-        };
+        let reversed = order.reverses(self.0.memory.endian());
         let kept = Extend::Zero.apply(size, *a);
         if reversed { kept.swap_bytes() >> (64 - size.bits()) } else { kept }
     }

@@ -26,8 +26,9 @@ impl Flow {
     }
 }
 
-/// Where an instruction leads inside its function.
-pub(super) fn successors(pc: usize, op: Op) -> [Option<usize>; 2] {
+/// Where the instruction at `pc` leads inside its function.
+#[must_use]
+pub fn successors(pc: usize, op: Op) -> [Option<usize>; 2] {
     let next = Some(pc + op.slots());
     let target = op
         .distance()
@@ -92,7 +93,7 @@ pub(super) fn flow(program: &WellFormed) -> Result<Flow, VerifyError> {
         return Err(VerifyError { pc, kind: Kind::Unreachable });
     }
     let meets = ways.iter().map(|ways| *ways > 1).collect();
-    Ok(Flow { meets, live: liveness(ops), functions })
+    Ok(Flow { meets, live: live_registers(ops), functions })
 }
 
 /// No way leads out of a function but through its end.
@@ -153,8 +154,12 @@ fn uses(op: Op) -> (u16, u16) {
     }
 }
 
-/// Backward, until nothing changes.
-fn liveness(ops: &[Op]) -> Vec<u16> {
+/// For each slot the registers that some instruction from there on reads before it is written,
+/// one bit each.
+#[must_use]
+pub fn live_registers(ops: &[Op]) -> Vec<u16> {
+    // Backward, until nothing changes.
+
     let mut live = vec![0_u16; ops.len()];
     loop {
         let mut changed = false;

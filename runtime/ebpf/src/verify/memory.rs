@@ -262,6 +262,7 @@ fn load_argument(
         _ if size != Size::B8 => Err(Kind::Misaligned { size: 8 }),
         Some(Argument::Number) => Ok(loaded(extend, size)),
         Some(Argument::Structure(_)) => Ok(Value::Structure(place)),
+        Some(Argument::Task) => Ok(Value::Task),
         None => Err(Kind::OutOfBounds { what: "the context", least: offset, end: offset + 8 }),
     }
 }

@@ -31,6 +31,7 @@ use crate::insn::Insn;
 use crate::wellformed::{WellFormed, well_formed};
 use explore::{Explorer, known};
 
+pub use flow::{live_registers, successors};
 pub use target::{Argument, Context, Target};
 
 /// A program that the kernel accepts for its target. Only [`verify`] makes one.

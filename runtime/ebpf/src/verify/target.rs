@@ -36,6 +36,8 @@ pub enum Argument<'a> {
     /// A pointer that the kernel trusts to a structure; the offsets of those members that are
     /// numbers of 64 bits.
     Structure(&'a [u32]),
+    /// A task.
+    Task,
 }
 
 impl Target<'static> {

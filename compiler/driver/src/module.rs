@@ -1,0 +1,263 @@
+//! eBPF modules: the same spine as for filters, with another end.
+//!
+//! ```text
+//! … ─passes─▶ ir ─emit─▶ decide ─encode, decode, verify─▶ decide ─wrap─▶ module ─verify─▶ module
+//! ```
+//!
+//! `decide` is the one function of the policy, and the same instructions for every target; what
+//! is proved of it where it is a program of its own holds where it is called.
+
+use filterc_abi::Endian;
+use filterc_check::Proof;
+use filterc_codegen::ebpf::tracing::{self, Access};
+use filterc_codegen::ebpf::{self as codegen, Object};
+use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified};
+use filterc_grammar::diagnostic::{Diagnostic, Severity};
+use filterc_grammar::source::SourceMap;
+use filterc_hir::policy::{Policy, RuleId};
+use filterc_ir as ir;
+
+use crate::diagnostics::Diagnostics;
+use crate::limits;
+use crate::lines;
+use crate::objective::objective;
+use crate::options::{Options, Target};
+use crate::params;
+use crate::pipeline::{Front, Observer, byte_orders, front, sort};
+use crate::source::Source;
+
+/// The codes of this stage.
+pub const CODES: &[&str] = &["F0261"];
+
+/// A policy, and the eBPF programs that were made of it.
+#[derive(Clone, Debug)]
+pub struct CompiledModule {
+    name: String,
+    sources: SourceMap,
+    policy: Policy,
+    warnings: Vec<Diagnostic>,
+    /// That of the first byte order, and those of others.
+    program: ModuleProgram,
+    others: Vec<ModuleProgram>,
+}
+
+/// The programs for machines of one byte order.
+#[derive(Clone, Debug)]
+pub struct ModuleProgram {
+    endian: Endian,
+    abi_names: Vec<&'static str>,
+    dag: ir::Dag,
+    module: Module,
+    decide: Verified,
+    origin: Vec<Option<RuleId>>,
+    proof: Option<Proof>,
+}
+
+impl CompiledModule {
+    /// The name of the policy's source.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All files read.
+    #[must_use]
+    pub const fn sources(&self) -> &SourceMap {
+        &self.sources
+    }
+
+    /// The typed policy, with constants in the places of parameters.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Warnings, in the order of the text.
+    #[must_use]
+    pub fn warnings(&self) -> &[Diagnostic] {
+        &self.warnings
+    }
+
+    /// The programs; of the first byte order, where the policy's ABIs have two.
+    #[must_use]
+    pub const fn program(&self) -> &ModuleProgram {
+        &self.program
+    }
+
+    /// The programs, for each byte order among the policy's ABIs.
+    pub fn programs(&self) -> impl Iterator<Item = &ModuleProgram> {
+        std::iter::once(&self.program).chain(&self.others)
+    }
+}
+
+impl ModuleProgram {
+    /// The byte order of the machines that they are for.
+    #[must_use]
+    pub const fn endian(&self) -> Endian {
+        self.endian
+    }
+
+    /// Names of the ABIs that they decide about; all others are foreign.
+    #[must_use]
+    pub fn abi_names(&self) -> &[&'static str] {
+        &self.abi_names
+    }
+
+    /// The decision DAG that `decide` was made of.
+    #[must_use]
+    pub const fn dag(&self) -> &ir::Dag {
+        &self.dag
+    }
+
+    /// The programs and their maps.
+    #[must_use]
+    pub const fn module(&self) -> &Module {
+        &self.module
+    }
+
+    /// The function of the policy: R1 is the address of a `struct seccomp_data`, R0 what a
+    /// seccomp filter would return.
+    #[must_use]
+    pub const fn decide(&self) -> &Verified {
+        &self.decide
+    }
+
+    /// Its instructions.
+    #[must_use]
+    pub fn insns(&self) -> &[Insn] {
+        self.decide.program().insns()
+    }
+
+    /// For each of its slots, the rule that it is there for; none for dispatch and defaults.
+    #[must_use]
+    pub fn origin(&self) -> &[Option<RuleId>] {
+        &self.origin
+    }
+
+    /// That `decide` returns what the policy says, for every call; `None` if that was not proved.
+    #[must_use]
+    pub const fn proof(&self) -> Option<Proof> {
+        self.proof
+    }
+}
+
+/// Compiles a policy to eBPF: for [`Target::Seccomp`], as for [`Target::Syscall`].
+///
+/// # Errors
+/// Everything that is wrong with it: at least one error, or, with
+/// [`Options::deny_warnings`], at least one warning.
+pub fn compile_module(source: &Source, options: &Options) -> Result<CompiledModule, Diagnostics> {
+    compile_module_observed(source, options, &mut |_| ())
+}
+
+/// The same; `done` is told when each step is done.
+///
+/// # Errors
+/// See [`compile_module`].
+pub fn compile_module_observed(
+    source: &Source,
+    options: &Options,
+    done: &mut Observer<'_>,
+) -> Result<CompiledModule, Diagnostics> {
+    let Front { sources, policy, values, mut diagnostics, .. } = front(source, options, done)?;
+    let policy = match values {
+        Some(values) => policy.bound(&values),
+        None if policy.params().is_empty() => policy,
+        // There is no loader that would fill them in.
+        None => {
+            diagnostics.extend(params::missing(&policy));
+            return Err(Diagnostics { sources, list: diagnostics });
+        }
+    };
+    let mut programs = Vec::new();
+    for endian in byte_orders(&policy) {
+        match generate(&sources, &policy, endian, options, done) {
+            Ok(program) => programs.push(program),
+            Err(error) => diagnostics.push(*error),
+        }
+    }
+    sort(&mut diagnostics);
+    let denied = options.deny_warnings && !diagnostics.is_empty();
+    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let mut programs = programs.into_iter();
+    match programs.next() {
+        Some(program) if !failed && !denied => Ok(CompiledModule {
+            name: source.name().to_owned(),
+            sources,
+            policy,
+            warnings: diagnostics,
+            program,
+            others: programs.collect(),
+        }),
+        Some(_) | None => Err(Diagnostics { sources, list: diagnostics }),
+    }
+}
+
+fn generate(
+    sources: &SourceMap,
+    policy: &Policy,
+    endian: Endian,
+    options: &Options,
+    done: &mut Observer<'_>,
+) -> Result<ModuleProgram, Box<Diagnostic>> {
+    let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
+    let abis: Vec<_> = parts.map(|part| part.abi()).collect();
+    let access = match options.target {
+        Target::Seccomp | Target::Syscall => None,
+        Target::RawTracepoint => Some(Access::Numbers),
+        Target::TracepointBtf => Some(Access::Types),
+    };
+    if access.is_some()
+        && let Some(abi) = abis.iter().find(|abi| abi.kernel_arch != tracing::KERNEL_ARCH)
+    {
+        return Err(limits::no_registers(options.target, abi));
+    }
+    let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
+    done("build");
+    // The kernel has no bitmap for these: every call runs them.
+    let objective = objective(policy, endian, &Options { bitmap: false, ..options.clone() });
+    done("objective");
+    let level = options.opt_level.number();
+    let dag = ir::passes::run(dag, level, &objective, &mut |pass, _| done(pass));
+    let object = codegen::emit(&dag, &objective).map_err(|error| limits::no_function(&error))?;
+    done("emit");
+    let Object { insns, origin } = object;
+    let bytes = ebpf::encode(&insns, endian);
+    // From here on only the bytes count.
+    let insns =
+        ebpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
+    let decide = ebpf::verify(&insns, &ebpf::Target::SYSCALL)
+        .map_err(|error| limits::own_fault(error.code(), &error))?;
+    let object = Object { insns, origin };
+    let mut module = match access {
+        None => tracing::on_request(&object),
+        Some(access) => tracing::watch(&object, access, options.layout)
+            .map_err(|error| limits::own_fault(error.code(), &error))?,
+    };
+    let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
+    for unit in &mut module.units {
+        let target = tracing::target(unit, &maps);
+        ebpf::verify(&unit.insns, &target)
+            .map_err(|error| limits::own_fault(error.code(), &error))?;
+        let decide = unit.functions.iter().find(|function| function.name == "decide");
+        let start = decide.map(|function| function.slot);
+        if start != Some(0) {
+            unit.lines.push(lines::line(sources, policy, None, 0));
+        }
+        if let Some(start) = start {
+            unit.lines.extend(lines::lines(sources, policy, &object.origin, start));
+        }
+    }
+    done("verify");
+    // The place of the proof that `decide` is what the policy says.
+    let proof = None;
+    Ok(ModuleProgram {
+        endian,
+        abi_names: abis.iter().map(|abi| abi.name).collect(),
+        dag,
+        module,
+        decide,
+        origin: object.origin,
+        proof,
+    })
+}

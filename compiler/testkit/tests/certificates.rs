@@ -12,7 +12,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use filterc::CompiledProgram;
 use filterc_abi::{Endian, SeccompData};
@@ -20,9 +20,11 @@ use filterc_cbpf::interpret;
 use filterc_certify::calls::Calls;
 use filterc_certify::cbpf;
 use filterc_certify::policy::Policy as Resolved;
-use filterc_certify::{Certificate, Side, check, sha256, tree};
-use filterc_check::{certificate, resolved};
+use filterc_certify::{Certificate, Side, check, check_all, sha256, tree};
+use filterc_check::{Stated, certificate, certificate_of, resolved};
+use filterc_codegen as codegen;
 use filterc_hir::eval::eval;
+use filterc_ir as ir;
 use filterc_testkit::rng::Rng;
 use filterc_testkit::{boundary, corpus};
 
@@ -285,4 +287,44 @@ fn a_certificate_with_another_policy_or_program_is_refused() {
     }
     println!("{refused} changed policies refused, {harmless} that mean the same accepted");
     assert!(refused > harmless);
+}
+
+/// What eBPF the code generator makes of a decision DAG.
+fn extended(dag: &ir::Dag, endian: Endian) -> Vec<u8> {
+    let object = codegen::ebpf::emit(dag, &ir::Objective::default()).unwrap();
+    filterc_ebpf::encode(&object.insns, endian)
+}
+
+#[test]
+fn every_program_at_every_level_has_certificates() {
+    let (mut made, mut slowest) = (0, Duration::ZERO);
+    for compiled in corpus::policies() {
+        for endian in compiled.programs().map(CompiledProgram::endian) {
+            for level in 0..=2 {
+                let policy = Stated::Policy(compiled.policy());
+                let dag = ir::build(compiled.policy(), endian).unwrap();
+                let objective = ir::Objective::default();
+                let dag = ir::passes::run(dag, level, &objective, &mut |_, _| ());
+                let classic = codegen::cbpf::emit(&dag, &objective).unwrap().insns;
+                let classic = filterc_cbpf::encode(&classic, endian);
+                let extended = extended(&dag, endian);
+                let sides = (Stated::Cbpf(&classic, &[]), Stated::Ebpf(&extended));
+                for (left, right, programs) in [
+                    (policy, sides.0, vec![&classic[..]]),
+                    (policy, sides.1, vec![&extended[..]]),
+                    (sides.0, sides.1, vec![&classic[..], &extended[..]]),
+                ] {
+                    let start = Instant::now();
+                    let certificate = certificate_of(left, right, endian, [0; 32]);
+                    let of = || format!("{} -O{level}", compiled.name());
+                    let certificate = certificate.unwrap_or_else(|why| panic!("{}: {why}", of()));
+                    let accepted = check_all(&certificate, &programs);
+                    assert!(accepted.is_ok(), "{}: {accepted:?}", of());
+                    slowest = slowest.max(start.elapsed());
+                    made += 1;
+                }
+            }
+        }
+    }
+    println!("{made} certificates, the slowest in {slowest:?}");
 }

@@ -70,8 +70,11 @@ impl Machine {
     }
 }
 
-/// A program with zeros at its sites, and the words of parameters as they stand there: the bits
-/// that sites name, and their values.
+/// What stands at sites, for each word of a parameter: the bits that sites name, and their
+/// values.
+pub type Supplied = Vec<(u32, u32)>;
+
+/// A program with zeros at its sites, and what stood there.
 ///
 /// # Errors
 /// There are two values for one parameter.
@@ -79,16 +82,18 @@ pub fn emptied(
     program: &[u8],
     big_endian: bool,
     sites: &[Site],
-) -> Result<(Vec<u8>, Vec<(u32, u32)>), Rejected> {
+) -> Result<(Vec<u8>, Supplied), Rejected> {
     let mut program = program.to_vec();
     let mut words = vec![(0, 0); 2 * MAX_PARAMS];
     let other = Rejected::OtherThan("program");
     for site in sites {
         let at = usize::try_from(site.pc).unwrap_or(usize::MAX).saturating_mul(8);
-        let constant = program.get_mut(at..).and_then(|rest| rest.get_mut(4..8));
-        let constant = constant.and_then(|bytes| bytes.as_mut_array::<4>()).ok_or(other.clone())?;
-        let value =
-            if big_endian { u32::from_be_bytes(*constant) } else { u32::from_le_bytes(*constant) };
+        let insn = program.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<8>());
+        let [_, _, _, _, constant @ ..] = insn.ok_or(other.clone())?;
+        let value = match big_endian {
+            true => u32::from_be_bytes(*constant),
+            false => u32::from_le_bytes(*constant),
+        };
         *constant = [0; 4];
         let word = usize::from(site.part.word).checked_sub(WORDS);
         let word = word.and_then(|word| words.get_mut(word)).ok_or(other.clone())?;

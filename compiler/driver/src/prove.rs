@@ -11,11 +11,13 @@ use filterc_check::{
     Why, equivalent,
 };
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
+use filterc_grammar::source::SourceMap;
 use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::Policy;
 
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::describe;
+use crate::module::{CompiledModule, ModuleProgram};
 
 /// The codes of this stage, sorted.
 pub const CODES: &[&str] = &["F0601", "F0602"];
@@ -74,16 +76,44 @@ pub fn certificate(
     compiled: &Compiled,
     program: &CompiledProgram,
 ) -> Result<Vec<u8>, NoCertificate> {
-    let digests: Vec<[u8; 32]> =
-        compiled.sources().iter().map(|(_, file)| sha256::of(file.text.as_bytes())).collect();
-    let source = match digests.as_slice() {
-        [one] => *one,
-        all => sha256::of(&all.concat()),
-    };
+    let source = digest(compiled.sources());
     let policy = Stated::Policy(compiled.policy());
     let filter = Stated::Cbpf(program.bytes(), &program.table.sites);
     let made = check::certificate_of(policy, filter, program.endian(), source)?;
-    match filterc_certify::check(&made, program.bytes()) {
+    accepted(made, program.bytes())
+}
+
+/// A certificate that a program of extended BPF is what the policy says: a program that is asked
+/// for a decision, and does nothing else.
+///
+/// # Errors
+/// Why there is none; those that watch tasks have none.
+pub fn certificate_of_module(
+    compiled: &CompiledModule,
+    program: &ModuleProgram,
+) -> Result<Vec<u8>, NoCertificate> {
+    let [unit] = program.module().units.as_slice() else {
+        return Err(NoCertificate::Unknown("programs at tracepoints do more than to decide"));
+    };
+    let bytes = filterc_ebpf::encode(&unit.insns, program.endian());
+    let (policy, other) = (Stated::Policy(compiled.policy()), Stated::Ebpf(&bytes));
+    let source = digest(compiled.sources());
+    accepted(check::certificate_of(policy, other, program.endian(), source)?, &bytes)
+}
+
+/// What the source is called by.
+fn digest(sources: &SourceMap) -> [u8; 32] {
+    let digests: Vec<[u8; 32]> =
+        sources.iter().map(|(_, file)| sha256::of(file.text.as_bytes())).collect();
+    match digests.as_slice() {
+        [one] => *one,
+        all => sha256::of(&all.concat()),
+    }
+}
+
+/// A certificate that the checker accepts.
+fn accepted(made: Vec<u8>, program: &[u8]) -> Result<Vec<u8>, NoCertificate> {
+    match filterc_certify::check(&made, program) {
         Ok(_) => Ok(made),
         Err(_) => Err(NoCertificate::Fault),
     }

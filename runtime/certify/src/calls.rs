@@ -230,3 +230,7 @@ impl Calls {
         number.ok_or(Stop::Unknown("the program returns a value that is not one number"))
     }
 }
+
+#[cfg(test)]
+#[path = "calls_tests.rs"]
+mod tests;

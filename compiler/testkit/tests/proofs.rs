@@ -17,7 +17,7 @@ use std::thread;
 use std::time::Instant;
 
 use filterc::{Compiled, CompiledProgram};
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::Endian;
 use filterc_cbpf::{Verified, interpret, verify};
 use filterc_certify::{Certificate, check, sha256};
 use filterc_check::{
@@ -26,7 +26,6 @@ use filterc_check::{
 use filterc_codegen as codegen;
 use filterc_hir::eval::eval;
 use filterc_ir as ir;
-use filterc_testkit::rng::Rng;
 use filterc_testkit::{boundary, corpus, mutants};
 
 fn assert_proved(compiled: &Compiled, program: &Verified, endian: Endian, what: &str) -> Proof {

@@ -9,6 +9,8 @@
     clippy::print_stdout,
     clippy::wildcard_enum_match_arm,
     clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
     reason = "a test fails by panicking, and says what it skipped"
 )]
 

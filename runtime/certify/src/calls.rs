@@ -99,7 +99,7 @@ impl Calls {
     #[must_use]
     pub fn half(&self, index: u8) -> Option<Half> {
         let part = Some(Part { word: index, mask: u32::MAX });
-        Some(Half { word: self.word(index)?, part, of: 1 << (index & 63) })
+        Some(Half { word: self.word(index)?, part, differ: None, of: 1 << (index & 63) })
     }
 
     fn with(&self, index: u8, word: Option<Word>) -> Option<Self> {
@@ -181,10 +181,27 @@ impl Calls {
     #[must_use]
     pub fn order_of_halves(&self, left: Half, right: Half) -> Orders {
         let orders = left.word.order(right.word);
-        match (left.part, right.part) {
-            (Some(left), Some(right)) => orders.and(self.parts(left, right)),
+        match (left.part, right.part, left.differ, right.word.value()) {
+            (Some(left), Some(right), ..) => orders.and(self.parts(left, right)),
+            // They are equal where no bit differs.
+            (_, _, Some((a, b)), Some(0)) => {
+                let found = self.parts(a, b);
+                let may = |orders| found.and(orders) != Orders::NONE;
+                orders.and(Orders::when(false, may(Orders::EQ), may(Orders::NE)))
+            }
             _ => orders,
         }
+    }
+
+    /// Whether two halves have a common bit.
+    fn common(&self, left: Half, right: Half) -> Option<bool> {
+        let mask = right.word.value().and_then(|mask| u32::try_from(mask).ok());
+        left.word.meets(right.word).or_else(|| {
+            // They have if some bit of the mask differs.
+            let differ = left.masked(mask?);
+            differ.differ?;
+            self.order_of_halves(differ, Half::ZERO).among(Orders::NE)
+        })
     }
 
     fn order(&self, left: Value, right: Value, sign: Option<u32>) -> Orders {
@@ -213,7 +230,13 @@ impl Calls {
     pub fn ask(&self, left: Value, right: Value, test: Test) -> Result<bool, Stop> {
         let answer = match test {
             Test::Order(asked, sign) => self.order(left, right, sign).among(asked),
-            Test::Common => left.word().meets(right.word()),
+            Test::Common => {
+                match (self.common(left.high, right.high), self.common(left.low, right.low)) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (Some(false), Some(false)) => Some(false),
+                    _ => None,
+                }
+            }
         };
         answer.ok_or_else(|| Stop::Undecided(Box::new(Question { left, right, test })))
     }

@@ -138,6 +138,7 @@ fn value(random: &mut Random, calls: &Calls, depth: usize) -> Made {
         }
         _ => {
             let op = Alu::of(random.below(13) as u8 * 16, false).unwrap_or(Alu::And);
+            let op = if random.below(4) == 0 { Alu::Xor } else { op };
             let width = random.pick(&[Width::W32, Width::W64]);
             let (other, operand): Made = match random.below(3) {
                 0 => value(random, calls, depth - 1),
@@ -165,6 +166,10 @@ fn assert_half(half: Half, input: [u32; 4], value: u64) {
     assert_eq!(value & !word.unknown(), word.min() & !word.unknown(), "{half:x?}: {value:#x}");
     if let Some(part) = half.part {
         assert_eq!(u64::from(at(input, part.word) & part.mask), value, "{half:x?}");
+    }
+    if let Some((a, b)) = half.differ {
+        let part = |part: Part| at(input, part.word) & part.mask;
+        assert_eq!(u64::from(part(a) ^ part(b)), value, "{half:x?}");
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Half {
     pub word: Word,
     /// What it is, in every call.
     pub part: Option<Part>,
+    /// Or else the exclusive or of what: the bits in which two parts differ.
+    pub differ: Option<(Part, Part)>,
     /// Words that it was made of, a bit each: nothing is concluded from it. It tells whoever
     /// makes a certificate where to look.
     pub of: u64,
@@ -66,17 +68,17 @@ impl Half {
     /// One number.
     #[must_use]
     pub const fn of(value: u32) -> Self {
-        Self { word: Word::of(value as u64), part: None, of: 0 }
+        Self::made(Word::of(value as u64), 0)
     }
 
     /// Some number.
     #[must_use]
     pub const fn any(of: u64) -> Self {
-        Self { word: Word::any(32), part: None, of }
+        Self::made(Word::any(32), of)
     }
 
     const fn made(word: Word, of: u64) -> Self {
-        Self { word, part: None, of }
+        Self { word, part: None, differ: None, of }
     }
 
     /// Some bits of it.
@@ -85,8 +87,13 @@ impl Half {
         if mask == u32::MAX {
             return self;
         }
-        let part = self.part.map(|part| Part { mask: part.mask & mask, ..part });
-        Self { word: self.word.masked(mask.into()), part, of: self.of }
+        let part = |part: Part| Part { mask: part.mask & mask, ..part };
+        Self {
+            word: self.word.masked(mask.into()),
+            part: self.part.map(part),
+            differ: self.differ.map(|(a, b)| (part(a), part(b))),
+            of: self.of,
+        }
     }
 
     /// Bitwise operations, which leave the other half alone.
@@ -97,7 +104,10 @@ impl Half {
             (Alu::And, Some(mask), _) => other.masked(mask),
             (Alu::Or | Alu::Xor, _, Some(0)) => self,
             (Alu::Or | Alu::Xor, Some(0), _) => other,
-            _ => Self::made(Word::alu(op, 32, self.word, other.word), self.of | other.of),
+            _ => {
+                let made = Self::made(Word::alu(op, 32, self.word, other.word), self.of | other.of);
+                Self { differ: self.part.zip(other.part).filter(|_| op == Alu::Xor), ..made }
+            }
         }
     }
 }

@@ -59,8 +59,17 @@ pub fn split(calls: &Calls, question: &Question) -> Option<Split> {
     found.or_else(|| deeper(calls, left, right))
 }
 
-/// By the highest bit that both may have.
+/// By the highest bit that both may have, or by whether two words are the same under a mask.
 fn common(calls: &Calls, left: Value, right: Value) -> Option<Split> {
+    for (half, mask) in [(left.high, right.high), (left.low, right.low)] {
+        let number = mask.word.value().and_then(|mask| u32::try_from(mask).ok());
+        let masked = number.map(|mask| half.masked(mask));
+        if let Some(differ) = masked.filter(|half| half.differ.is_some())
+            && calls.order_of_halves(differ, Half::ZERO).among(Orders::NE).is_none()
+        {
+            return halves(calls, differ, Half::ZERO, Orders::EQ);
+        }
+    }
     let open = |half: Half, other: Half| (half.word.unknown()) & !other.word.zeros();
     let pairs = [(left.high, right.high), (left.low, right.low)];
     let both = pairs.into_iter().flat_map(|(a, b)| [(a, b), (b, a)]);
@@ -103,10 +112,13 @@ fn order(
 
 /// Where two halves stand to each other as asked or not.
 fn halves(calls: &Calls, left: Half, right: Half, asked: Orders) -> Option<Split> {
+    if let (Some((a, b)), Some(0)) = (left.differ, right.word.value()) {
+        return with_word(calls, a, b, Orders::EQ);
+    }
     match (left.word.value(), right.word.value()) {
         (_, Some(number)) => with_number(calls, left, number, asked),
         (Some(number), _) => with_number(calls, right, number, asked.reversed()),
-        (None, None) => with_word(calls, left, right, asked),
+        (None, None) => with_word(calls, left.part?, right.part?, asked),
     }
 }
 
@@ -126,8 +138,7 @@ fn with_number(calls: &Calls, half: Half, number: u64, asked: Orders) -> Option<
     Some(Split::At(part.word, u32::try_from(at).ok()?))
 }
 
-fn with_word(calls: &Calls, left: Half, right: Half, asked: Orders) -> Option<Split> {
-    let (Some(a), Some(b)) = (left.part, right.part) else { return None };
+fn with_word(calls: &Calls, a: Part, b: Part, asked: Orders) -> Option<Split> {
     // Bits that only one of them has: they are likely 0, and asked about apart.
     for (part, other) in [(a, b), (b, a)] {
         let surplus = calls.word(part.word)?.unknown() & u64::from(part.mask & !other.mask);

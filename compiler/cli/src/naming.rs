@@ -7,7 +7,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use filterc::emit::{self, FORMATS, Format};
-use filterc::{Compiled, CompiledModule, CompiledProgram, prove};
+use filterc::{Compiled, CompiledModule, CompiledProgram, certificate};
 use filterc_check::NoCertificate;
 
 use crate::console::{Failure, Output};
@@ -72,7 +72,7 @@ pub(crate) fn modules(
 /// The certificates of the programs.
 pub(crate) fn certificates(compiled: &Compiled, pattern: &Path) -> Result<Vec<Output>, Failure> {
     beside(compiled, pattern, |program| {
-        prove::certificate(compiled, program).map_err(|why| no_certificate(&why))
+        certificate::certificate(compiled, program).map_err(|why| no_certificate(&why))
     })
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn module_certificates(
         if outputs.iter().any(|(other, _)| other.as_ref() == Some(&path)) {
             return Err(two_programs(&all, Some(pattern)));
         }
-        let made = prove::certificate_of_module(compiled, program);
+        let made = certificate::certificate_of_module(compiled, program);
         outputs.push((Some(path), made.map_err(|why| no_certificate(&why))?));
     }
     Ok(outputs)

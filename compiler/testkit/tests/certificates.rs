@@ -349,3 +349,29 @@ fn narrow_fields_are_compared_with_each_other() {
         assert!(leaves.into_iter().all(|leaves| leaves < 300), "{leaves:?}");
     }
 }
+
+#[test]
+fn a_head_with_another_byte_is_refused_though_the_seal_is_right() {
+    let all = corpus::policies();
+    let compiled = all.iter().find(|compiled| compiled.name().ends_with("small.flt")).unwrap();
+    let program = compiled.program();
+    let made = certificate(compiled.policy(), program.bytes(), program.endian(), [7; 32]).unwrap();
+    // Magic, byte order, two sides, source, and the length of the text.
+    let (sides, source) = (8 + 1, 8 + 1 + 2 * 33);
+    for at in 0..source + 32 + 4 {
+        for bit in 0..8 {
+            let mut other = made[..made.len() - 32].to_vec();
+            other[at] ^= 1 << bit;
+            other.extend(sha256::of(&other.clone()));
+            let verdict = check(&other, program.bytes());
+            // Whose source it is, is for who has the source.
+            let harmless = (source..source + 32).contains(&at);
+            assert_eq!(verdict.is_ok(), harmless, "byte {at} bit {bit}, sides at {sides}");
+        }
+    }
+    let (left, right) = (Stated::Policy(compiled.policy()), Stated::Cbpf(program.bytes(), &[]));
+    let turned = certificate_of(right, left, program.endian(), [7; 32]).unwrap();
+    assert!(turned != made && check(&turned, program.bytes()).is_ok());
+    let none = certificate_of(left, left, program.endian(), [7; 32]).unwrap();
+    assert!(check_all(&none, &[]).is_ok() && check(&none, program.bytes()).is_err());
+}

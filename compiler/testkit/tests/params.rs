@@ -249,8 +249,8 @@ fn differences_and_certificates_know_parameters() {
     // Without its sites, it compares with 0.
     let made = certificate(one.policy(), program.bytes(), program.endian(), [0; 32]);
     assert_eq!(made, Err(NoCertificate::Different));
-    let made = filterc::prove::certificate(&one, program).unwrap();
-    assert!(filterc::prove::certificate(&other, program).is_err());
+    let made = filterc::certificate::certificate(&one, program).unwrap();
+    assert!(filterc::certificate::certificate(&other, program).is_err());
     // It holds for the program as it stands, and for those that it is patched to.
     let template = params::template(program);
     for value in [0, 7, 0x8000_0001] {
@@ -314,7 +314,7 @@ fn certificates_with_faults_in_their_sites_are_refused() {
     for compiled in policies() {
         for program in compiled.programs() {
             let (table, endian) = (program.table(), program.endian());
-            let made = filterc::prove::certificate(&compiled, program).unwrap();
+            let made = filterc::certificate::certificate(&compiled, program).unwrap();
             let all = faults(program.insns(), &table.sites);
             for (what, insns, sites) in all.iter().step_by(all.len().div_ceil(120).max(1)) {
                 let bytes = encode(insns, endian);
@@ -339,7 +339,7 @@ fn a_program_with_two_values_for_a_parameter_is_refused() {
     let text = "arch x86_64\nparam p: fd\nallow close if fd == p\nallow dup3 if newfd == p\n";
     let compiled = compile(&Source::text("test.flt", text), &corpus::options()).unwrap();
     let program = compiled.program();
-    let made = filterc::prove::certificate(&compiled, program).unwrap();
+    let made = filterc::certificate::certificate(&compiled, program).unwrap();
     let mut insns = program.insns().to_vec();
     assert_eq!(program.table().sites.len(), 2);
     let check = |insns: &[Insn]| filterc_certify::check(&made, &encode(insns, Endian::Little));

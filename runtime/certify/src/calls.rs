@@ -20,8 +20,7 @@ pub const MAX_FACTS: usize = 64;
 /// A set of calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Calls {
-    data: [Word; WORDS],
-    params: Vec<Word>,
+    words: Vec<Word>,
     facts: Vec<Fact>,
 }
 
@@ -70,29 +69,21 @@ impl Calls {
     /// All calls, and all values of so many parameters.
     #[must_use]
     pub fn all(params: usize) -> Self {
-        let params = vec![Word::any(32); 2 * params];
-        Self { data: [Word::any(32); WORDS], params, facts: Vec::new() }
+        Self { words: vec![Word::any(32); WORDS + 2 * params], facts: Vec::new() }
     }
 
     /// One call, with these parameters.
     #[must_use]
     pub fn point(data: [u32; WORDS], params: &[u64]) -> Self {
         let halves = params.iter().flat_map(|param| [param & 0xffff_ffff, param >> 32]);
-        let params = halves.map(Word::of).collect();
-        Self { data: data.map(|word| Word::of(word.into())), params, facts: Vec::new() }
-    }
-
-    /// How many words there are.
-    #[must_use]
-    pub fn words(&self) -> usize {
-        WORDS + self.params.len()
+        let words = data.into_iter().map(u64::from).chain(halves).map(Word::of);
+        Self { words: words.collect(), facts: Vec::new() }
     }
 
     /// A word of the input.
     #[must_use]
     pub fn word(&self, index: u8) -> Option<Word> {
-        let index = usize::from(index);
-        self.data.get(index).or_else(|| self.params.get(index.checked_sub(WORDS)?)).copied()
+        self.words.get(usize::from(index)).copied()
     }
 
     /// A word of the input, as half of a value.
@@ -103,12 +94,9 @@ impl Calls {
     }
 
     fn with(&self, index: u8, word: Option<Word>) -> Option<Self> {
-        let (word, index) = (word?, usize::from(index));
+        let word = word?;
         let mut half = self.clone();
-        match index.checked_sub(WORDS) {
-            None => *half.data.get_mut(index)? = word,
-            Some(index) => *half.params.get_mut(index)? = word,
-        }
+        *half.words.get_mut(usize::from(index))? = word;
         half.is_possible().then_some(half)
     }
 

@@ -79,7 +79,7 @@ use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf::{MAX_PARAMS, Template, Verified};
 use filterc_hir::policy::Policy;
 
-pub use certificate::{NoCertificate, certificate};
+pub use certificate::{NoCertificate, Stated, certificate, certificate_of};
 pub use count::Count;
 pub use machine::{Outside, What};
 pub use order::{precedence, weaker};

@@ -13,11 +13,13 @@ use crate::layout::words_of;
 /// The part of a policy that is for machines of that byte order.
 #[must_use]
 pub fn resolved(policy: &Policy, endian: Endian) -> String {
-    let order = match endian {
-        Endian::Little => "little",
-        Endian::Big => "big",
-    };
-    let mut text = format!("policy 1 {order}\nforeign {:x}\n", policy.foreign_action().to_ret());
+    let mut text = "policy 2\n".to_owned();
+    let names: Vec<&str> = policy.params().iter().map(|param| param.name.as_str()).collect();
+    // Writing to a string cannot fail, here and below.
+    if !names.is_empty() {
+        let _ = writeln!(text, "params {:x} # {}", names.len(), names.join(", "));
+    }
+    let _ = writeln!(text, "foreign {:x}", policy.foreign_action().to_ret());
     for part in policy.abis().iter().filter(|part| part.abi().endian == endian) {
         abi(&mut text, part, endian);
     }
@@ -26,34 +28,30 @@ pub fn resolved(policy: &Policy, endian: Endian) -> String {
 
 fn abi(text: &mut String, part: &AbiPolicy, endian: Endian) {
     let abi = part.abi();
-    let mark = match abi.mark {
-        None => "-".to_owned(),
-        Some(mark) => format!("{:x} {}", mark.bit, if mark.set { "set" } else { "clear" }),
-    };
-    // Writing to a string cannot fail, here and below.
+    let (bit, set) = abi.mark.map_or((0, false), |mark| (mark.bit, mark.set));
     let _ = writeln!(
         text,
-        "abi {:x} {} mark {mark} default {:x} unknown {:x}",
+        "abi {:x} {bit:x} {} {:x} {:x} # {}",
         abi.audit_arch,
-        abi.name,
+        u8::from(set),
         part.default_action().to_ret(),
-        part.unknown_action().to_ret()
+        part.unknown_action().to_ret(),
+        abi.name,
     );
     let known = abi.syscalls().iter().map(|call| call.nr).filter(|nr| part.has(*nr));
     ranges(text, "known", known);
     ranges(text, "named", part.named().iter().copied());
     for arm in part.arms() {
-        let _ = match arm.selector {
-            Selector::Nr(nr) => write!(text, "arm {nr:x}"),
-            Selector::Known => write!(text, "arm any"),
-        };
-        let _ = write!(text, " {:x}", arm.action.to_ret());
         predicate(text, &arm.predicate, endian);
-        text.push('\n');
+        let action = arm.action.to_ret();
+        let _ = match arm.selector {
+            Selector::Nr(nr) => writeln!(text, "arm {nr:x} {action:x}"),
+            Selector::Known => writeln!(text, "any {action:x}"),
+        };
     }
 }
 
-/// Sorted numbers, runs of them as ranges.
+/// Sorted numbers, as runs of them.
 fn ranges(text: &mut String, keyword: &str, numbers: impl Iterator<Item = u32>) {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for nr in numbers {
@@ -64,70 +62,73 @@ fn ranges(text: &mut String, keyword: &str, numbers: impl Iterator<Item = u32>) 
     }
     text.push_str(keyword);
     for (first, last) in runs {
-        let _ = if first == last {
-            write!(text, " {first:x}")
-        } else {
-            write!(text, " {first:x}-{last:x}")
-        };
+        let _ = write!(text, " {first:x} {last:x}");
     }
     text.push('\n');
 }
 
+/// The predicate, behind its parts.
 fn predicate(text: &mut String, written: &Predicate, endian: Endian) {
     let mut joined = |keyword: &str, parts: &[Predicate]| {
-        let _ = write!(text, " {keyword} {:x}", parts.len());
         for part in parts {
             predicate(text, part, endian);
         }
+        let _ = writeln!(text, "{keyword} {:x}", parts.len());
     };
     match written {
-        Predicate::True => text.push_str(" true"),
-        Predicate::False => text.push_str(" false"),
-        Predicate::Not(inner) => {
-            text.push_str(" not");
-            predicate(text, inner, endian);
-        }
+        Predicate::True => joined("and", &[]),
+        Predicate::False => joined("or", &[]),
         Predicate::And(parts) => joined("and", parts),
         Predicate::Or(parts) => joined("or", parts),
+        Predicate::Not(inner) => {
+            predicate(text, inner, endian);
+            text.push_str("not\n");
+        }
         Predicate::Test(written) => test(text, written, endian),
     }
 }
 
 fn test(text: &mut String, test: &Test, endian: Endian) {
-    text.push_str(" test");
-    field(text, test.field(), endian);
-    let _ = write!(text, " {:x}", test.mask());
+    let (left, signed) = (test.field(), test.field().ty().signed());
+    let (words, mask) = (field(left, endian), test.mask());
+    let compare =
+        |op: CmpOp, right: &str| format!("{} {words} {mask:x} {right}\n", op_name(op, signed));
     match test.relation() {
-        Relation::Compare(op, bits) => {
-            let _ = write!(text, " {} {bits:x}", op_name(*op));
-        }
+        Relation::Compare(op, bits) => text.push_str(&compare(*op, &format!("{bits:x}"))),
+        Relation::Field(op, other) => text.push_str(&compare(*op, &field(other, endian))),
         Relation::In(ranges) => {
-            let _ = write!(text, " in {:x}", ranges.len());
             for range in ranges {
-                let _ = write!(text, " {:x} {:x}", range.first(), range.last());
+                let [first, last] = [range.first(), range.last()].map(|bits| format!("{bits:x}"));
+                if first == last {
+                    text.push_str(&compare(CmpOp::Eq, &first));
+                } else {
+                    text.push_str(&compare(CmpOp::Ge, &first));
+                    text.push_str(&compare(CmpOp::Le, &last));
+                    text.push_str("and 2\n");
+                }
             }
-        }
-        Relation::Field(op, other) => {
-            let _ = write!(text, " {} field", op_name(*op));
-            field(text, other, endian);
+            let _ = writeln!(text, "or {:x}", ranges.len());
         }
     }
 }
 
-fn field(text: &mut String, field: &Field, endian: Endian) {
+/// A field's width, and the words that it is in.
+fn field(field: &Field, endian: Endian) -> String {
     let (low, high) = words_of(field.place(), endian);
-    let high = high.map_or("-".to_owned(), |high| high.to_string());
-    let sign = if field.ty().signed() { "signed" } else { "unsigned" };
-    let _ = write!(text, " {low} {high} {} {sign}", field.ty().width());
+    format!("{:x} {low:x} {:x}", field.ty().width(), high.unwrap_or(low))
 }
 
-const fn op_name(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq => "eq",
-        CmpOp::Ne => "ne",
-        CmpOp::Lt => "lt",
-        CmpOp::Le => "le",
-        CmpOp::Gt => "gt",
-        CmpOp::Ge => "ge",
+const fn op_name(op: CmpOp, signed: bool) -> &'static str {
+    match (op, signed) {
+        (CmpOp::Eq, _) => "eq",
+        (CmpOp::Ne, _) => "ne",
+        (CmpOp::Lt, false) => "ltu",
+        (CmpOp::Le, false) => "leu",
+        (CmpOp::Gt, false) => "gtu",
+        (CmpOp::Ge, false) => "geu",
+        (CmpOp::Lt, true) => "lts",
+        (CmpOp::Le, true) => "les",
+        (CmpOp::Gt, true) => "gts",
+        (CmpOp::Ge, true) => "ges",
     }
 }

@@ -187,11 +187,6 @@ fn params(policy: &Policy) -> usize {
     count
 }
 
-/// Whether parameters are looked at.
-pub(crate) fn has_params(policy: &Policy) -> bool {
-    params(policy) > 0
-}
-
 /// Ties the words that a test compares with each other.
 pub(crate) fn tie(test: &Test, endian: Endian, ties: &mut Ties) {
     let Relation::Field(_, other) = test.relation() else { return };

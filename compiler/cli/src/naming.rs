@@ -7,7 +7,8 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use filterc::emit::{self, FORMATS, Format};
-use filterc::{Compiled, CompiledModule, CompiledProgram, prove};
+use filterc::{Compiled, CompiledModule, CompiledProgram, certificate};
+use filterc_check::NoCertificate;
 
 use crate::console::{Failure, Output};
 
@@ -68,13 +69,33 @@ pub(crate) fn modules(
 /// The certificates of the programs.
 pub(crate) fn certificates(compiled: &Compiled, pattern: &Path) -> Result<Vec<Output>, Failure> {
     beside(compiled, pattern, |program| {
-        prove::certificate(compiled, program).map_err(|why| {
-            Failure::No(format!(
-                "no certificate can be made: {why}; the proof stands without one: leave out \
-                 --certificate"
-            ))
-        })
+        certificate::certificate(compiled, program).map_err(|why| no_certificate(&why))
     })
+}
+
+/// The same for eBPF.
+pub(crate) fn module_certificates(
+    compiled: &CompiledModule,
+    pattern: &Path,
+) -> Result<Vec<Output>, Failure> {
+    let all = compiled.programs().map(|program| program.abi_names().join("+"));
+    let all: Vec<String> = all.collect();
+    let mut outputs: Vec<Output> = Vec::new();
+    for (program, abis) in compiled.programs().zip(&all) {
+        let path = expand(pattern, abis)?;
+        if outputs.iter().any(|(other, _)| other.as_ref() == Some(&path)) {
+            return Err(two_programs(&all, Some(pattern)));
+        }
+        let made = certificate::certificate_of_module(compiled, program);
+        outputs.push((Some(path), made.map_err(|why| no_certificate(&why))?));
+    }
+    Ok(outputs)
+}
+
+fn no_certificate(why: &NoCertificate) -> Failure {
+    Failure::No(format!(
+        "no certificate can be made: {why}; the proof stands without one: leave out --certificate"
+    ))
 }
 
 /// The tables of the programs' parameters.

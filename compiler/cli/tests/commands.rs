@@ -405,13 +405,20 @@ fn programs_come_with_certificates() {
     let (program, certificate) = (fs::read(&bpf).unwrap(), fs::read(&fcert).unwrap());
     let accepted = filterc_certify::check(&certificate, &program).unwrap();
     assert!(accepted.leaves > 20);
-    // Where there is none, nothing is written, and it is said.
+    // Arguments that are compared with each other, and extended BPF.
     let (bpf, fcert) = (folder.path().join("b.bpf"), folder.path().join("b.fcert"));
     let web = policy("web-worker.flt");
-    let output = filterc(&[&web, "-o", path(&bpf), "--certificate", path(&fcert)]);
-    assert_eq!(status(&output), 1);
+    let args = [&web, "-o", path(&bpf), "--certificate", path(&fcert), "--target", "syscall"];
+    assert_eq!(status(&filterc(&args)), 0);
+    let (program, certificate) = (fs::read(&bpf).unwrap(), fs::read(&fcert).unwrap());
+    assert!(filterc_certify::check(&certificate, &program).unwrap().leaves > 20);
+    // Where there is none, nothing is written, and it is said.
+    let (text, fcert) = (folder.path().join("c.s"), folder.path().join("c.fcert"));
+    let args = [&small, "-o", path(&text), "--emit", "asm", "--target", "raw_tracepoint"];
+    let output = filterc(&[&args[..], &["--certificate", path(&fcert)]].concat());
+    assert_eq!(status(&output), 1, "{}", stderr(&output));
     assert!(stderr(&output).contains("the proof stands without one"));
-    assert!(!bpf.exists() && !fcert.exists());
+    assert!(!text.exists() && !fcert.exists());
 }
 
 #[test]

@@ -13,6 +13,7 @@
 //! ```
 
 pub mod build;
+pub mod certificate;
 mod compiled;
 pub mod cost;
 pub mod describe;

@@ -5,17 +5,12 @@
 
 use filterc_abi::{Action, Endian};
 use filterc_cbpf::{Template, Verified, interpret_traced};
-use filterc_certify::sha256;
-use filterc_check::{
-    self as check, Budget, Counterexample, NoCertificate, Proof, Side, Unknown, Verdict, Why,
-    equivalent,
-};
+use filterc_check::{Budget, Counterexample, Proof, Side, Unknown, Verdict, Why, equivalent};
 use filterc_ebpf::{self as ebpf, Fixed, Host};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::Policy;
 
-use crate::compiled::{Compiled, CompiledProgram};
 use crate::describe;
 
 /// The codes of this stage, sorted.
@@ -94,31 +89,6 @@ pub fn prove_function(
     }
 }
 
-/// A certificate of what [`prove`] proves, accepted by the checker that a user has
-/// (`filterc-certify`).
-///
-/// The digest of the source is that of the policy's file, or, where it includes others, that
-/// of the digests of all files, in the order in which they were read.
-///
-/// # Errors
-/// Why there is none; the proof does not depend on it.
-pub fn certificate(
-    compiled: &Compiled,
-    program: &CompiledProgram,
-) -> Result<Vec<u8>, NoCertificate> {
-    let digests: Vec<[u8; 32]> =
-        compiled.sources().iter().map(|(_, file)| sha256::of(file.text.as_bytes())).collect();
-    let source = match digests.as_slice() {
-        [one] => *one,
-        all => sha256::of(&all.concat()),
-    };
-    let made = check::certificate(compiled.policy(), program.bytes(), program.endian(), source)?;
-    match filterc_certify::check(&made, program.bytes()) {
-        Ok(_) => Ok(made),
-        Err(_) => Err(NoCertificate::Fault),
-    }
-}
-
 /// The instructions that decide a call.
 fn path(program: &Verified, endian: Endian, found: &Counterexample) -> Vec<usize> {
     interpret_traced(program, &found.call, endian).pcs
@@ -174,7 +144,7 @@ mod tests {
     use filterc_check::Spent;
 
     use super::*;
-    use crate::{Options, Source, compile};
+    use crate::{Compiled, Options, Source, compile};
 
     fn compiled(text: &str) -> Compiled {
         let source = Source::text("test.flt", text);
@@ -231,14 +201,5 @@ mod tests {
         for part in ["77 of 3000000000 steps", "33 conflicts", "2 nodes", "--no-prove"] {
             assert!(help.contains(part), "{part}: {help}");
         }
-    }
-
-    #[test]
-    fn certificates_name_their_source() {
-        let text = "arch x86_64\nallow read\n";
-        let compiled = compiled(text);
-        let made = certificate(&compiled, compiled.program()).unwrap();
-        let read = filterc_certify::Certificate::read(&made).unwrap();
-        assert_eq!(read.source, sha256::of(text.as_bytes()));
     }
 }

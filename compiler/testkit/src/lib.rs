@@ -11,6 +11,7 @@
 
 pub mod agree;
 pub mod boundary;
+pub mod boxes;
 pub mod corpus;
 pub mod ebpf_mutants;
 pub mod ebpf_programs;

@@ -14,9 +14,13 @@
 
 use filterc::{Compiled, CompiledProgram, Options, Source, compile};
 use filterc_abi::{Endian, SeccompData};
-use filterc_cbpf::{Insn, Site, Template, code, interpret};
+use filterc_cbpf::{Insn, Site, Template, code, encode, interpret};
+use filterc_certify::sides::emptied;
+use filterc_certify::value::Part;
+use filterc_certify::{Certificate, cbpf, sha256};
 use filterc_check::{
-    Budget, Counterexample, NoCertificate, Side, Verdict, certificate, differences, equivalent,
+    Budget, Counterexample, NoCertificate, Side, Stated, Verdict, certificate, certificate_of,
+    differences, equivalent,
 };
 use filterc_codegen as codegen;
 use filterc_hir::eval::{eval, eval_with};
@@ -242,8 +246,111 @@ fn differences_and_certificates_know_parameters() {
     let pairs = filterc_check::Count::power_of_two(448 + 64 - 64).times((1 << 32) - 1);
     assert_eq!(difference.count, pairs);
     let program = one.program();
+    // Without its sites, it compares with 0.
     let made = certificate(one.policy(), program.bytes(), program.endian(), [0; 32]);
-    assert_eq!(made, Err(NoCertificate::Params));
+    assert_eq!(made, Err(NoCertificate::Different));
+    let made = filterc::certificate::certificate(&one, program).unwrap();
+    assert!(filterc::certificate::certificate(&other, program).is_err());
+    // It holds for the program as it stands, and for those that it is patched to.
+    let template = params::template(program);
+    for value in [0, 7, 0x8000_0001] {
+        let patched = template.patch(&[value]).unwrap();
+        let bytes = encode(patched.insns(), Endian::Little);
+        let accepted = filterc_certify::check(&made, &bytes).unwrap();
+        assert_eq!(accepted.params, [(0xffff_ffff, value)]);
+    }
+}
+
+/// With other sites; only then what is judged is they.
+fn with_sites(made: &[u8], sites: &[Site], program: &[u8]) -> Vec<u8> {
+    let read = Certificate::read(made).unwrap();
+    let site = |site: &Site| {
+        let part = Part { word: 16 + 2 * site.param + u8::from(site.high), mask: site.mask };
+        cbpf::Site { pc: u32::try_from(site.pc).unwrap(), part }
+    };
+    let sites: Vec<cbpf::Site> = sites.iter().map(site).collect();
+    let [policy, filter] = read.sides;
+    let (empty, _) = emptied(program, read.big_endian, &sites).unwrap_or_default();
+    let filter = filterc_certify::Side { digest: sha256::of(&empty), ..filter };
+    Certificate { sites, sides: [policy, filter], ..read }.write()
+}
+
+#[test]
+fn certificates_hold_for_all_values_at_every_level() {
+    let (mut made, mut leaves, objective) = (0, 0, ir::Objective::default());
+    for compiled in policies() {
+        for endian in compiled.programs().map(CompiledProgram::endian) {
+            for level in 0..=2 {
+                let dag = ir::build(compiled.policy(), endian).unwrap();
+                let dag = ir::passes::run(dag, level, &objective, &mut |_, _| ());
+                let object = codegen::cbpf::emit(&dag, &objective).unwrap();
+                let bytes = encode(&object.insns, endian);
+                let policy = Stated::Policy(compiled.policy());
+                let filter = Stated::Cbpf(&bytes, &object.sites);
+                let certificate = certificate_of(policy, filter, endian, [0; 32]);
+                let of = || format!("{} -O{level}", compiled.name());
+                let certificate = certificate.unwrap_or_else(|why| panic!("{}: {why}", of()));
+                leaves += filterc_certify::check(&certificate, &bytes).unwrap().leaves;
+                made += 1;
+                // A program with values is the same; one that takes them from elsewhere is not.
+                let template = Template::new(&object.insns, &object.sites).unwrap();
+                for values in params::sets(compiled.policy()).iter().take(6) {
+                    let values = params::bits(values);
+                    let patched = encode(template.patch(&values).unwrap().insns(), endian);
+                    let accepted = filterc_certify::check(&certificate, &patched).unwrap();
+                    for (value, (mask, found)) in values.iter().zip(accepted.params) {
+                        assert_eq!(found, value & mask, "{}", of());
+                    }
+                }
+            }
+        }
+    }
+    println!("{made} certificates, {leaves} leaves");
+}
+
+#[test]
+fn certificates_with_faults_in_their_sites_are_refused() {
+    let (mut refused, mut equal) = (0, 0);
+    for compiled in policies() {
+        for program in compiled.programs() {
+            let (table, endian) = (program.table(), program.endian());
+            let made = filterc::certificate::certificate(&compiled, program).unwrap();
+            let all = faults(program.insns(), &table.sites);
+            for (what, insns, sites) in all.iter().step_by(all.len().div_ceil(120).max(1)) {
+                let bytes = encode(insns, endian);
+                let changed = with_sites(&made, sites, &bytes);
+                if filterc_certify::check(&changed, &bytes).is_err() {
+                    refused += 1;
+                    continue;
+                }
+                let template = Template::new(insns, sites).unwrap();
+                let verdict = judge(compiled.policy(), &template, endian);
+                assert!(matches!(verdict, Verdict::Equal(_)), "{}: {what}", compiled.name());
+                equal += 1;
+            }
+        }
+    }
+    println!("{refused} refused, {equal} accepted that are equal");
+    assert!(refused > 10 * equal && refused > 300);
+}
+
+#[test]
+fn a_program_with_two_values_for_a_parameter_is_refused() {
+    let text = "arch x86_64\nparam p: fd\nallow close if fd == p\nallow dup3 if newfd == p\n";
+    let compiled = compile(&Source::text("test.flt", text), &corpus::options()).unwrap();
+    let program = compiled.program();
+    let made = filterc::certificate::certificate(&compiled, program).unwrap();
+    let mut insns = program.insns().to_vec();
+    assert_eq!(program.table().sites.len(), 2);
+    let check = |insns: &[Insn]| filterc_certify::check(&made, &encode(insns, Endian::Little));
+    for (site, accepted) in program.table().sites.iter().zip([false, true]) {
+        insns[site.pc].k = 5;
+        assert_eq!(check(&insns).is_ok(), accepted);
+    }
+    assert_eq!(check(&insns).unwrap().params, [(0xffff_ffff, 5)]);
+    // Anything else of the program is not a parameter's.
+    insns[program.table().sites[0].pc].jt ^= 1;
+    assert!(check(&insns).is_err());
 }
 
 #[test]

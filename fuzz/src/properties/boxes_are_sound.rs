@@ -1,25 +1,26 @@
-//! What the checker of certificates says of a box of calls is what the machine and the reference
-//! semantics say to each call of it; and of a single call it always knows what to say.
+//! What the checker of certificates says of a box of calls is what the machines and the reference
+//! semantics say to each call of it; and of a single call it always knows what to say. What a
+//! policy is compiled to has a certificate, unless that would be too large.
 //!
-//! The checker has a decoder and semantics of its own: this holds them against ours.
+//! The checker has decoders and semantics of its own: this holds them against ours.
 
 use arbitrary::{Result, Unstructured};
 use filterc::{Source, compile};
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::Endian;
 use filterc_cbpf::{encode, interpret, verify};
+use filterc_certify::cbpf::Program;
 use filterc_certify::policy::Policy as Resolved;
-use filterc_certify::program::{Program, Split, Undecided};
-use filterc_certify::tree::{self, Calls};
-use filterc_check::resolved;
+use filterc_certify::{check, ebpf};
+use filterc_check::{NoCertificate, certificate, resolved};
 use filterc_hir::eval::eval;
 use filterc_testkit::rng::Rng;
-use filterc_testkit::{boundary, corpus};
+use filterc_testkit::translated::{Style, translated};
+use filterc_testkit::{boundary, boxes, corpus};
 
 use crate::generate::{policy, program};
 
-/// Boxes that are looked at, and calls of each.
+/// Boxes that are looked at.
 const BOXES: usize = 30;
-const CALLS: usize = 20;
 
 /// See the module.
 ///
@@ -33,10 +34,21 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
 fn programs(u: &mut Unstructured<'_>, rng: &mut Rng) -> Result<()> {
     let Ok(verified) = verify(&program::legal(u)?) else { return Ok(()) };
     let endian = if u.arbitrary()? { Endian::Little } else { Endian::Big };
-    let read = Program::read(&encode(verified.insns(), endian), endian == Endian::Big);
+    let read = Program::read(&encode(verified.insns(), endian), endian == Endian::Big, &[]);
     let Ok(machine) = read else { panic!("{read:?}: {:x?}", verified.insns()) };
     for _ in 0..BOXES {
-        sound(rng, endian, &|calls| machine.run(calls), &|call| interpret(&verified, call, endian));
+        boxes::sound(rng, endian, &|calls| machine.run(calls), &|call| {
+            interpret(&verified, call, endian)
+        });
+    }
+    let style = if u.arbitrary()? { Style::Words } else { Style::Halves(endian) };
+    let bytes = filterc_ebpf::encode(&translated(&verified, style), endian);
+    let read = ebpf::Program::read(&bytes, endian == Endian::Big);
+    let Ok(machine) = read else { panic!("{read:?}: {:x?}", verified.insns()) };
+    for _ in 0..BOXES {
+        boxes::sound(rng, endian, &|calls| machine.run(calls), &|call| {
+            interpret(&verified, call, endian)
+        });
     }
     Ok(())
 }
@@ -52,86 +64,18 @@ fn policies(u: &mut Unstructured<'_>, rng: &mut Rng) -> Result<()> {
         let read = Resolved::read(&resolved(&policy, endian));
         let Ok(checked) = read else { panic!("{read:?}: {text}") };
         for _ in 0..BOXES {
-            sound(rng, endian, &|calls| checked.run(calls), &|call| eval(&policy, call).to_ret());
+            boxes::sound(rng, endian, &|calls| checked.run(calls), &|call| {
+                eval(&policy, call).to_ret()
+            });
+        }
+        match certificate(&policy, part.bytes(), endian, [0; 32]) {
+            Ok(made) => assert!(check(&made, part.bytes()).is_ok(), "{text}"),
+            Err(why) => assert_eq!(why, NoCertificate::TooLarge, "{text}"),
         }
         for call in boundary::calls(&policy, 20) {
-            let found = checked.run(&point(&call, endian)).ok();
+            let found = checked.run(&boxes::point(&call, endian)).ok();
             assert_eq!(found, Some(eval(&policy, &call).to_ret()), "{call:x?}: {text}");
         }
     }
     Ok(())
-}
-
-/// Cuts a box where `run` asks for it, now and then elsewhere, and holds what it says against
-/// calls.
-fn sound(
-    rng: &mut Rng,
-    endian: Endian,
-    run: &dyn Fn(&Calls) -> std::result::Result<u32, Undecided>,
-    value: &dyn Fn(&SeccompData) -> u32,
-) {
-    let mut calls = tree::all();
-    for _ in 0..200 {
-        let split = match run(&calls) {
-            Ok(said) => {
-                for _ in 0..CALLS {
-                    let call = member(rng, calls, endian);
-                    assert_eq!(value(&call), said, "{call:x?}");
-                    assert_eq!(run(&point(&call, endian)).ok(), Some(said), "{call:x?}");
-                }
-                return;
-            }
-            Err(undecided) => undecided.split.filter(|_| rng.below(4) != 0),
-        };
-        let halves = match split {
-            Some(Split::At(word, at)) => tree::split_at(&calls, word, at),
-            Some(Split::On(word, bit)) => tree::split_on(&calls, word, bit),
-            None => {
-                let bit = u8::try_from(rng.below(32)).unwrap_or_default();
-                tree::split_on(&calls, rng.below(tree::WORDS), bit)
-            }
-        };
-        let halves = halves.map_or(Vec::new(), |(a, b)| [a, b].into_iter().flatten().collect());
-        let Some(half) = rng.pick(&halves) else { return };
-        calls = *half;
-    }
-    // It was not found out what the box comes to: a call of it is another matter.
-    let call = member(rng, calls, endian);
-    assert_eq!(run(&point(&call, endian)).ok(), Some(value(&call)), "{call:x?}");
-}
-
-/// A call of a box, by halving it.
-fn member(rng: &mut Rng, mut calls: Calls, endian: Endian) -> SeccompData {
-    for word in 0..tree::WORDS {
-        for bit in (0..32).rev() {
-            let (clear, set) = tree::split_on(&calls, word, bit).unwrap_or_default();
-            let halves: Vec<Calls> = [clear, set].into_iter().flatten().collect();
-            // A box with a call has a half with one.
-            calls = rng.pick(&halves).copied().unwrap_or(calls);
-        }
-    }
-    call_of(calls.map(|word| u32::try_from(word.min()).unwrap_or_default()), endian)
-}
-
-/// The call whose words are these.
-fn call_of(words: [u32; tree::WORDS], endian: Endian) -> SeccompData {
-    let [nr, arch, rest @ ..] = words;
-    let mut longs = rest.chunks_exact(2).map(|pair| match (pair, endian) {
-        (&[low, high], Endian::Little) | (&[high, low], Endian::Big) => {
-            u64::from(low) | u64::from(high) << 32
-        }
-        _ => 0,
-    });
-    let mut long = || longs.next().unwrap_or_default();
-    SeccompData {
-        nr: nr.cast_signed(),
-        arch,
-        instruction_pointer: long(),
-        args: std::array::from_fn(|_| long()),
-    }
-}
-
-/// The box of one call.
-fn point(call: &SeccompData, endian: Endian) -> Calls {
-    call.words(endian).map(|word| filterc_certify::word::Word::of(word.into()))
 }

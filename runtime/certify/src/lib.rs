@@ -1,142 +1,82 @@
-//! Checks a certificate that a seccomp program decides what a policy says, for **every** call.
+//! Checks a certificate that a seccomp program decides what a policy says, or what another
+//! program decides, for **every** call, and for all values of the policy's parameters.
 //!
-//! Whoever made the certificate, the policy's text form and the program need not be trusted:
-//! this crate uses no other, decodes both by itself, and has its own semantics of both.
+//! Whoever made the certificate, the policy's text form and the programs need not be trusted:
+//! this crate uses no other, decodes all of them by itself, and has its own semantics of policies,
+//! classic BPF and extended BPF.
 //!
 //! # The argument
 //!
-//! A call is sixteen 32-bit words. A certificate is a binary tree. Its root stands for all
-//! calls; an inner node cuts its box of calls in two, by comparing a word with a number or
-//! by a bit of a word; so the boxes of the leaves together hold all calls ([`tree`]). At a
-//! leaf, policy and program are both run on the whole box at once ([`word`]): a word is an
-//! interval and the bits that are known, and a question that has no single answer for the
-//! box ends the check. If both runs come to an end, every call of the box takes this way
-//! through both, and both return the value that the leaf names. So they agree on all calls.
+//! The input is sixteen 32-bit words, a call, and two words for each parameter. A certificate is
+//! a binary tree. Its root stands for all inputs; an inner node cuts its box of inputs in two, by
+//! comparing a word with a number, by a bit of a word, or by how bits of one word stand to bits of
+//! another; so the boxes of the leaves together hold all inputs ([`tree`]). At a leaf, both sides
+//! are run on the whole box at once: a value is an interval and the bits that are known
+//! ([`word`]), and perhaps known to be certain bits of a certain word of the input ([`value`]); a
+//! question that has no single answer for the box ends the check ([`calls`]). If both runs come
+//! to an end, every input of the box takes this way through both, and both return the value that
+//! the leaf names. So they agree on all inputs.
 //!
-//! What has to be right for this to hold: the rules of [`word`] (a result contains every
-//! number that the operation gives for numbers of the operands: a test tries them all at small
-//! widths), the two decoders and runs ([`program`], [`policy`]), and the walk of [`tree`],
-//! about eight hundred lines together, of which a third reads the policy's text.
+//! What has to be right for this to hold, and how many lines it is without blank ones, comments
+//! and tests (a test counts them):
+//!
+//! | part | lines | what has to be right |
+//! |---|---|---|
+//! | [`word`], [`number`], [`orders`] | 315 | a result contains every number that the operation gives for numbers of the operands: a test tries them all at small widths |
+//! | [`value`], [`calls`] | 321 | what a value is said to be made of; which inputs are in a box; what follows from its facts |
+//! | [`tree`] | 85 | the walk |
+//! | [`policy`] | 277 | the policy's text, and what it means |
+//! | [`cbpf`] | 111 | decoder and machine; only for programs of classic BPF |
+//! | [`ebpf`] | 403 | decoder and machine; only for programs of extended BPF |
+//! | [`certificate`], [`sides`], this file | 246 | which bytes are judged |
+//!
+//! The digest ([`sha256`]) says only which files a certificate is for. Where a question is split
+//! that has no answer is not decided here, but by whoever makes certificates.
 //!
 //! # What a certificate says
 //!
-//! In this order: [`MAGIC`], the SHA-256 of the source, of the program and of the resolved
-//! policy, the length of the latter (4 bytes, little endian), its text, the tree, and the
-//! SHA-256 of all that.
+//! In this order: [`MAGIC`]; the byte order (0 little, 1 big); for each of two sides, what it is
+//! (0 the policy, 1 classic BPF, 2 extended BPF) and the SHA-256 of the policy's text or the
+//! program; the SHA-256 of the source; the length of the policy's text (4 bytes, little endian
+//! as all numbers), and the text; the number of sites (4 bytes), and for each the position of the
+//! instruction (4 bytes), a word of the input (1 byte), and the bits of it that the constant has
+//! (4 bytes); the tree; and the SHA-256 of all that.
 //!
-//! So it holds the SHA-256 of the program, of the policy's resolved form, which stands in the
-//! certificate itself, and of the source that this was made from. That the resolved form is
-//! what the source means is the compiler's word, not proved here: it can be read
-//! ([`Certificate::policy`]).
+//! That the resolved form of the policy is what the source means is the compiler's word, not
+//! proved here: it can be read ([`Certificate::policy`]).
+//!
+//! Where a program has constants that are filled in when it is loaded (sites), the certificate
+//! holds for it before and after: the digest is of the program with zeros there, and
+//! [`Accepted::params`] says what stands there.
 
+pub mod calls;
+pub mod cbpf;
+pub mod certificate;
+pub mod ebpf;
+pub mod number;
+pub mod orders;
 pub mod policy;
-pub mod program;
+mod rejected;
 pub mod sha256;
+pub mod sides;
 pub mod tree;
+pub mod value;
 pub mod word;
 
-use std::fmt;
+pub use certificate::{Certificate, Kind, MAGIC, Side};
+pub use rejected::Rejected;
 
-use crate::policy::Policy;
-use crate::program::Program;
+use crate::calls::{Calls, Stop};
+use crate::sides::{Machine, emptied};
 use crate::tree::Leaves;
 
-/// What certificates begin with; the last byte is the version of the format.
-pub const MAGIC: &[u8; 8] = b"fcert\0\0\x01";
-
-/// Why a certificate is not accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Rejected {
-    /// It is not one, or damaged.
-    Malformed(&'static str),
-    /// The resolved policy cannot be read.
-    Policy(String),
-    /// The program cannot be read.
-    Program(&'static str),
-    /// The program, or the source, is another one.
-    OtherThan(&'static str),
-    /// At this leaf, counted from 0, the check failed.
-    Leaf(u64, &'static str),
-}
-
-impl fmt::Display for Rejected {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(what) => write!(f, "the certificate is damaged: {what}"),
-            Self::Policy(what) => write!(f, "the policy in the certificate is damaged: {what}"),
-            Self::Program(what) => write!(f, "the program is none: {what}"),
-            Self::OtherThan(what) => write!(f, "the certificate is for another {what}"),
-            Self::Leaf(index, what) => write!(f, "it does not hold: leaf {index}: {what}"),
-        }
-    }
-}
-
-impl std::error::Error for Rejected {}
-
-/// A certificate, taken apart but not believed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificate<'a> {
-    /// SHA-256 of the source.
-    pub source: [u8; 32],
-    /// SHA-256 of the program's bytes.
-    pub program: [u8; 32],
-    /// The resolved policy, as text.
-    pub policy: &'a str,
-    /// The tree.
-    pub tree: &'a [u8],
-}
-
-impl<'a> Certificate<'a> {
-    /// Takes a certificate apart.
-    ///
-    /// # Errors
-    /// It is none.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Rejected> {
-        let short = Rejected::Malformed("too short");
-        // No proof hangs on the seal; it tells a damaged file from a wrong one.
-        let (body, seal) = bytes.split_last_chunk::<32>().ok_or(short.clone())?;
-        if sha256::of(body) != *seal {
-            return Err(Rejected::Malformed("its own digest is another"));
-        }
-        let (magic, rest) = body.split_first_chunk::<8>().ok_or(short.clone())?;
-        if magic != MAGIC {
-            return Err(Rejected::Malformed("not a certificate of this version"));
-        }
-        let (source, rest) = rest.split_first_chunk::<32>().ok_or(short.clone())?;
-        let (program, rest) = rest.split_first_chunk::<32>().ok_or(short.clone())?;
-        let (resolved, rest) = rest.split_first_chunk::<32>().ok_or(short.clone())?;
-        let (length, rest) = rest.split_first_chunk::<4>().ok_or(short.clone())?;
-        let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
-        let (policy, tree) = rest.split_at_checked(length).ok_or(short)?;
-        if sha256::of(policy) != *resolved {
-            return Err(Rejected::Malformed("the policy is not the one that was hashed"));
-        }
-        let policy = std::str::from_utf8(policy)
-            .map_err(|_| Rejected::Malformed("the policy is no text"))?;
-        Ok(Self { source: *source, program: *program, policy, tree })
-    }
-
-    /// The bytes of a certificate.
-    #[must_use]
-    pub fn write(&self) -> Vec<u8> {
-        let length = u32::try_from(self.policy.len()).unwrap_or(u32::MAX);
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend(self.source);
-        bytes.extend(self.program);
-        bytes.extend(sha256::of(self.policy.as_bytes()));
-        bytes.extend(length.to_le_bytes());
-        bytes.extend(self.policy.as_bytes());
-        bytes.extend(self.tree);
-        bytes.extend(sha256::of(&bytes));
-        bytes
-    }
-}
-
 /// What was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
     /// Leaves of the tree that hold calls.
     pub leaves: u64,
+    /// For each parameter, the bits that the program looks at, and their values in it.
+    pub params: Vec<(u64, u64)>,
 }
 
 /// Checks that the program with these bytes is what the certificate's policy says.
@@ -144,16 +84,53 @@ pub struct Accepted {
 /// # Errors
 /// Why it is not accepted.
 pub fn check(certificate: &[u8], program: &[u8]) -> Result<Accepted, Rejected> {
+    check_all(certificate, &[program])
+}
+
+/// Checks a certificate for the programs that it is about: one for a policy and a program, two for
+/// two programs.
+///
+/// # Errors
+/// Why it is not accepted.
+pub fn check_all(certificate: &[u8], programs: &[&[u8]]) -> Result<Accepted, Rejected> {
     let certificate = Certificate::read(certificate)?;
-    if sha256::of(program) != certificate.program {
-        return Err(Rejected::OtherThan("program"));
+    let count = certificate.sides.iter().filter(|side| side.kind != Kind::Policy).count();
+    if programs.len() != count {
+        return Err(Rejected::Programs(count));
     }
-    let policy = Policy::read(certificate.policy).map_err(Rejected::Policy)?;
-    let program = Program::read(program, policy.big_endian).map_err(Rejected::Program)?;
-    let Leaves { count } = tree::check(certificate.tree, |calls| {
-        let said = policy.run(calls).map_err(|_| "a question of the policy has no one answer")?;
-        let done = program.run(calls).map_err(|_| "a branch of the program has no one way")?;
-        if said == done { Ok(said) } else { Err("policy and program differ") }
+    let mut programs = programs.iter();
+    let mut words = Vec::new();
+    let [left, right] = certificate.sides.map(|Side { kind, digest }| {
+        let (bytes, sites) = match kind {
+            Kind::Policy => (certificate.policy.as_bytes().to_vec(), &[][..]),
+            Kind::Cbpf | Kind::Ebpf => {
+                let program = programs.next().copied().unwrap_or_default();
+                let emptied = emptied(program, certificate.big_endian, &certificate.sites)?;
+                words = emptied.1;
+                (emptied.0, certificate.sites.as_slice())
+            }
+        };
+        if sha256::of(&bytes) != digest {
+            let what = if kind == Kind::Policy { "policy" } else { "program" };
+            return Err(Rejected::OtherThan(what));
+        }
+        Machine::read(kind, &bytes, certificate.big_endian, sites)
+    });
+    let (left, right) = (left?, right?);
+    let params = left.params().max(right.params());
+    let Leaves { count } = tree::check(certificate.tree, Calls::all(params), |calls| {
+        let (left, right) = (left.run(calls).map_err(why)?, right.run(calls).map_err(why)?);
+        if left == right { Ok(left) } else { Err("the two sides differ") }
     })?;
-    Ok(Accepted { leaves: count })
+    let (pairs, _) = words.as_chunks::<2>();
+    let long = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+    let known = pairs.iter().map(|[low, high]| (long(low.0, high.0), long(low.1, high.1)));
+    Ok(Accepted { leaves: count, params: known.take(params).collect() })
+}
+
+fn why(stop: Stop) -> &'static str {
+    match stop {
+        Stop::Undecided(_) => "a question has no one answer",
+        Stop::Unknown(what) => what,
+    }
 }

@@ -1,18 +1,22 @@
 //! `filterc-certify`: checks that a program is what a policy says, trusting nothing but itself.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, fs, io};
 
-use filterc_certify::{Certificate, check, sha256};
+use filterc_certify::{Certificate, Kind, check_all, sha256};
 
 const USAGE: &str = "\
 usage: filterc-certify CERTIFICATE PROGRAM [SOURCE]
+       filterc-certify CERTIFICATE PROGRAM PROGRAM [SOURCE]
        filterc-certify --policy CERTIFICATE
 
 Checks that PROGRAM decides, for every call, what the policy in CERTIFICATE says, and, with
-SOURCE, that the certificate was made from it. --policy prints that policy.
+SOURCE, that the certificate was made from it; or, where it is about two programs, that they
+decide the same. Programs are classic or extended BPF, as the certificate says. --policy prints
+the policy.
 
 Exit status: 0 it holds; 1 it does not; 2 bad usage, or a file cannot be read.
 ";
@@ -28,8 +32,7 @@ fn main() -> ExitCode {
     let result = match args.as_slice() {
         ["--help" | "-h"] => Ok(USAGE.to_owned()),
         ["--policy", certificate] => policy(certificate),
-        [certificate, program] => judge(certificate, program, None),
-        [certificate, program, source] => judge(certificate, program, Some(source)),
+        [certificate, files @ ..] if (1..=3).contains(&files.len()) => judge(certificate, files),
         _ => Err(Failure::Bad(USAGE.to_owned())),
     };
     match result {
@@ -59,16 +62,32 @@ fn policy(certificate: &str) -> Result<String, Failure> {
     Ok(certificate.policy.to_owned())
 }
 
-fn judge(certificate: &str, program: &str, source: Option<&str>) -> Result<String, Failure> {
-    let (bytes, program_bytes) = (read(certificate)?, read(program)?);
+fn judge(certificate: &str, files: &[&str]) -> Result<String, Failure> {
+    let bytes = read(certificate)?;
     let no = |why: filterc_certify::Rejected| Failure::No(why.to_string());
-    let accepted = check(&bytes, &program_bytes).map_err(no)?;
-    if let Some(source) = source {
-        let expected = Certificate::read(&bytes).map_err(no)?.source;
-        if sha256::of(&read(source)?) != expected {
-            return Err(Failure::No(format!("it was not made from {source}")));
-        }
+    let parts = Certificate::read(&bytes).map_err(no)?;
+    let about = parts.sides.iter().filter(|side| side.kind != Kind::Policy).count();
+    let (names, sources) = files.split_at_checked(about).ok_or(Failure::Bad(USAGE.to_owned()))?;
+    let programs = names.iter().map(|name| read(name)).collect::<Result<Vec<_>, _>>()?;
+    let programs: Vec<&[u8]> = programs.iter().map(Vec::as_slice).collect();
+    let accepted = check_all(&bytes, &programs).map_err(no)?;
+    match sources {
+        [] => {}
+        [source] if sha256::of(&read(source)?) == parts.source => {}
+        [source] => return Err(Failure::No(format!("it was not made from {source}"))),
+        _ => return Err(Failure::Bad(USAGE.to_owned())),
     }
     let leaves = accepted.leaves;
-    Ok(format!("{program}: for every call, what the policy says ({leaves} cases)\n"))
+    let mut said = match names {
+        [program] => format!("{program}: for every call, what the policy says ({leaves} cases)\n"),
+        names => format!("{}: for every call, the same ({leaves} cases)\n", names.join(" and ")),
+    };
+    for (index, (mask, value)) in (1..).zip(&accepted.params) {
+        let bits = match *mask {
+            0 => "is not looked at".to_owned(),
+            mask => format!("is {value:#x} in it, by the bits {mask:#x}"),
+        };
+        let _ = writeln!(said, "parameter {index} {bits}");
+    }
+    Ok(said)
 }

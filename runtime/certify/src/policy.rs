@@ -1,37 +1,48 @@
 //! A policy in its resolved form: decoded from text, and run on a box of calls.
 //!
-//! The form is made to be read by people too. One statement a line, words apart by spaces,
-//! numbers in hexadecimal:
+//! The form is made to be read by people too. A statement a line: a keyword and numbers, all of
+//! them hexadecimal, and what follows a `#` is for people alone.
 //!
 //! ```text
-//! policy 1 little
+//! policy 2
+//! params 1                        # log_fd
 //! foreign 80000000
-//! abi c000003e x86_64 mark 40000000 clear default 50001 unknown 50026
-//! known 0-14e 1a8-1d7
-//! named 3e7
-//! arm 101 7fff0000 and 2 test low 2 32 unsigned 3 eq 0 not test …
-//! arm any 7ffc0000 true
+//! abi c000003e 40000000 0 50001 50026   # x86_64
+//! known 0 14e 1a8 1d7
+//! named 3e7 3e7
+//! eq 20 4 5 ffffffff 1
+//! not
+//! ltu 40 6 7 ffffffffffffffff 40 8 9
+//! and 2
+//! arm 101 7fff0000
+//! and 0
+//! any 7ffc0000
 //! ```
 //!
-//! `abi` gives the token, a name, the bit of `nr` that tells ABIs of one token apart and
-//! whether it is set or clear in numbers of this one (or `mark -`), and what decides where no
-//! rule does; `known` the numbers that the policy's kernel has, `named` those that a rule
-//! names. Each `arm` is about a number or about all known ones: the value that is returned,
-//! and a predicate in prefix form. A test names the words of its field (low word, high word or
-//! `-`), its width and sign, its mask, and a relation.
+//! | statement | meaning |
+//! |---|---|
+//! | `policy 2` | the form's version; `params` how many there are; both come first |
+//! | `foreign` | the value for calls of no ABI |
+//! | `abi` | a token, the bit of `nr` that tells ABIs of one token apart (or 0), whether it is set in numbers of this one, and the values where no rule decides, and for numbers that are not known; what follows is about this ABI |
+//! | `known`, `named` | pairs, first and last, sorted and apart: the numbers that the policy's kernel has, and those that a rule names |
+//! | `arm`, `any` | with the predicate before it: a number, or all known ones, and a value |
+//!
+//! Predicates stand behind their parts, so `and` and `or` take as many as they say, and `and 0`
+//! is true. A test is `eq`, `ne`, or one of `lt`, `le`, `gt`, `ge` with `u` or `s` for numbers
+//! with or without a sign: the width of a field, the word with its lower half, the word with the
+//! upper one, a mask, and a number, or another field, as width and words.
 //!
 //! The meaning is that of `design/language.md` section 1: is the ABI listed; is the number
 //! known or named; then the first arm that covers it and whose predicate holds.
 
-use crate::program::{Split, Undecided};
-use crate::tree::Calls;
-use crate::word::Word;
+use crate::calls::{Calls, MAX_PARAMS, Stop, Test, WORDS};
+use crate::orders::Orders;
+use crate::value::{Half, Value};
 
 /// A policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// The byte order of the machines that it is for.
-    pub big_endian: bool,
+    params: usize,
     foreign: u32,
     abis: Vec<Abi>,
 }
@@ -39,7 +50,8 @@ pub struct Policy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Abi {
     token: u32,
-    mark: Option<(u32, bool)>,
+    /// A bit, and whether it is set.
+    mark: (u32, bool),
     default: u32,
     unknown: u32,
     known: Vec<(u32, u32)>,
@@ -52,86 +64,86 @@ struct Arm {
     /// `None` is every known number.
     nr: Option<u32>,
     value: u32,
-    predicate: Predicate,
+    predicate: Vec<Step>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Predicate {
-    Constant(bool),
-    Not(Box<Self>),
-    /// Whether all (true) or some (false) hold.
-    Joined(bool, Vec<Self>),
-    Test(Field, u64, Relation),
+/// A step of a predicate, on a stack of answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Not,
+    /// Whether all (true) or some (false) of so many hold.
+    Joined(bool, usize),
+    Compare(Field, Orders, bool, Right),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Field {
-    low: usize,
-    high: Option<usize>,
     width: u32,
-    signed: bool,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Relation {
-    Compare(Op, u64),
-    In(Vec<(u64, u64)>),
-    Field(Op, Field),
+    low: u8,
+    high: u8,
+    mask: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Op {
-    Eq,
-    Ne,
-    Lt,
-    Le,
-    Gt,
-    Ge,
+enum Right {
+    Number(u64),
+    Field(Field),
 }
 
 /// Word 0 of a call is `nr`, word 1 is `arch`.
-const NR: usize = 0;
-const ARCH: usize = 1;
+const NR: u8 = 0;
+const ARCH: u8 = 1;
 
-/// Levels of predicates: a bound on recursion.
-const MAX_NESTING: usize = 512;
-
-type Answer = Result<bool, Undecided>;
+type Answer = Result<bool, Stop>;
 
 impl Policy {
     /// What the policy says to every call of a box, as a filter's return value.
     ///
     /// # Errors
     /// Not one thing, by one way.
-    pub fn run(&self, calls: &Calls) -> Result<u32, Undecided> {
+    pub fn run(&self, calls: &Calls) -> Result<u32, Stop> {
         for abi in &self.abis {
-            if is(calls, ARCH, abi.token)? && abi.admits(calls)? {
+            if is(calls, ARCH, Orders::EQ, abi.token)? && abi.admits(calls)? {
                 return abi.run(calls);
             }
         }
         Ok(self.foreign)
     }
+
+    /// How many parameters there are.
+    #[must_use]
+    pub const fn params(&self) -> usize {
+        self.params
+    }
 }
 
 impl Abi {
     fn admits(&self, calls: &Calls) -> Answer {
-        let Some((bit, set)) = self.mark else { return Ok(true) };
+        let (bit, set) = self.mark;
+        if bit == 0 {
+            return Ok(true);
+        }
+        let marked = calls.ask(value(calls, NR), Value::of(bit.into()), Test::Common)?;
         // A number of all ones is never marked.
-        let marked = has_bit(calls, NR, bit)? && !is(calls, NR, u32::MAX)?;
-        Ok(marked == set)
+        Ok((marked && !is(calls, NR, Orders::EQ, u32::MAX)?) == set)
     }
 
-    fn run(&self, calls: &Calls) -> Result<u32, Undecided> {
+    fn run(&self, calls: &Calls) -> Result<u32, Stop> {
         let known = within(calls, NR, &self.known)?;
         if !known && !within(calls, NR, &self.named)? {
             return Ok(self.unknown);
         }
+        let nr = half(calls, NR).word;
         for arm in &self.arms {
+            // Said again, for speed: most arms are about another number.
+            if arm.nr.is_some_and(|arm| u64::from(arm) < nr.min() || nr.max() < u64::from(arm)) {
+                continue;
+            }
             let covers = match arm.nr {
                 None => known,
-                Some(nr) => is(calls, NR, nr)?,
+                Some(nr) => is(calls, NR, Orders::EQ, nr)?,
             };
-            if covers && arm.predicate.holds(calls)? {
+            if covers && holds(&arm.predicate, calls)? {
                 return Ok(arm.value);
             }
         }
@@ -139,373 +151,219 @@ impl Abi {
     }
 }
 
-fn word(calls: &Calls, index: usize) -> Word {
-    calls.get(index).copied().unwrap_or(Word::any(32))
+fn half(calls: &Calls, index: u8) -> Half {
+    calls.half(index).unwrap_or(Half::any(0))
 }
 
-fn undecided(split: Split) -> Undecided {
-    Undecided { split: Some(split) }
+fn value(calls: &Calls, index: u8) -> Value {
+    Value::short(half(calls, index))
 }
 
-/// Whether a word is a number.
-fn is(calls: &Calls, index: usize, number: u32) -> Answer {
-    let word = word(calls, index);
-    word.equal(Word::of(number.into())).ok_or_else(|| {
-        let at = if word.min() < u64::from(number) { number } else { number.saturating_add(1) };
-        undecided(Split::At(index, at))
-    })
-}
-
-fn has_bit(calls: &Calls, index: usize, bit: u32) -> Answer {
-    word(calls, index).meets(Word::of(bit.into())).ok_or_else(|| {
-        let bit = u8::try_from(bit.trailing_zeros()).unwrap_or(31);
-        undecided(Split::On(index, bit.min(31)))
-    })
+/// How a word stands to a number.
+fn is(calls: &Calls, index: u8, orders: Orders, number: u32) -> Answer {
+    calls.ask(value(calls, index), Value::of(number.into()), Test::Order(orders, None))
 }
 
 /// Whether a word is in one of the ranges, which are sorted and apart.
-fn within(calls: &Calls, index: usize, ranges: &[(u32, u32)]) -> Answer {
-    let word = word(calls, index);
-    let next = ranges.partition_point(|(_, last)| u64::from(*last) < word.min());
-    let Some(&(first, last)) = ranges.get(next) else { return Ok(false) };
-    let (first, last) = (u64::from(first), u64::from(last));
-    if word.max() < first {
-        return Ok(false);
-    }
-    if first <= word.min() && word.max() <= last {
-        return Ok(true);
-    }
-    let at = if word.min() < first { first } else { last + 1 };
-    Err(undecided(Split::At(index, u32::try_from(at).unwrap_or(u32::MAX))))
-}
-
-impl Predicate {
-    fn holds(&self, calls: &Calls) -> Answer {
-        match self {
-            Self::Constant(value) => Ok(*value),
-            Self::Not(inner) => inner.holds(calls).map(|value| !value),
-            Self::Joined(all, parts) => joined(*all, parts, calls),
-            Self::Test(field, mask, relation) => {
-                let left = field.read(calls).masked(*mask);
-                let seen = Seen { field: *field, mask: *mask, left };
-                match relation {
-                    Relation::Compare(op, right) => seen.compare(*op, Word::of(*right)),
-                    Relation::In(ranges) => seen.within(ranges),
-                    Relation::Field(op, other) => seen.compare(*op, other.read(calls)),
-                }
-            }
+fn within(calls: &Calls, index: u8, ranges: &[(u32, u32)]) -> Answer {
+    let min = half(calls, index).word.min();
+    let next = ranges.partition_point(|(_, last)| u64::from(*last) < min);
+    // All ranges before it are below all members; those behind it are for what is above it.
+    for &(first, last) in ranges.get(next..).unwrap_or_default() {
+        if is(calls, index, Orders::LT, first)? {
+            return Ok(false);
+        }
+        if is(calls, index, Orders::LE, last)? {
+            return Ok(true);
         }
     }
+    Ok(false)
+}
+
+/// Whether a predicate holds.
+fn holds(steps: &[Step], calls: &Calls) -> Answer {
+    let mut answers: Vec<Answer> = Vec::new();
+    for step in steps {
+        let answer = match *step {
+            Step::Compare(left, orders, signed, right) => {
+                let sign = signed.then(|| left.width - 1);
+                let right = match right {
+                    Right::Number(number) => Value::of(number),
+                    Right::Field(field) => field.read(calls),
+                };
+                calls.ask(left.read(calls), right, Test::Order(orders, sign))
+            }
+            // Reading has seen to it that there are so many.
+            Step::Not => answers.pop().unwrap_or(Ok(false)).map(|value| !value),
+            Step::Joined(all, count) => {
+                let parts = answers.split_off(answers.len().saturating_sub(count));
+                joined(all, &parts)
+            }
+        };
+        answers.push(answer);
+    }
+    answers.pop().unwrap_or(Ok(false))
 }
 
 /// All or some parts: one that decides is enough, whatever the others are.
-fn joined(all: bool, parts: &[Predicate], calls: &Calls) -> Answer {
-    let mut open = None;
-    for part in parts {
-        match part.holds(calls) {
-            Ok(value) if value != all => return Ok(!all),
-            Ok(_) => {}
-            Err(undecided) => open = open.or(Some(undecided)),
-        }
+fn joined(all: bool, parts: &[Answer]) -> Answer {
+    if parts.contains(&Ok(!all)) {
+        return Ok(!all);
     }
-    open.map_or(Ok(all), Err)
+    parts.iter().find(|part| part.is_err()).cloned().unwrap_or(Ok(all))
 }
 
 impl Field {
-    fn read(&self, calls: &Calls) -> Word {
-        let low = word(calls, self.low);
-        match self.high {
-            Some(high) if self.width > 32 => Word::join(word(calls, high), low),
-            Some(_) | None => low,
+    fn read(&self, calls: &Calls) -> Value {
+        let low = u32::try_from(self.mask & 0xffff_ffff).unwrap_or(0);
+        let high = u32::try_from(self.mask >> 32).unwrap_or(0);
+        Value {
+            low: half(calls, self.low).masked(low),
+            high: if high == 0 { Half::ZERO } else { half(calls, self.high).masked(high) },
         }
-        .masked(self.all())
-    }
-
-    const fn all(&self) -> u64 {
-        u64::MAX >> (64 - self.width)
-    }
-
-    /// Makes an unsigned order of the field's order.
-    fn ordered(&self, word: Word) -> Word {
-        if self.signed { word.flipped(1 << (self.width - 1)) } else { word }
     }
 }
 
-/// A field's value in a box, and how it was had.
-struct Seen {
-    field: Field,
-    mask: u64,
-    left: Word,
-}
+type Read<T> = Result<T, &'static str>;
 
-impl Seen {
-    fn compare(&self, op: Op, right: Word) -> Answer {
-        let (a, b) = (self.field.ordered(self.left), self.field.ordered(right));
-        let answer = match op {
-            Op::Eq => self.left.equal(right),
-            Op::Ne => self.left.equal(right).map(|equal| !equal),
-            Op::Lt => a.less(b),
-            Op::Ge => a.less(b).map(|less| !less),
-            Op::Gt => b.less(a),
-            Op::Le => b.less(a).map(|less| !less),
-        };
-        answer.ok_or_else(|| Undecided { split: right.value().and_then(|k| self.split(op, k)) })
+impl Policy {
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// Where it is wrong.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let mut policy = Self::default();
+        let mut steps = Steps::default();
+        for (number, line) in (0_u32..).zip(text.lines()) {
+            let line = line.split('#').next().unwrap_or_default();
+            let mut words = line.split_ascii_whitespace();
+            let keyword = words.next().unwrap_or_default();
+            let numbers: Result<Vec<u64>, _> =
+                words.map(|word| u64::from_str_radix(word, 16)).collect();
+            let result = match (number, keyword, numbers.as_deref()) {
+                (_, _, Err(_)) => Err("not a hexadecimal number"),
+                (0, "policy", Ok([2])) => Ok(()),
+                (0, ..) => Err("not a policy of this form"),
+                (_, keyword, Ok(numbers)) => policy.statement(keyword, numbers, &mut steps),
+            };
+            result.map_err(|what| format!("line {}: {what}", u64::from(number) + 1))?;
+        }
+        match steps.steps.len() {
+            0 => Ok(policy),
+            _ => Err("a predicate is left over at the end".to_owned()),
+        }
     }
 
-    fn within(&self, ranges: &[(u64, u64)]) -> Answer {
-        let mut open = None;
-        for &(first, last) in ranges {
-            let from = self.compare(Op::Ge, Word::of(first));
-            let to = self.compare(Op::Le, Word::of(last));
-            match (from, to) {
-                (Ok(true), Ok(true)) => return Ok(true),
-                (Ok(false), _) | (_, Ok(false)) => {}
-                (Err(undecided), _) | (_, Err(undecided)) => open = open.or(Some(undecided)),
+    fn statement(&mut self, keyword: &str, numbers: &[u64], steps: &mut Steps) -> Read<()> {
+        let first = self.abis.is_empty();
+        let abi = self.abis.last_mut().ok_or("no ABI before it");
+        match (keyword, numbers) {
+            ("params", &[params]) if first => {
+                let params = usize::try_from(params).ok().filter(|params| *params <= MAX_PARAMS);
+                self.params = params.ok_or("too many")?;
             }
-        }
-        open.map_or(Ok(false), Err)
-    }
-
-    /// Where a comparison with a constant changes its answer: first the sign, then the high
-    /// word, then the low one.
-    fn split(&self, op: Op, k: u64) -> Option<Split> {
-        let sign = 1 << (self.field.width - 1);
-        let ordered = !matches!(op, Op::Eq | Op::Ne);
-        if self.field.signed && ordered && self.left.unknown() & sign != 0 {
-            return self.bit(sign);
-        }
-        let whole = self.mask == self.field.all();
-        let halves = self.field.width == 32 || self.field.width == 64;
-        if !whole || !halves {
-            return self.bit(self.left.unknown());
-        }
-        // As the two words that they are.
-        let (min, max) = (self.left.min(), self.left.max());
-        let (word, shift) = match self.field.high {
-            Some(high) if self.field.width == 64 && min >> 32 != max >> 32 => (high, 32),
-            _ => (self.field.low, 0),
-        };
-        let part = |value: u64| value >> shift & 0xffff_ffff;
-        let (k, min) = (part(k), part(min));
-        // The high words may be equal: then the low ones decide.
-        let at = if min < k { k } else { k.checked_add(1)? };
-        u32::try_from(at).ok().map(|at| Split::At(word, at))
-    }
-
-    /// By the highest of these bits of the field.
-    fn bit(&self, bits: u64) -> Option<Split> {
-        let bit = (bits & self.left.unknown()).checked_ilog2()?;
-        let word = if bit < 32 { Some(self.field.low) } else { self.field.high };
-        Some(Split::On(word?, u8::try_from(bit % 32).ok()?))
-    }
-}
-
-/// Reading the text.
-mod read {
-    use super::{Abi, Arm, Field, MAX_NESTING, Op, Policy, Predicate, Relation};
-
-    type Read<T> = Result<T, String>;
-
-    struct Words<'a> {
-        line: usize,
-        rest: std::str::SplitAsciiWhitespace<'a>,
-    }
-
-    impl<'a> Words<'a> {
-        fn wrong<T>(&self, what: &str) -> Read<T> {
-            Err(format!("line {}: {what}", self.line))
-        }
-
-        fn next(&mut self) -> Read<&'a str> {
-            match self.rest.next() {
-                Some(word) => Ok(word),
-                None => self.wrong("it ends too early"),
+            ("foreign", &[value]) => self.foreign = short(value)?,
+            ("abi", &[token, bit, set @ (0 | 1), default, unknown]) => {
+                let bit = short(bit).ok().filter(|bit| bit.count_ones() < 2);
+                let mark = (bit.ok_or("not one bit")?, set == 1);
+                let (token, default, unknown) = (short(token)?, short(default)?, short(unknown)?);
+                let (known, named, arms) = (Vec::new(), Vec::new(), Vec::new());
+                self.abis.push(Abi { token, mark, default, unknown, known, named, arms });
             }
-        }
-
-        fn expect(&mut self, word: &str) -> Read<()> {
-            if self.next()? == word { Ok(()) } else { self.wrong(&format!("not `{word}`")) }
-        }
-
-        fn long(&mut self) -> Read<u64> {
-            let word = self.next()?;
-            u64::from_str_radix(word, 16).or_else(|_| self.wrong("not a hexadecimal number"))
-        }
-
-        fn number(&mut self) -> Read<u32> {
-            let long = self.long()?;
-            u32::try_from(long).or_else(|_| self.wrong("more than 32 bits"))
-        }
-
-        fn ranges(&mut self) -> Read<Vec<(u32, u32)>> {
-            let mut ranges: Vec<(u32, u32)> = Vec::new();
-            for word in self.rest.by_ref() {
-                let (first, last) = word.split_once('-').unwrap_or((word, word));
-                let number = |text| u32::from_str_radix(text, 16).ok();
-                let pair = number(first).zip(number(last)).filter(|(first, last)| first <= last);
-                let apart = |next: u32| ranges.last().is_none_or(|(_, last)| *last < next);
-                match pair {
-                    Some(pair) if apart(pair.0) => ranges.push(pair),
-                    _ => return Err(format!("line {}: not sorted ranges", self.line)),
-                }
+            ("known", pairs) => abi?.known = ranges(pairs)?,
+            ("named", pairs) => abi?.named = ranges(pairs)?,
+            ("arm", &[nr, value]) => {
+                let (nr, value) = (Some(short(nr)?), short(value)?);
+                abi?.arms.push(Arm { nr, value, predicate: steps.take()? });
             }
-            Ok(ranges)
-        }
-
-        fn end(mut self) -> Read<()> {
-            if self.rest.next().is_none() { Ok(()) } else { self.wrong("more than expected") }
-        }
-    }
-
-    impl Policy {
-        /// Reads the text form.
-        ///
-        /// # Errors
-        /// Where it is wrong.
-        pub fn read(text: &str) -> Result<Self, String> {
-            let mut policy = Self { big_endian: false, foreign: 0, abis: Vec::new() };
-            let mut seen = 0;
-            for (line, text) in (1..).zip(text.lines()) {
-                let mut words = Words { line, rest: text.split_ascii_whitespace() };
-                let keyword = words.next()?;
-                match (seen, keyword) {
-                    (0, "policy") => {
-                        words.expect("1")?;
-                        policy.big_endian = match words.next()? {
-                            "little" => false,
-                            "big" => true,
-                            _ => return words.wrong("no byte order"),
-                        };
-                    }
-                    (1, "foreign") => policy.foreign = words.number()?,
-                    (2.., "abi") => policy.abis.push(abi(&mut words)?),
-                    (3.., _) => statement(keyword, &mut words, policy.abis.last_mut())?,
-                    _ => return words.wrong("not expected here"),
-                }
-                words.end()?;
-                seen += 1;
+            ("any", &[value]) => {
+                let value = short(value)?;
+                abi?.arms.push(Arm { nr: None, value, predicate: steps.take()? });
             }
-            if seen < 2 { Err("it is not whole".to_owned()) } else { Ok(policy) }
-        }
-    }
-
-    fn abi(words: &mut Words<'_>) -> Read<Abi> {
-        let token = words.number()?;
-        let _name = words.next()?;
-        words.expect("mark")?;
-        let mark = match words.next()? {
-            "-" => None,
-            bit => {
-                let bit = u32::from_str_radix(bit, 16).ok().filter(|bit| bit.is_power_of_two());
-                let set = match words.next()? {
-                    "set" => true,
-                    "clear" => false,
-                    _ => return words.wrong("neither `set` nor `clear`"),
-                };
-                match bit {
-                    Some(bit) => Some((bit, set)),
-                    None => return words.wrong("not one bit"),
-                }
+            ("not", []) => steps.push(1, Step::Not)?,
+            ("and" | "or", &[count]) => {
+                let count = usize::try_from(count).unwrap_or(usize::MAX);
+                steps.push(count, Step::Joined(keyword == "and", count))?;
             }
-        };
-        words.expect("default")?;
-        let default = words.number()?;
-        words.expect("unknown")?;
-        let unknown = words.number()?;
-        let (known, named, arms) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Abi { token, mark, default, unknown, known, named, arms })
-    }
-
-    fn statement(keyword: &str, words: &mut Words<'_>, abi: Option<&mut Abi>) -> Read<()> {
-        let Some(abi) = abi else { return words.wrong("no ABI before it") };
-        match keyword {
-            "known" => abi.known = words.ranges()?,
-            "named" => abi.named = words.ranges()?,
-            "arm" => {
-                let nr = match words.next()? {
-                    "any" => None,
-                    text => match u32::from_str_radix(text, 16) {
-                        Ok(nr) => Some(nr),
-                        Err(_) => return words.wrong("no number"),
-                    },
-                };
-                let value = words.number()?;
-                let predicate = predicate(words, 0)?;
-                abi.arms.push(Arm { nr, value, predicate });
-            }
-            _ => return words.wrong("unknown statement"),
+            _ => steps.push(0, test(keyword, numbers, WORDS + 2 * self.params)?)?,
         }
         Ok(())
     }
+}
 
-    fn predicate(words: &mut Words<'_>, depth: usize) -> Read<Predicate> {
-        if depth > MAX_NESTING {
-            return words.wrong("nested too deeply");
+/// The steps of a predicate, as far as it was read.
+#[derive(Default)]
+struct Steps {
+    steps: Vec<Step>,
+    /// How many answers they leave.
+    answers: usize,
+}
+
+impl Steps {
+    fn push(&mut self, takes: usize, step: Step) -> Read<()> {
+        self.answers = self.answers.checked_sub(takes).ok_or("not so many predicates")? + 1;
+        self.steps.push(step);
+        Ok(())
+    }
+
+    fn take(&mut self) -> Read<Vec<Step>> {
+        let steps = std::mem::take(self);
+        if steps.answers == 1 { Ok(steps.steps) } else { Err("not one predicate before it") }
+    }
+}
+
+fn short(number: u64) -> Read<u32> {
+    u32::try_from(number).map_err(|_| "more than 32 bits")
+}
+
+fn ranges(numbers: &[u64]) -> Read<Vec<(u32, u32)>> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    let (pairs, rest) = numbers.as_chunks();
+    for &[first, last] in pairs {
+        let (first, last) = (short(first)?, short(last)?);
+        if first > last || ranges.last().is_some_and(|(_, before)| *before >= first) {
+            return Err("not sorted, or not apart");
         }
-        Ok(match words.next()? {
-            "true" => Predicate::Constant(true),
-            "false" => Predicate::Constant(false),
-            "not" => Predicate::Not(Box::new(predicate(words, depth + 1)?)),
-            keyword @ ("and" | "or") => {
-                let parts = (0..words.number()?).map(|_| predicate(words, depth + 1));
-                Predicate::Joined(keyword == "and", parts.collect::<Read<_>>()?)
-            }
-            "test" => {
-                let field = field(words)?;
-                let mask = words.long()?;
-                if mask & !field.all() != 0 {
-                    return words.wrong("the mask is wider than the field");
-                }
-                Predicate::Test(field, mask, relation(words)?)
-            }
-            _ => return words.wrong("no predicate"),
-        })
+        ranges.push((first, last));
     }
+    if rest.is_empty() { Ok(ranges) } else { Err("not pairs") }
+}
 
-    fn field(words: &mut Words<'_>) -> Read<Field> {
-        let index = |words: &mut Words<'_>, text: &str| match text.parse() {
-            Ok(index) if index < crate::tree::WORDS => Ok(index),
-            _ => words.wrong("no word of the call"),
-        };
-        let low = words.next()?;
-        let low = index(words, low)?;
-        let high = match words.next()? {
-            "-" => None,
-            text => Some(index(words, text)?),
-        };
-        let widest = if high.is_some() { 64 } else { 32 };
-        let width = match words.next()?.parse() {
-            Ok(width) if (1..=widest).contains(&width) => width,
-            _ => return words.wrong("no width"),
-        };
-        let signed = match words.next()? {
-            "signed" => true,
-            "unsigned" => false,
-            _ => return words.wrong("neither `signed` nor `unsigned`"),
-        };
-        Ok(Field { low, high, width, signed })
+fn test(keyword: &str, numbers: &[u64], words: usize) -> Read<Step> {
+    let (orders, signed) = match keyword {
+        "eq" => (Orders::EQ, false),
+        "ne" => (Orders::NE, false),
+        "ltu" => (Orders::LT, false),
+        "leu" => (Orders::LE, false),
+        "gtu" => (Orders::GT, false),
+        "geu" => (Orders::GE, false),
+        "lts" => (Orders::LT, true),
+        "les" => (Orders::LE, true),
+        "gts" => (Orders::GT, true),
+        "ges" => (Orders::GE, true),
+        _ => return Err("no statement"),
+    };
+    let (&[width, low, high, mask], right) =
+        numbers.split_first_chunk().ok_or("a test needs more numbers")?;
+    let left = field(width, low, high, words)?;
+    if mask & !left.mask != 0 {
+        return Err("the mask is wider than the field");
     }
+    let right = match *right {
+        [number] => Right::Number(number),
+        [width, low, high] => Right::Field(field(width, low, high, words)?),
+        _ => return Err("neither a number nor a field"),
+    };
+    Ok(Step::Compare(Field { mask, ..left }, orders, signed, right))
+}
 
-    fn relation(words: &mut Words<'_>) -> Read<Relation> {
-        let op = match words.next()? {
-            "in" => {
-                let ranges = (0..words.number()?).map(|_| Ok((words.long()?, words.long()?)));
-                return Ok(Relation::In(ranges.collect::<Read<_>>()?));
-            }
-            "eq" => Op::Eq,
-            "ne" => Op::Ne,
-            "lt" => Op::Lt,
-            "le" => Op::Le,
-            "gt" => Op::Gt,
-            "ge" => Op::Ge,
-            _ => return words.wrong("no relation"),
-        };
-        match words.next()? {
-            "field" => Ok(Relation::Field(op, field(words)?)),
-            text => match u64::from_str_radix(text, 16) {
-                Ok(bits) => Ok(Relation::Compare(op, bits)),
-                Err(_) => words.wrong("not a hexadecimal number"),
-            },
-        }
-    }
+/// A field of the call, all bits of it.
+fn field(width: u64, low: u64, high: u64, words: usize) -> Read<Field> {
+    let index = |word: u64| {
+        let word = u8::try_from(word).ok().filter(|word| usize::from(*word) < words);
+        word.ok_or("no word of the call")
+    };
+    let width = u32::try_from(width).ok().filter(|width| (1..=64).contains(width));
+    let width = width.ok_or("no width")?;
+    Ok(Field { width, low: index(low)?, high: index(high)?, mask: u64::MAX >> (64 - width) })
 }

@@ -1,9 +1,12 @@
 //! Sets of numbers that stand for all their members: an interval, and the bits that are the
-//! same in all of them.
+//! same in all of them; and what arithmetic and comparison come to on such sets.
 //!
 //! Every operation is *sound*: its result contains the result for every choice of members of
-//! its operands. A question is answered only if all choices give that answer. The functions
-//! are the same at every width, and the tests try all sets and members of four bits.
+//! its operands. An answer holds for all choices. The functions are the same at every width,
+//! and the tests try all sets and members of four bits, under every operation.
+
+use crate::number::{Alu, alu};
+use crate::orders::Orders;
 
 /// Numbers of up to 64 bits between `min` and `max` that have the bits of `ones` and lack
 /// those of `zeros`.
@@ -13,6 +16,27 @@ pub struct Word {
     max: u64,
     ones: u64,
     zeros: u64,
+}
+
+/// All numbers of that many bits: the largest of them.
+const fn all(bits: u32) -> u64 {
+    u64::MAX >> (64 - bits)
+}
+
+/// The first number from that one on that has the bits of `ones` and lacks those of `zeros`.
+fn first_from(number: u64, ones: u64, zeros: u64) -> Option<u64> {
+    let wrong = number & zeros | !number & ones;
+    let Some(highest) = wrong.checked_ilog2() else { return Some(number) };
+    // The bit that becomes 1: this one, or, if it has to become 0, the next above that may.
+    let bit = match ones >> highest & 1 {
+        1 => highest,
+        _ => match !number & !zeros & (u64::MAX << highest) {
+            0 => return None,
+            open => open.trailing_zeros(),
+        },
+    };
+    let below = (1 << bit) - 1;
+    Some(number & !below | 1 << bit | ones & below)
 }
 
 impl Word {
@@ -25,8 +49,7 @@ impl Word {
     /// All numbers of that many bits, 1…64.
     #[must_use]
     pub const fn any(bits: u32) -> Self {
-        let max = u64::MAX >> (64 - bits);
-        Self { min: 0, max, ones: 0, zeros: !max }
+        Self { min: 0, max: all(bits), ones: 0, zeros: !all(bits) }
     }
 
     /// The number, if there is but one.
@@ -47,25 +70,52 @@ impl Word {
         self.max
     }
 
+    /// Bits that are 0 in all members.
+    #[must_use]
+    pub const fn zeros(self) -> u64 {
+        self.zeros
+    }
+
     /// Bits that are not the same in all members.
     #[must_use]
     pub const fn unknown(self) -> u64 {
         !(self.ones | self.zeros)
     }
 
-    /// The same set, each half told what the other knows; `None` if it has no member.
+    /// A bit, if it is the same in all members.
+    #[must_use]
+    pub const fn bit(self, bit: u32) -> Option<bool> {
+        if (self.ones | self.zeros) >> (bit & 63) & 1 == 0 {
+            return None;
+        }
+        Some(self.ones >> (bit & 63) & 1 == 1)
+    }
+
+    /// The same set, each half told what the other knows: `min` and `max` are members. `None` if
+    /// there is none.
     #[must_use]
     pub fn settled(self) -> Option<Self> {
-        // Members have all of `ones`, and nothing of `zeros`.
-        let min = self.min.max(self.ones);
-        let max = self.max.min(!self.zeros);
-        if min > max || self.ones & self.zeros != 0 {
+        let Self { ones, zeros, .. } = self;
+        if ones & zeros != 0 {
+            return None;
+        }
+        let min = first_from(self.min, ones, zeros)?;
+        // The last up to a number is the first from it, if all bits are turned over.
+        let max = !first_from(!self.max, zeros, ones)?;
+        if min > max {
             return None;
         }
         // Above the highest bit in which the ends differ, all members are as they are.
         let same = !((min ^ max).checked_ilog2().map_or(0, |bit| u64::MAX >> (63 - bit)));
-        let (ones, zeros) = (self.ones | (min & same), self.zeros | (!min & same));
-        (ones & zeros == 0).then_some(Self { min, max, ones, zeros })
+        Some(Self { min, max, ones: ones | (min & same), zeros: zeros | (!min & same) })
+    }
+
+    /// The numbers that are members of both.
+    #[must_use]
+    pub fn meet(self, other: Self) -> Option<Self> {
+        let (min, max) = (self.min.max(other.min), self.max.min(other.max));
+        let (ones, zeros) = (self.ones | other.ones, self.zeros | other.zeros);
+        Self { min, max, ones, zeros }.settled()
     }
 
     /// The members below `at`, and the others.
@@ -85,15 +135,10 @@ impl Word {
         (without.settled(), with.settled())
     }
 
-    /// A word of 64 bits of two of 32.
-    #[must_use]
-    pub const fn join(high: Self, low: Self) -> Self {
-        Self::joined(high, low, 32)
-    }
-
     /// A word of two, of which the lower has so many bits, 1…63.
-    const fn joined(high: Self, low: Self, bits: u32) -> Self {
-        let lower = !(u64::MAX << bits);
+    #[must_use]
+    pub const fn joined(high: Self, low: Self, bits: u32) -> Self {
+        let lower = all(bits);
         Self {
             min: high.min << bits | low.min,
             max: high.max << bits | low.max,
@@ -108,55 +153,100 @@ impl Word {
         let (ones, zeros) = (self.ones & mask, self.zeros | !mask);
         // Where what is cut off is the same in all members and in both ends, order is kept.
         let cut = |end: u64| (end ^ self.ones) & !mask == 0;
-        let bounds = if self.unknown() & !mask == 0 && cut(self.min) && cut(self.max) {
+        let (min, max) = if self.unknown() & !mask == 0 && cut(self.min) && cut(self.max) {
             (self.min & mask, self.max & mask)
         } else {
             (0, self.max.min(mask))
         };
-        let word = Self { min: bounds.0, max: bounds.1, ones, zeros };
-        // A sound result has the members that there are; there is one.
-        word.settled().unwrap_or(word)
+        Self { min, max, ones, zeros }.tidied()
     }
 
-    /// `word ^ bit`. The interval is kept where all members, and both ends, have the bit, or all
-    /// lack it: there it is an addition or a subtraction.
+    /// Settled; a sound result has the members that there are, and there is one.
+    fn tidied(self) -> Self {
+        self.settled().unwrap_or(self)
+    }
+
+    /// What an operation on numbers of that many bits gives for them.
     #[must_use]
-    pub const fn flipped(self, bit: u64) -> Self {
-        let same = (self.min ^ self.max) & bit == 0 && (self.min ^ self.ones) & bit == 0;
-        if (self.ones | self.zeros) & bit == bit && same {
-            Self {
-                min: self.min ^ bit,
-                max: self.max ^ bit,
-                ones: self.ones ^ bit,
-                zeros: self.zeros ^ bit,
+    pub fn alu(op: Alu, bits: u32, a: Self, b: Self) -> Self {
+        let any = Self::any(bits);
+        if let (Some(a), Some(b)) = (a.value(), b.value()) {
+            return Self::of(alu(op, bits, a, b));
+        }
+        let result = match op {
+            Alu::And if b.value().is_some() => return a.masked(b.min),
+            Alu::And => {
+                let (ones, zeros) = (a.ones & b.ones, a.zeros | b.zeros);
+                Self { min: 0, max: a.max.min(b.max), ones, zeros }
             }
-        } else {
-            // The other bits stay.
-            Self { min: 0, max: u64::MAX, ones: self.ones & !bit, zeros: self.zeros & !bit }
-        }
+            Alu::Or => {
+                let (ones, zeros) = (a.ones | b.ones, a.zeros & b.zeros);
+                Self { min: a.min.max(b.min), max: any.max, ones, zeros }
+            }
+            Alu::Xor => {
+                let known = !(a.unknown() | b.unknown());
+                let value = a.ones ^ b.ones;
+                Self { ones: value & known, zeros: !value & known, ..any }
+            }
+            // As long as no sum wraps, or all do.
+            Alu::Add => {
+                let (min, low) = a.min.overflowing_add(b.min);
+                let (max, high) = a.max.overflowing_add(b.max);
+                if low != high || (min > any.max) != (max > any.max) {
+                    return any;
+                }
+                Self { min: min & any.max, max: max & any.max, ..any }
+            }
+            Alu::Sub => {
+                let (min, low) = a.min.overflowing_sub(b.max);
+                let (max, high) = a.max.overflowing_sub(b.min);
+                if low != high {
+                    return any;
+                }
+                Self { min: min & any.max, max: max & any.max, ..any }
+            }
+            Alu::Lsh | Alu::Rsh | Alu::Arsh => return a.shifted(op, bits, b),
+            Alu::Mul | Alu::Div | Alu::SDiv | Alu::Mod | Alu::SMod => return any,
+        };
+        result.tidied()
     }
 
-    /// Whether two numbers are equal.
+    fn shifted(self, op: Alu, bits: u32, by: Self) -> Self {
+        let any = Self::any(bits);
+        let Some(by) = by.value() else { return any };
+        let shift = |value: u64| alu(op, bits, value, by);
+        let (min, max, ones) = (shift(self.min), shift(self.max), shift(self.ones));
+        // What may be 1 is shifted like a number; what comes in is 0, or what the sign may be.
+        let zeros = !shift(!self.zeros & any.max);
+        // Right shifts keep the order, of signed numbers where the sign is known.
+        let kept = op == Alu::Rsh || op == Alu::Arsh && self.bit(bits - 1).is_some();
+        let (min, max) = if kept { (min, max) } else { (0, any.max) };
+        Self { min, max, ones, zeros }.tidied()
+    }
+
+    /// The lower bits as a signed number, in more bits.
     #[must_use]
-    pub fn equal(self, other: Self) -> Option<bool> {
-        if let (Some(a), Some(b)) = (self.value(), other.value()) {
-            return Some(a == b);
-        }
-        let apart = self.max < other.min || other.max < self.min;
+    pub fn extended(self, from: u32, bits: u32) -> Self {
+        let by = Self::of(u64::from(bits - from));
+        Self::alu(Alu::Arsh, bits, Self::alu(Alu::Lsh, bits, self, by), by)
+    }
+
+    /// The lower bytes, so many bits, in reverse; the others become 0.
+    #[must_use]
+    pub fn swapped(self, bits: u32) -> Self {
+        let swap = |value: u64| value.swap_bytes() >> (64 - bits);
+        let (ones, zeros) = (swap(self.ones), swap(self.zeros) | !all(bits));
+        Self { ones, zeros, ..Self::any(bits) }.tidied()
+    }
+
+    /// How members of the two can stand to each other, as unsigned numbers.
+    #[must_use]
+    pub fn order(self, other: Self) -> Orders {
         let conflict = self.ones & other.zeros != 0 || self.zeros & other.ones != 0;
-        (apart || conflict).then_some(false)
-    }
-
-    /// Whether the number is less than the other.
-    #[must_use]
-    pub const fn less(self, other: Self) -> Option<bool> {
-        if self.max < other.min {
-            Some(true)
-        } else if self.min >= other.max {
-            Some(false)
-        } else {
-            None
-        }
+        let less = self.min < other.max;
+        let greater = self.max > other.min;
+        let equal = !conflict && self.min <= other.max && other.min <= self.max;
+        Orders::when(less, equal, greater)
     }
 
     /// Whether the two have a common bit.
@@ -173,102 +263,5 @@ impl Word {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BITS: u32 = 4;
-
-    fn members(word: Word) -> Vec<u64> {
-        (0..=word.max.min(255))
-            .filter(|v| word.min <= *v && v & word.ones == word.ones && v & word.zeros == 0)
-            .collect()
-    }
-
-    /// Every set of four-bit numbers that a word can stand for, settled.
-    fn words() -> Vec<Word> {
-        let mut words = Vec::new();
-        for min in 0..1 << BITS {
-            for max in min..1 << BITS {
-                for ones in 0..1 << BITS {
-                    for zeros in 0..1 << BITS {
-                        let zeros = zeros | !0xf;
-                        let word = Word { min, max, ones, zeros };
-                        let before = members(word);
-                        match word.settled() {
-                            Some(word) => {
-                                assert_eq!(members(word), before);
-                                words.push(word);
-                            }
-                            None => assert!(before.is_empty(), "{word:?}"),
-                        }
-                    }
-                }
-            }
-        }
-        words.sort_by_key(|w| (w.min, w.max, w.ones, w.zeros));
-        words.dedup();
-        words
-    }
-
-    fn holds(answer: Option<bool>, a: &[u64], b: &[u64], is: impl Fn(u64, u64) -> bool) -> bool {
-        answer.is_none_or(|answer| a.iter().all(|a| b.iter().all(|b| is(*a, *b) == answer)))
-    }
-
-    #[test]
-    fn operations_on_one_word_are_sound() {
-        for word in words() {
-            let all = members(word);
-            for at in 0..=1 << BITS {
-                let (below, above) = word.split_at(at);
-                let parts: Vec<u64> =
-                    [below, above].into_iter().flatten().flat_map(members).collect();
-                assert_eq!(parts, all, "{word:?} at {at}");
-                let masked = word.masked(at);
-                let expected: Vec<u64> = all.iter().map(|v| v & at).collect();
-                assert!(expected.iter().all(|v| members(masked).contains(v)), "{word:?} & {at}");
-            }
-            for bit in 0..BITS {
-                let (without, with) = word.split_on(bit);
-                let count = |part: Option<Word>| part.map_or(0, |part| members(part).len());
-                assert_eq!(count(without) + count(with), all.len());
-                let flipped = word.flipped(1 << bit);
-                assert!(all.iter().all(|v| members(flipped).contains(&(v ^ 1 << bit))));
-            }
-        }
-    }
-
-    #[test]
-    fn answers_on_two_words_are_those_of_all_members() {
-        let words = words();
-        let sets: Vec<Vec<u64>> = words.iter().map(|word| members(*word)).collect();
-        for (a, left) in words.iter().zip(&sets) {
-            for (b, right) in words.iter().zip(&sets) {
-                if left.is_empty() || right.is_empty() {
-                    continue;
-                }
-                assert!(holds(a.equal(*b), left, right, |a, b| a == b), "{a:?} {b:?}");
-                assert!(holds(a.less(*b), left, right, |a, b| a < b), "{a:?} {b:?}");
-                assert!(holds(a.meets(*b), left, right, |a, b| a & b != 0), "{a:?} {b:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn joined_words_hold_all_pairs() {
-        let words = words();
-        let sets: Vec<Vec<u64>> = words.iter().map(|word| members(*word)).collect();
-        for (high, upper) in words.iter().zip(&sets) {
-            for (low, lower) in words.iter().zip(&sets) {
-                let joined = Word::joined(*high, *low, BITS);
-                let pairs = upper.iter().flat_map(|h| lower.iter().map(move |l| h << BITS | l));
-                for value in pairs {
-                    assert!(joined.min <= value && value <= joined.max, "{high:?} {low:?}");
-                    assert_eq!(value & joined.ones, joined.ones, "{high:?} {low:?}");
-                    assert_eq!(value & joined.zeros, 0, "{high:?} {low:?}");
-                }
-            }
-        }
-        assert_eq!(Word::of(u64::MAX).masked(0xff).value(), Some(0xff));
-        assert_eq!(Word::join(Word::of(5), Word::of(7)), Word::of(5 << 32 | 7));
-    }
-}
+#[path = "word_tests.rs"]
+mod tests;

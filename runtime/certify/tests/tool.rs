@@ -16,9 +16,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use filterc_certify::{Certificate, sha256, tree};
+use filterc_certify::{Certificate, Kind, Side, sha256, tree};
 
-const POLICY: &str = "policy 1 little\nforeign 50001\n";
+const POLICY: &str = "policy 2\nforeign 50001\n";
 
 /// `ret #0x50001`
 const PROGRAM: [u8; 8] = [0x06, 0, 0, 0, 0x01, 0, 0x05, 0];
@@ -33,14 +33,23 @@ fn text(output: &Output) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(text).unwrap())
 }
 
+fn program(kind: Kind, bytes: &[u8]) -> Side {
+    Side { kind, digest: sha256::of(bytes) }
+}
+
+fn certificate_of(sides: [Side; 2], policy: &str, tree: &[u8]) -> Vec<u8> {
+    let (source, sites) = (sha256::of(b"source"), Vec::new());
+    Certificate { big_endian: false, sides, source, policy, sites, tree }.write()
+}
+
 #[test]
 fn it_accepts_what_holds_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| fs::write(folder.path().join(name), bytes).unwrap();
     let leaf = |value: u32| [&[tree::LEAF][..], &value.to_le_bytes()].concat();
     let certificate = |tree: &[u8]| {
-        let (source, program) = (sha256::of(b"source"), sha256::of(&PROGRAM));
-        Certificate { source, program, policy: POLICY, tree }.write()
+        let policy = Side { kind: Kind::Policy, digest: sha256::of(POLICY.as_bytes()) };
+        certificate_of([policy, program(Kind::Cbpf, &PROGRAM)], POLICY, tree)
     };
     write("good.fcert", &certificate(&leaf(0x5_0001)));
     write("wrong.fcert", &certificate(&leaf(0x5_0002)));
@@ -65,4 +74,13 @@ fn it_accepts_what_holds_and_nothing_else() {
     }
     assert_eq!(ask(&["nowhere.fcert", "program.bpf"]).0, 2);
     assert_eq!(ask(&[]).0, 2);
+    // Two programs, of which the other is of extended BPF.
+    let extended = [0xb4, 0, 0, 0, 1, 0, 5, 0, 0x95, 0, 0, 0, 0, 0, 0, 0];
+    let sides = [program(Kind::Cbpf, &PROGRAM), program(Kind::Ebpf, &extended)];
+    write("two.fcert", &certificate_of(sides, "", &leaf(0x5_0001)));
+    write("extended.bpf", &extended);
+    let (code, said) = ask(&["two.fcert", "program.bpf", "extended.bpf", "source.flt"]);
+    assert_eq!((code, said.contains("the same (1 cases)")), (0, true), "{said}");
+    assert_eq!(ask(&["two.fcert", "program.bpf", "program.bpf"]).0, 1);
+    assert_eq!(ask(&["two.fcert", "program.bpf"]).0, 2);
 }

@@ -166,8 +166,8 @@ fn module(
     console: &Console,
 ) -> Result<(), Failure> {
     let name = options.target.name();
-    if args.certificate.is_some() || args.patch_table.is_some() {
-        let text = format!("--target {name}: certificates and patch tables are of filters alone");
+    if args.patch_table.is_some() {
+        let text = format!("--target {name}: patch tables are of filters alone");
         return Err(Failure::Environment(text));
     }
     let mut stopwatch = Stopwatch::start();
@@ -177,5 +177,9 @@ fn module(
     }
     let compiled = result?;
     console.diagnostics(compiled.sources(), compiled.warnings());
-    write_outputs(naming::modules(&compiled, (format, name), args.output.as_deref())?)
+    let mut outputs = naming::modules(&compiled, (format, name), args.output.as_deref())?;
+    if let Some(pattern) = &args.certificate {
+        outputs.extend(naming::module_certificates(&compiled, pattern)?);
+    }
+    write_outputs(outputs)
 }

@@ -50,6 +50,7 @@ mod layout;
 mod meter;
 mod mtbdd;
 mod order;
+pub mod outcomes;
 mod predicates;
 mod prover;
 #[cfg(test)]
@@ -75,6 +76,7 @@ use filterc_hir::policy::Policy;
 pub use certificate::{NoCertificate, certificate};
 pub use count::Count;
 pub use order::{precedence, weaker};
+pub use outcomes::{Answer, Ask, Decision, Part, outcomes};
 pub use predicates::satisfiable;
 pub use regions::{Cube, Difference, MAX_CUBES, differences};
 pub use resolved::resolved;

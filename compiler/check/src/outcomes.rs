@@ -131,8 +131,7 @@ pub fn outcomes(
         let row = parts.len();
         while let Some(column) = nr {
             let head = Head { arch: first, nr: column };
-            let (region, decision) =
-                walk.part(head).map_err(|OverBudget| walk.unknown(head))?;
+            let (region, decision) = walk.part(head).map_err(|OverBudget| walk.unknown(head))?;
             last = last.min(region.arch.last);
             nr = region.nr.last.checked_add(1);
             let nr = (column, region.nr.last);

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
-    run, verify,
+    asm, check, compile, completions, diff, disasm, doc, equiv, eval, explain, fmt, import, list,
+    man, run, subset, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -54,6 +54,10 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     /// Say whether two policies or programs decide the same for every call
     Equiv(equiv::EquivArgs),
+    /// Say whether the second policy or program is nowhere weaker than the first
+    Subset(subset::SubsetArgs),
+    /// Show where two policies or programs differ
+    Diff(diff::DiffArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
     /// Make a policy of a foreign one

@@ -1,12 +1,14 @@
 //! `filterc`, the command-line tool. One file for each subcommand under `commands`.
 
 mod args;
+mod changes;
 mod commands;
 mod console;
 mod input;
 mod naming;
 mod options;
 mod reference;
+mod sides;
 mod timing;
 
 use std::process::ExitCode;
@@ -15,8 +17,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
-    run, verify,
+    asm, check, compile, completions, diff, disasm, doc, equiv, eval, explain, fmt, import, list,
+    man, run, subset, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
         Some(Command::Asm(args)) => asm::run(args, &console),
         Some(Command::Verify(args)) => verify::run(args, &console),
         Some(Command::Equiv(args)) => equiv::run(args, &console),
+        Some(Command::Subset(args)) => subset::run(args, &console),
+        Some(Command::Diff(args)) => diff::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),

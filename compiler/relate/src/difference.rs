@@ -234,7 +234,12 @@ fn count(decision: &Decision, leaf: usize) -> Count {
 }
 
 /// A call for which a decision comes to a leaf: zeros where nothing is asked.
-fn witness(decision: &Decision, leaf: usize, (arch, nr): (u32, u32), endian: Endian) -> SeccompData {
+fn witness(
+    decision: &Decision,
+    leaf: usize,
+    (arch, nr): (u32, u32),
+    endian: Endian,
+) -> SeccompData {
     let mut reaches: Vec<bool> = Vec::with_capacity(decision.asks.len());
     let of = |answer: Answer, reaches: &[bool]| match answer {
         Answer::Values(at) => at == leaf,

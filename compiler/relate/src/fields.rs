@@ -1,7 +1,7 @@
 //! The fields of one call: which bits of `struct seccomp_data` are which bits of what.
 
 use filterc_abi::seccomp::offset;
-use filterc_abi::{Abi, Arg, ArgKind, Endian, Regs, Syscall};
+use filterc_abi::{Abi, Arg, ArgKind, Endian, Regs, SetKind, Syscall};
 use filterc_check::Decision;
 
 use crate::values::Shape;
@@ -55,7 +55,7 @@ impl Fields {
             fields.register(register, endian);
         }
         let (low, high) = halves(offset::INSTRUCTION_POINTER, endian);
-        let shape = Shape { width: 64, signed: false, flags: false, pointer: false };
+        let shape = Shape { width: 64, signed: false, flags: false, names: false, pointer: false };
         fields.add(Slot { name: Name::InstructionPointer, shape, arg: None }, low, Some(high));
         fields
     }
@@ -72,7 +72,10 @@ impl Fields {
     fn argument(&mut self, arg: &'static Arg, endian: Endian, asked: &Asked) {
         let pointer = arg.kind == ArgKind::Pointer;
         let flags = matches!(arg.kind, ArgKind::Flags | ArgKind::Mode);
-        let shape = Shape { width: arg.width, signed: arg.signed, flags, pointer };
+        let names =
+            matches!(arg.kind, ArgKind::Enum | ArgKind::Fd | ArgKind::Pid | ArgKind::Signal)
+                && arg.set.and_then(filterc_abi::set).is_none_or(|set| set.kind == SetKind::Enum);
+        let shape = Shape { width: arg.width, signed: arg.signed, flags, names, pointer };
         let slot = Slot { name: Name::Named(arg.name), shape, arg: Some(arg) };
         match arg.regs {
             Regs::One(register) => {
@@ -101,7 +104,8 @@ impl Fields {
         let (low, high) = of_register(register, endian);
         let is_free = |word: u8| self.bit_of(word).is_none();
         if is_free(low) && is_free(high) {
-            let shape = Shape { width: 64, signed: false, flags: false, pointer: false };
+            let shape =
+                Shape { width: 64, signed: false, flags: false, names: false, pointer: false };
             self.add(Slot { name: Name::Register(register), shape, arg: None }, low, Some(high));
         }
     }

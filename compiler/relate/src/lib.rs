@@ -9,7 +9,9 @@ mod diagram;
 mod difference;
 mod fields;
 mod formula;
+mod group;
 mod spell;
 mod values;
 
 pub use difference::{Calls, Change, Condition, Kind, differences};
+pub use group::{CallSet, Group, groups};

@@ -3,8 +3,8 @@
 use filterc_abi::{Abi, Action, Arg, ArgKind, SetKind};
 use filterc_cbpf::errno::errno_name_on;
 use filterc_grammar::ast::{
-    self, ActionKind, BinOp, CmpOp, Constant, ConstantKind, Field, Item, Mask, Predicate, PredicateKind,
-    Relation,
+    self, ActionKind, BinOp, CmpOp, Constant, ConstantKind, Field, Item, Mask, Predicate,
+    PredicateKind, Relation,
 };
 use filterc_grammar::source::Span;
 
@@ -13,7 +13,11 @@ use crate::formula::{Formula, Order};
 use crate::values::{Shape, Test};
 
 /// A predicate in our syntax.
-pub(crate) fn predicate(formula: &Formula, fields: &Fields, abi: Option<&'static Abi>) -> Predicate {
+pub(crate) fn predicate(
+    formula: &Formula,
+    fields: &Fields,
+    abi: Option<&'static Abi>,
+) -> Predicate {
     let list = |parts: &[std::rc::Rc<Formula>]| {
         parts.iter().map(|part| predicate(part, fields, abi)).collect::<Vec<_>>()
     };
@@ -61,6 +65,9 @@ fn field(slot: &Slot) -> Field {
     let (ustring, function, span) = (false, false, Span::default());
     Field { name: name(text), index, ustring, function, span }
 }
+
+/// Names that people write where a value has several.
+const PREFERRED: &[&str] = &["AF_UNIX", "PF_UNIX", "EAGAIN"];
 
 /// So many values are named one by one.
 const FEW_VALUES: u64 = 4;
@@ -184,8 +191,9 @@ impl Speller<'_> {
             SetKind::Enum | SetKind::Mixed => set.values(),
             SetKind::Flags => &[],
         };
-        let is = |name: &&&str| constant(abi, name, self.slot.shape) == Some(value);
-        let name = names.iter().find(is)?;
+        let is = |name: &&str| constant(abi, name, self.slot.shape) == Some(value);
+        let name = PREFERRED.iter().find(|name| names.contains(name) && is(name));
+        let name = name.or_else(|| names.iter().find(|name| is(name)))?;
         Some(Constant { kind: ConstantKind::Name((*name).to_owned()), span: Span::default() })
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Shape {
     pub(crate) signed: bool,
     /// Whether its bits mean something one by one.
     pub(crate) flags: bool,
+    /// Whether its numbers are names of something, and bits of them mean nothing.
+    pub(crate) names: bool,
     /// Whether it may be compared for equality only, with nothing masked.
     pub(crate) pointer: bool,
 }
@@ -50,6 +52,9 @@ const MAX_RANGES: usize = 64;
 
 /// Bits above others that may be free where ranges are made.
 const MAX_FREE_BITS: u32 = 6;
+
+/// Tests within tests of one field.
+const MAX_NESTING: u8 = 3;
 
 /// Most numbers of a masked set.
 const MAX_MASKED: usize = 16;
@@ -89,9 +94,27 @@ impl Test {
     }
 }
 
+impl Test {
+    /// How many tests look at some bits only.
+    fn masks(&self) -> usize {
+        match self {
+            Self::True | Self::False | Self::Bound { .. } => 0,
+            Self::Equal { mask, .. }
+            | Self::Differ { mask, .. }
+            | Self::In { mask, .. }
+            | Self::NotIn { mask, .. } => usize::from(*mask != u64::MAX),
+            Self::And(parts) | Self::Or(parts) => parts.iter().map(Self::masks).sum(),
+        }
+    }
+}
+
 /// The numbers in `set`, all others of that width being in `others`; `None` if no test of such
 /// a field says that.
 pub(crate) fn describe(set: &[Cube], others: &[Cube], shape: Shape) -> Option<Test> {
+    describe_within(set, others, shape, MAX_NESTING)
+}
+
+fn describe_within(set: &[Cube], others: &[Cube], shape: Shape, nesting: u8) -> Option<Test> {
     if others.is_empty() {
         return Some(Test::True);
     }
@@ -103,12 +126,12 @@ pub(crate) fn describe(set: &[Cube], others: &[Cube], shape: Shape) -> Option<Te
     tests.extend(ranges(others, shape).and_then(|ranges| within(&ranges, shape, true)));
     if !shape.pointer {
         let (must, not) = (common(set), common(others));
-        if must.mask != 0 && must.mask != shape.all() {
-            let inner = describe(&rest(set, must), &rest(others, must), shape);
+        if nesting > 0 && must.mask != 0 && must.mask != shape.all() {
+            let inner = describe_within(&rest(set, must), &rest(others, must), shape, nesting - 1);
             tests.extend(inner.map(|inner| and(equal(must, shape), inner)));
         }
-        if not.mask != 0 && not.mask != shape.all() {
-            let inner = describe(&rest(set, not), &rest(others, not), shape);
+        if nesting > 0 && not.mask != 0 && not.mask != shape.all() {
+            let inner = describe_within(&rest(set, not), &rest(others, not), shape, nesting - 1);
             tests.extend(inner.map(|inner| or(differ(not, shape), inner)));
         }
         tests.extend(masked(set, shape, false));
@@ -117,7 +140,9 @@ pub(crate) fn describe(set: &[Cube], others: &[Cube], shape: Shape) -> Option<Te
             tests.push(Test::Or(set.iter().map(|cube| equal(*cube, shape)).collect()));
         }
     }
-    tests.into_iter().min_by_key(Test::cost)
+    tests
+        .into_iter()
+        .min_by_key(|test| test.cost() + if shape.names { test.masks() * 8 } else { 0 })
 }
 
 fn full(mask: u64, shape: Shape) -> u64 {
@@ -169,10 +194,8 @@ fn common(cubes: &[Cube]) -> Cube {
 /// Those that have certain bits, with these bits left out.
 fn rest(cubes: &[Cube], with: Cube) -> Vec<Cube> {
     let fits = |cube: &&Cube| (cube.value ^ with.value) & cube.mask & with.mask == 0;
-    let without = |cube: &Cube| Cube {
-        value: cube.value & !with.mask,
-        mask: cube.mask & !with.mask,
-    };
+    let without =
+        |cube: &Cube| Cube { value: cube.value & !with.mask, mask: cube.mask & !with.mask };
     let mut rest: Vec<Cube> = cubes.iter().filter(fits).map(without).collect();
     rest.sort_unstable();
     rest.dedup();

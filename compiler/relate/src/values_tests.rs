@@ -57,7 +57,7 @@ fn every_set_of_four_bits_is_described_exactly() {
         cubes(set, 4, (0, 0), &mut inside);
         cubes(!set & 0xffff, 4, (0, 0), &mut outside);
         for (signed, flags) in [(false, false), (true, false), (false, true)] {
-            let shape = Shape { width: 4, signed, flags, pointer: false };
+            let shape = Shape { width: 4, signed, flags, names: false, pointer: false };
             let test = describe(&inside, &outside, shape).unwrap();
             for x in 0..16 {
                 assert_eq!(holds(&test, x, shape), set >> x & 1 == 1, "{set:#x} {x} {test:?}");
@@ -69,7 +69,7 @@ fn every_set_of_four_bits_is_described_exactly() {
 #[test]
 fn tests_are_those_that_people_write() {
     let cube = |mask, value| Cube { value, mask };
-    let shape = Shape { width: 32, signed: true, flags: false, pointer: false };
+    let shape = Shape { width: 32, signed: true, flags: false, names: false, pointer: false };
     let all = 0xffff_ffff;
     let three = describe(&[cube(all, 3)], &[cube(1, 0)], shape).unwrap();
     assert_eq!(three, Test::Equal { mask: u64::MAX, value: 3 });

@@ -21,7 +21,23 @@ use filterc_relate::{Calls, Change, Condition, differences};
 fn policy(name: &str, text: &str) -> Policy {
     let analysis = analyse(&Source::text(name, text), &Options::default());
     let errors: Vec<_> = analysis.diagnostics.iter().filter(|it| it.code.0 < "F03").collect();
-    analysis.policy.unwrap_or_else(|| panic!("{:?}", errors.iter().map(|e| { let s = e.primary.as_ref().unwrap().span; (e.code.0, &e.message, text.lines().find(|l| text.find(l).unwrap() + l.len() >= s.start as usize)) }).take(5).collect::<Vec<_>>()))
+    analysis.policy.unwrap_or_else(|| {
+        panic!(
+            "{:?}",
+            errors
+                .iter()
+                .map(|e| {
+                    let s = e.primary.as_ref().unwrap().span;
+                    (
+                        e.code.0,
+                        &e.message,
+                        text.lines().find(|l| text.find(l).unwrap() + l.len() >= s.start as usize),
+                    )
+                })
+                .take(5)
+                .collect::<Vec<_>>()
+        )
+    })
 }
 
 fn corpus() -> Vec<(String, Policy)> {

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, diff, disasm, doc, equiv, eval, explain, fmt, import, list,
-    man, run, subset, verify,
+    asm, check, compile, completions, diff, disasm, doc, equiv, eval, explain, fmt, import, lift,
+    list, man, merge, run, subset, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -58,6 +58,10 @@ pub(crate) enum Command {
     Subset(subset::SubsetArgs),
     /// Show where two policies or programs differ
     Diff(diff::DiffArgs),
+    /// Make one policy of two: all that one of them allows, or that both do
+    Merge(merge::MergeArgs),
+    /// Make a policy of programs
+    Lift(lift::LiftArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
     /// Make a policy of a foreign one

@@ -10,6 +10,7 @@ mod options;
 mod reference;
 mod sides;
 mod timing;
+mod written;
 
 use std::process::ExitCode;
 
@@ -17,8 +18,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, check, compile, completions, diff, disasm, doc, equiv, eval, explain, fmt, import, list,
-    man, run, subset, verify,
+    asm, check, compile, completions, diff, disasm, doc, equiv, eval, explain, fmt, import, lift,
+    list, man, merge, run, subset, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -35,6 +36,8 @@ fn main() -> ExitCode {
         Some(Command::Equiv(args)) => equiv::run(args, &console),
         Some(Command::Subset(args)) => subset::run(args, &console),
         Some(Command::Diff(args)) => diff::run(args, &console),
+        Some(Command::Merge(args)) => merge::run(args, &console),
+        Some(Command::Lift(args)) => lift::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),

@@ -78,7 +78,7 @@ pub(crate) enum Input {
     Bytes(Vec<u8>),
 }
 
-fn side(path: &Path, options: &Options, console: &Console) -> Result<Input, Failure> {
+pub(crate) fn side(path: &Path, options: &Options, console: &Console) -> Result<Input, Failure> {
     let is = |extension: &str| path.extension().is_some_and(|it| it == extension);
     if !is("flt") {
         let bytes = input::bytes(path)?;

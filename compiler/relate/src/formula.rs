@@ -34,7 +34,7 @@ pub(crate) enum Order {
 const MAX_COST: usize = 400;
 
 /// Ends of a field's questions that are looked at.
-const MAX_CUBES: usize = 2048;
+const MAX_CUBES: usize = 8192;
 
 /// Ends of all questions.
 const MAX_LOOKED: usize = 8 * MAX_CUBES;
@@ -214,7 +214,7 @@ impl Build<'_> {
         if let Some(parts) = self.apart(holds, relation, (a, b)) {
             let parts = parts.into_iter().map(|part| self.formula(part));
             let parts = parts.collect::<Option<Vec<_>>>()?;
-            return Some(parts.into_iter().fold(relation_holds, |all, part| and(all, part)));
+            return Some(parts.into_iter().fold(relation_holds, and));
         }
         let parts = self.apart(fails, relation, (a, b))?;
         let parts = parts.into_iter().map(|part| {

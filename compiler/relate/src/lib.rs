@@ -10,8 +10,10 @@ mod difference;
 mod fields;
 mod formula;
 mod group;
+mod policy;
 mod spell;
 mod values;
 
 pub use difference::{Calls, Change, Condition, Kind, differences};
 pub use group::{CallSet, Group, groups};
+pub use policy::{Inexpressible, Said, policy};

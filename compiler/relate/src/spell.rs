@@ -69,6 +69,9 @@ fn field(slot: &Slot) -> Field {
 /// Names that people write where a value has several.
 const PREFERRED: &[&str] = &["AF_UNIX", "PF_UNIX", "EAGAIN"];
 
+/// More names than this are not written for one set of bits.
+const MOST_NAMES: usize = 12;
+
 /// So many values are named one by one.
 const FEW_VALUES: u64 = 4;
 
@@ -218,6 +221,10 @@ impl Speller<'_> {
                 }
             }
         }
+        // A list of everything says nothing.
+        if parts.len() > MOST_NAMES || value == self.slot.shape.all() {
+            return integer(value);
+        }
         if left != 0 || parts.is_empty() {
             parts.push(integer(left));
         }
@@ -241,7 +248,7 @@ fn constant(abi: &'static Abi, name: &str, shape: Shape) -> Option<u64> {
     fits.then_some(low)
 }
 
-fn not(inner: Predicate) -> Predicate {
+pub(crate) fn not(inner: Predicate) -> Predicate {
     let inner = Predicate { kind: PredicateKind::Paren(Box::new(inner)), span: Span::default() };
     let kind = PredicateKind::Not(Box::new(inner));
     Predicate { kind, span: Span::default() }

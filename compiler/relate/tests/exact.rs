@@ -14,9 +14,10 @@ use std::path::Path;
 
 use filterc::{Options, Source, analyse};
 use filterc_abi::{self as abi, Action, Endian};
-use filterc_check::{Budget, Side, outcomes};
+use filterc_check::{Budget, Side, outcomes, precedence};
+use filterc_grammar::diagnostic::Severity;
 use filterc_hir::policy::Policy;
-use filterc_relate::{Calls, Change, Condition, differences};
+use filterc_relate::{Calls, Change, Condition, Said, differences};
 
 fn policy(name: &str, text: &str) -> Policy {
     let analysis = analyse(&Source::text(name, text), &Options::default());
@@ -143,4 +144,64 @@ fn words_say_what_the_sides_do() {
     }
     println!("{conditions} conditions");
     assert!(conditions > 100);
+}
+
+/// Of two values the one that the kernel would take, or the other.
+fn combine(union: bool, values: &[u32]) -> u32 {
+    let [a, b] = [values[0], values[1]];
+    let weaker = precedence(a) > precedence(b);
+    if precedence(a) != precedence(b) && weaker == union { a } else { b }
+}
+
+#[test]
+fn merged_policies_decide_as_both_do() {
+    let corpus = corpus();
+    let (mut written, mut refused) = (0, Vec::new());
+    for (at, (left_name, left)) in corpus.iter().enumerate() {
+        for distance in [0, 1, 2, 5] {
+            let Some((right_name, right)) = at.checked_sub(distance).map(|at| &corpus[at]) else {
+                continue;
+            };
+            let sides = [Side::Policy(left), Side::Policy(right)];
+            let all = [Endian::Little, Endian::Big]
+                .map(|endian| (endian, outcomes(&sides, endian, &Budget::default()).unwrap()));
+            let said = all.each_ref().map(|(endian, parts)| Said { endian: *endian, parts });
+            for union in [false, true] {
+                match filterc_relate::policy(&said, &|values| combine(union, values)) {
+                    Err(why) => refused.push(format!("{left_name} {right_name}: {why}")),
+                    Ok(text) => {
+                        let analysis =
+                            analyse(&Source::text("merged", &*text), &Options::default());
+                        let Some(result) = analysis.policy else {
+                            let error = analysis
+                                .diagnostics
+                                .iter()
+                                .find(|it| it.severity == Severity::Error);
+                            refused.push(format!(
+                                "{left_name} {right_name}: {}",
+                                error.unwrap().message
+                            ));
+                            continue;
+                        };
+                        written += 1;
+                        let three = [sides[0], sides[1], Side::Policy(&result)];
+                        for endian in [Endian::Little, Endian::Big] {
+                            for part in outcomes(&three, endian, &Budget::default()).unwrap() {
+                                for values in &part.decision.values {
+                                    let meant = combine(union, values);
+                                    assert_eq!(
+                                        Action::from_ret(values[2]),
+                                        Action::from_ret(meant),
+                                        "{left_name} {right_name} {union} {part:?}\n{text}"
+                                    );
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    println!("{written} written, {} refused:\n{}", refused.len(), refused.join("\n"));
+    assert!(written > 40, "{written}");
 }

@@ -181,7 +181,7 @@ impl Ties {
 /// The level of every bit: `arch`, `nr`, the instruction pointer, then the arguments, high
 /// words first, high bits first, and the parameters; tied words bit by bit, where the first of
 /// them stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     base: [Level; INPUTS],
     stride: [Level; INPUTS],

@@ -56,6 +56,7 @@ mod memory;
 mod meter;
 mod mtbdd;
 mod order;
+pub mod outcomes;
 mod predicates;
 mod prover;
 #[cfg(test)]
@@ -83,6 +84,7 @@ pub use certificate::{NoCertificate, Stated, certificate, certificate_of};
 pub use count::Count;
 pub use machine::{Outside, What};
 pub use order::{precedence, weaker};
+pub use outcomes::{Answer, Ask, Decision, Part, outcomes};
 pub use predicates::satisfiable;
 pub use regions::{Cube, Difference, MAX_CUBES, differences};
 pub use resolved::resolved;

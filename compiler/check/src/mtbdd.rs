@@ -322,6 +322,28 @@ impl Mtbdd {
         bits
     }
 
+    /// The highest bit that one of several functions asks for, and what is left of all where it
+    /// is 0 and where it is 1; their values, if none asks for any.
+    pub(crate) fn split(
+        &self,
+        functions: &[Node],
+    ) -> std::result::Result<(Level, Vec<Node>, Vec<Node>), Vec<u32>> {
+        let entries: Vec<Entry> = functions.iter().map(|node| self.entry(*node)).collect();
+        let level = entries.iter().map(|entry| entry.level).min().unwrap_or(VALUE);
+        if level == VALUE {
+            return Err(entries.iter().map(|entry| entry.low).collect());
+        }
+        let half = |high: bool| {
+            let one = |(node, entry): (&Node, &Entry)| match entry.level == level {
+                true if high => Node(entry.high),
+                true => Node(entry.low),
+                false => *node,
+            };
+            functions.iter().zip(&entries).map(one).collect()
+        };
+        Ok((level, half(false), half(true)))
+    }
+
     /// The highest bit that one of two functions asks for, and what is left of both.
     fn step(&self, (left, right): (Node, Node)) -> Step {
         let (l, r) = (self.entry(left), self.entry(right));

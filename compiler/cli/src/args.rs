@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt,
-    import, list, load, man, run, verify,
+    asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
+    import, lift, list, load, man, merge, run, subset, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -54,6 +54,14 @@ pub(crate) enum Command {
     Verify(verify::VerifyArgs),
     /// Say whether two policies or programs decide the same for every call
     Equiv(equiv::EquivArgs),
+    /// Say whether the second policy or program is nowhere weaker than the first
+    Subset(subset::SubsetArgs),
+    /// Show where two policies or programs differ
+    Diff(diff::DiffArgs),
+    /// Make one policy of two: all that one of them allows, or that both do
+    Merge(merge::MergeArgs),
+    /// Make a policy of programs
+    Lift(lift::LiftArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
     /// Check, explain or set a filter of the kernel's tracer for an event of a system call

@@ -1,6 +1,7 @@
 //! `filterc`, the command-line tool. One file for each subcommand under `commands`.
 
 mod args;
+mod changes;
 mod commands;
 mod console;
 mod ebpf;
@@ -9,8 +10,10 @@ mod naming;
 mod options;
 mod record;
 mod reference;
+mod sides;
 mod timing;
 mod tracefs;
+mod written;
 
 use std::process::ExitCode;
 
@@ -18,8 +21,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt,
-    import, list, load, man, run, verify,
+    asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
+    import, lift, list, load, man, merge, run, subset, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -34,6 +37,10 @@ fn main() -> ExitCode {
         Some(Command::Asm(args)) => asm::run(args, &console),
         Some(Command::Verify(args)) => verify::run(args, &console),
         Some(Command::Equiv(args)) => equiv::run(args, &console),
+        Some(Command::Subset(args)) => subset::run(args, &console),
+        Some(Command::Diff(args)) => diff::run(args, &console),
+        Some(Command::Merge(args)) => merge::run(args, &console),
+        Some(Command::Lift(args)) => lift::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),

@@ -34,6 +34,7 @@ const TIERS: &[(&str, u32)] = &[
     ("filterc-check", 3),
     ("filterc-codegen", 3),
     ("filterc", 4),
+    ("filterc-relate", 4),
     ("filterc-cli", 5),
     ("filterc-example", 5),
     ("filterc-testkit", 5),

@@ -70,6 +70,26 @@ impl SeccompData {
         words
     }
 
+    /// The call whose words, read by a filter, are these.
+    #[must_use]
+    pub fn of_words(words: &[u32; SECCOMP_DATA_WORDS], endian: Endian) -> Self {
+        let [nr, arch, ip0, ip1, args @ ..] = *words;
+        let whole = |first: u32, second: u32| {
+            let (low, high) = match endian {
+                Endian::Little => (first, second),
+                Endian::Big => (second, first),
+            };
+            u64::from(low) | u64::from(high) << 32
+        };
+        let [a, b, c, d, e, f, g, h, i, j, k, l] = args;
+        Self {
+            nr: nr.cast_signed(),
+            arch,
+            instruction_pointer: whole(ip0, ip1),
+            args: [(a, b), (c, d), (e, f), (g, h), (i, j), (k, l)].map(|(x, y)| whole(x, y)),
+        }
+    }
+
     /// The structure as it lies in the memory of a machine of that byte order.
     #[must_use]
     pub fn to_bytes(&self, endian: Endian) -> [u8; SECCOMP_DATA_SIZE as usize] {
@@ -215,6 +235,7 @@ mod tests {
             };
             let words: Vec<u32> = bytes.as_chunks().0.iter().map(word).collect();
             assert_eq!(call.words(endian).as_slice(), words);
+            assert_eq!(SeccompData::of_words(&call.words(endian), endian), call);
         }
     }
 }

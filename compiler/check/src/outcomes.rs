@@ -1,0 +1,269 @@
+//! What sides say everywhere: a cover of the plane of (arch, nr), and in each of its parts a
+//! decision diagram over the other words, whose leaves hold what every side says.
+//!
+//! This is what differences are described from, and policies written anew; whoever does that
+//! has it judged again, from the text that came of it.
+
+use std::collections::HashMap;
+
+use filterc_abi::Endian;
+
+use crate::formula::Formula;
+use crate::gates::{Form, Node, OverBudget, Result};
+use crate::layout::{Order, Ties, WordIndex};
+use crate::machine::Halt;
+use crate::meter::Meter;
+use crate::mtbdd::{Mtbdd, Ordered};
+use crate::region::{Head, Region};
+use crate::side::{Behaviour, Subject};
+use crate::{Budget, Side, Spent, Unknown, Why};
+
+/// Calls whose token and number lie in a rectangle, and what the sides say to them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Tokens of the architecture, first and last.
+    pub arch: (u32, u32),
+    /// Numbers, first and last, unsigned.
+    pub nr: (u32, u32),
+    /// What is said there.
+    pub decision: Decision,
+}
+
+/// Where a question leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    /// To another question, by its place in [`Decision::asks`].
+    Ask(usize),
+    /// To what the sides say, by its place in [`Decision::values`].
+    Values(usize),
+}
+
+/// A question for one bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ask {
+    /// The word of `struct seccomp_data`, or, from 16 on, of a parameter, low half first.
+    pub word: u8,
+    /// Its bit, 0 the lowest.
+    pub bit: u8,
+    /// Where the bit is 0.
+    pub low: Answer,
+    /// Where it is 1.
+    pub high: Answer,
+}
+
+/// A reduced ordered decision diagram: bits are asked in one order, and no two questions are
+/// the same. The order is that of the words of each argument, high word and high bits first;
+/// words that a side compares with each other are asked for in turns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The questions; each leads to earlier ones.
+    pub asks: Vec<Ask>,
+    /// What the sides say, in their order: no two are the same.
+    pub values: Vec<Vec<u32>>,
+    /// The beginning.
+    pub root: Answer,
+    /// The order of the bits.
+    order: Order,
+}
+
+impl Decision {
+    /// The diagram that says one thing.
+    fn constant(values: Vec<u32>, endian: Endian) -> Self {
+        let order = Order::new(&Ties::none(), endian);
+        Self { asks: Vec::new(), values: vec![values], root: Answer::Values(0), order }
+    }
+
+    /// The place of a bit in the order: those that are asked for first are smaller.
+    #[must_use]
+    pub fn level(&self, word: u8, bit: u8) -> u16 {
+        self.order.level(word, bit)
+    }
+
+    /// What is said if there is no question.
+    #[must_use]
+    pub fn only(&self) -> Option<&[u32]> {
+        match self.root {
+            Answer::Values(at) => self.values.get(at).map(Vec::as_slice),
+            Answer::Ask(_) => None,
+        }
+    }
+
+    /// What is said where the bits are those of some words.
+    #[must_use]
+    pub fn at(&self, word: impl Fn(u8) -> u32) -> &[u32] {
+        let mut answer = self.root;
+        loop {
+            match answer {
+                Answer::Values(at) => return self.values.get(at).map_or(&[], Vec::as_slice),
+                Answer::Ask(at) => {
+                    let Some(ask) = self.asks.get(at) else { return &[] };
+                    answer = if word(ask.word) >> ask.bit & 1 == 1 { ask.high } else { ask.low };
+                }
+            }
+        }
+    }
+}
+
+/// What all sides say, everywhere: parts that together hold all (arch, nr), row by row.
+/// Neighbours in a row in which the same is said are one part.
+///
+/// # Errors
+/// It was not found out within the budget, or a side calculates what it returns.
+pub fn outcomes(
+    sides: &[Side<'_>],
+    endian: Endian,
+    budget: &Budget,
+) -> std::result::Result<Vec<Part>, Unknown> {
+    let meter = Meter::new(budget.steps);
+    let mut walk = Walk {
+        sides: sides.iter().map(|side| Subject::new(*side, endian)).collect(),
+        endian,
+        budget: *budget,
+        mtbdd: Mtbdd::new(budget.nodes, meter.clone()),
+        meter,
+        looked: 0,
+        asks: 0,
+    };
+    let mut parts: Vec<Part> = Vec::new();
+    let mut arch = Some(0);
+    while let Some(first) = arch {
+        let mut last = u32::MAX;
+        let mut nr = Some(0);
+        let row = parts.len();
+        while let Some(column) = nr {
+            let head = Head { arch: first, nr: column };
+            let (region, decision) = walk.part(head).map_err(|halt| walk.unknown(head, halt))?;
+            last = last.min(region.arch.last);
+            nr = region.nr.last.checked_add(1);
+            let nr = (column, region.nr.last);
+            match parts.last_mut().filter(|_| column > 0) {
+                Some(old) if old.decision == decision => old.nr.1 = nr.1,
+                _ => parts.push(Part { arch: (first, first), nr, decision }),
+            }
+        }
+        // A row is as high as the lowest of its parts.
+        for part in parts.iter_mut().skip(row) {
+            part.arch.1 = last;
+        }
+        arch = last.checked_add(1);
+    }
+    Ok(parts)
+}
+
+struct Walk<'a> {
+    sides: Vec<Subject<'a>>,
+    endian: Endian,
+    budget: Budget,
+    mtbdd: Mtbdd,
+    meter: Meter,
+    /// How many parts were looked at.
+    looked: u64,
+    /// How many questions they have together.
+    asks: usize,
+}
+
+impl Walk<'_> {
+    fn unknown(&self, head: Head, halt: Halt) -> Unknown {
+        let spent = Spent {
+            steps: self.meter.spent(),
+            rectangles: self.looked,
+            nodes: self.mtbdd.len(),
+            conflicts: 0,
+        };
+        let why = match halt {
+            Halt::OverBudget => Why::Budget,
+            Halt::Outside(outside) => Why::Outside(outside),
+        };
+        Unknown { budget: self.budget, spent, at: Some((head.arch, head.nr)), why }
+    }
+
+    /// What is said at a point; the part around it for which that is said.
+    fn part(&mut self, head: Head) -> std::result::Result<(Region, Decision), Halt> {
+        self.looked += 1;
+        if self.looked > self.budget.rectangles {
+            return Err(Halt::OverBudget);
+        }
+        let mut region = Region::ALL;
+        let mut all = Vec::with_capacity(self.sides.len());
+        for side in &self.sides {
+            all.push(side.at(Some(head), &mut region, self.budget.states, &self.meter)?);
+        }
+        if let Some(values) = all.iter().map(Behaviour::only).collect() {
+            return Ok((region, Decision::constant(values, self.endian)));
+        }
+        let mut ties = Ties::none();
+        for side in &all {
+            side.tie(&mut ties);
+            // A returned word that is calculated has no listable values.
+            if side.form() == Form::Bits {
+                return Err(Halt::OverBudget);
+            }
+        }
+        self.mtbdd.reset(self.budget.nodes);
+        let order = Order::new(&ties, self.endian);
+        let gates = Ordered { mtbdd: &mut self.mtbdd, order };
+        let mut formula = Formula::new(gates, self.endian, Some(head));
+        let mut roots = Vec::with_capacity(all.len());
+        for side in &all {
+            roots.extend(side.functions(&mut formula, Form::Value)?);
+        }
+        let Ordered { mtbdd, order } = formula.into_gates();
+        let room = self.budget.nodes.saturating_sub(self.asks);
+        let decision = Product { mtbdd, order: &order, room }.decision(roots)?;
+        self.asks += decision.asks.len();
+        Ok((region, decision))
+    }
+}
+
+/// Several functions at once.
+struct Product<'m> {
+    mtbdd: &'m Mtbdd,
+    order: &'m Order,
+    room: usize,
+}
+
+impl Product<'_> {
+    fn decision(&self, roots: Vec<Node>) -> Result<Decision> {
+        let mut known: HashMap<Vec<Node>, Answer> = HashMap::new();
+        let mut made: HashMap<Ask, usize> = HashMap::new();
+        let mut asks: Vec<Ask> = Vec::new();
+        let mut values: Vec<Vec<u32>> = Vec::new();
+        let mut waiting = vec![roots.clone()];
+        while let Some(nodes) = waiting.last() {
+            let answer = match self.mtbdd.split(nodes) {
+                Err(leaf) => {
+                    let at = values.iter().position(|old| *old == leaf).unwrap_or_else(|| {
+                        values.push(leaf);
+                        values.len() - 1
+                    });
+                    Answer::Values(at)
+                }
+                Ok((level, low, high)) => match (known.get(&low), known.get(&high)) {
+                    (Some(low), Some(high)) if low == high => *low,
+                    (Some(&low), Some(&high)) => {
+                        let (word, bit): (WordIndex, u8) =
+                            self.order.bit(level).ok_or(OverBudget)?;
+                        let ask = Ask { word, bit, low, high };
+                        Answer::Ask(*made.entry(ask).or_insert_with(|| {
+                            asks.push(ask);
+                            asks.len() - 1
+                        }))
+                    }
+                    (one, _) => {
+                        let next = if one.is_none() { low } else { high };
+                        if known.len() > self.room {
+                            return Err(OverBudget);
+                        }
+                        waiting.push(next);
+                        continue;
+                    }
+                },
+            };
+            if let Some(nodes) = waiting.pop() {
+                known.insert(nodes, answer);
+            }
+        }
+        let root = known.get(&roots).copied().ok_or(OverBudget)?;
+        Ok(Decision { asks, values, root, order: *self.order })
+    }
+}

@@ -1,0 +1,229 @@
+//! Differences between two sides, as text and JSON.
+
+use std::fmt::Write as _;
+
+use filterc::describe;
+use filterc_abi::{self as abi, Abi, Action, Endian};
+use filterc_cbpf::errno::errno_name_on;
+use filterc_check::Count;
+use filterc_relate::{CallSet, Calls, Change, Condition, Group, Kind, groups};
+use serde_json::{Value, json};
+
+use crate::console::Failure;
+use crate::sides::Judged;
+
+/// Names that stand on a line before it says how many more there are.
+const WIDTH: usize = 96;
+
+/// Differences on machines of one byte order, with the sides that they are between.
+pub(crate) struct Found<'s> {
+    pub(crate) endian: Endian,
+    pub(crate) sides: [Judged<'s>; 2],
+    pub(crate) changes: Vec<Change>,
+}
+
+impl Found<'_> {
+    /// Runs both sides on every witness: what is shown is what was seen.
+    pub(crate) fn run_both(&self) -> Result<(), Failure> {
+        let [left, right] = &self.sides;
+        for change in &self.changes {
+            let of = |side: &Judged<'_>| side.value(&change.witness, &[], self.endian);
+            if (of(left), of(right)) != (change.left, change.right) {
+                let call = describe::call(&change.witness);
+                let text = format!("{call}: not what was expected of it, a fault of filterc");
+                return Err(Failure::Environment(text));
+            }
+        }
+        Ok(())
+    }
+
+    /// How many calls differ.
+    fn count(&self) -> Count {
+        self.changes.iter().fold(Count::default(), |sum, change| sum.plus(&change.count))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        let mut kind = None;
+        for group in groups(&self.changes) {
+            if kind != Some(group.kind) {
+                kind = Some(group.kind);
+                // Writing to a string cannot fail, here and below.
+                let _ = writeln!(text, "{}", heading(group.kind));
+            }
+            self.group(&group, &mut text);
+        }
+        text
+    }
+
+    fn group(&self, group: &Group, text: &mut String) {
+        let host = example_abi(&group.example);
+        let (left, right) = (action(group.left, host), action(group.right, host));
+        let _ = writeln!(text, "  {left} -> {right}");
+        for set in &group.calls {
+            let _ = writeln!(text, "    {}", calls(set));
+        }
+        match &group.condition {
+            Condition::Always => {}
+            Condition::If(predicate) => {
+                let _ = writeln!(text, "    if {predicate}");
+            }
+            Condition::Some => {
+                let _ = writeln!(text, "    for some arguments (no short predicate says which)");
+            }
+        }
+        let call = &group.example.witness;
+        let _ = writeln!(text, "    such as {}", describe::call(call));
+        let whys = self.sides.each_ref().map(|side| side.why(call, &[], self.endian));
+        for (mark, why) in ["A", "B"].iter().zip(whys) {
+            let _ = writeln!(text, "      {mark}: {why}");
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        let changes: Vec<Value> = self.changes.iter().map(|change| self.change(change)).collect();
+        let order = match self.endian {
+            Endian::Little => "little",
+            Endian::Big => "big",
+        };
+        json!({ "endian": order, "differing": self.count().to_string(), "changes": changes })
+    }
+
+    fn change(&self, change: &Change) -> Value {
+        let host = example_abi(change);
+        let calls = match &change.calls {
+            Calls::Named { abi, name } => json!({ "abi": abi, "call": name }),
+            Calls::Numbers { abi, first, last } => {
+                json!({ "abi": abi, "first": first, "last": last })
+            }
+            Calls::Foreign { arch, nr } => json!({ "arch": [arch.0, arch.1], "nr": [nr.0, nr.1] }),
+        };
+        let condition = match &change.condition {
+            Condition::Always => Value::Null,
+            Condition::If(predicate) => json!(predicate),
+            Condition::Some => json!(false),
+        };
+        let call = &change.witness;
+        let [left_why, right_why] =
+            self.sides.each_ref().map(|side| side.why(call, &[], self.endian));
+        json!({
+            "kind": name(change.kind()),
+            "calls": calls,
+            "if": condition,
+            "left": { "ret": change.left, "action": action(change.left, host), "why": left_why },
+            "right": { "ret": change.right, "action": action(change.right, host), "why": right_why },
+            "count": change.count.to_string(),
+            "witness": {
+                "call": describe::call(call),
+                "nr": call.nr,
+                "arch": call.arch,
+                "instruction_pointer": call.instruction_pointer,
+                "args": call.args,
+            },
+        })
+    }
+}
+
+/// One line about all of them.
+pub(crate) fn summary(found: &[Found<'_>]) -> String {
+    let changes = || found.iter().flat_map(|found| &found.changes);
+    let of = |kinds: &[Kind]| changes().filter(|it| kinds.contains(&it.kind())).count();
+    let count = found.iter().fold(Count::default(), |sum, found| sum.plus(&found.count()));
+    let parts = [
+        (of(&[Kind::Allowed, Kind::Weaker]), "weaker"),
+        (of(&[Kind::Refused, Kind::Stronger]), "stronger"),
+        (of(&[Kind::Data]), "with other data"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{count} {what}"))
+        .collect();
+    format!(
+        "B differs from A in {} places ({}), {count} calls",
+        changes().count(),
+        parts.join(", ")
+    )
+}
+
+fn heading(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Allowed => "now allowed",
+        Kind::Weaker => "now weaker",
+        Kind::Refused => "now refused",
+        Kind::Stronger => "now stronger",
+        Kind::Data => "the same action, with other data",
+    }
+}
+
+fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Allowed => "allowed",
+        Kind::Weaker => "weaker",
+        Kind::Refused => "refused",
+        Kind::Stronger => "stronger",
+        Kind::Data => "data",
+    }
+}
+
+fn example_abi(change: &Change) -> Option<&'static Abi> {
+    abi::abi_of_call(change.witness.arch, change.witness.nr.cast_unsigned())
+}
+
+/// An action as text, an errno by its name; a value that the kernel takes for another is shown
+/// as it is, too.
+fn action(value: u32, abi: Option<&'static Abi>) -> String {
+    let action = Action::from_ret(value);
+    let text = match action {
+        Action::Errno(errno) => match abi.and_then(|abi| errno_name_on(abi, errno)) {
+            Some(name) => format!("errno({name})"),
+            None => action.to_string(),
+        },
+        Action::Allow
+        | Action::Log
+        | Action::Notify
+        | Action::Trace(_)
+        | Action::Trap(_)
+        | Action::KillThread
+        | Action::KillProcess => action.to_string(),
+    };
+    if action.to_ret() == value { text } else { format!("{text} ({value:#010x})") }
+}
+
+fn calls(set: &CallSet) -> String {
+    match set {
+        CallSet::Named { abis, names } => {
+            let mut line = String::new();
+            let mut shown = 0;
+            for name in names {
+                if line.len() + name.len() > WIDTH && shown > 0 {
+                    break;
+                }
+                if shown > 0 {
+                    line.push_str(", ");
+                }
+                line.push_str(name);
+                shown += 1;
+            }
+            let more = match names.len() - shown {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{line}{more} on {}", abis.join(", "))
+        }
+        CallSet::Other(Calls::Numbers { abi, first, last }) if first == last => {
+            format!("the unknown number {} on {abi}", first.cast_signed())
+        }
+        CallSet::Other(Calls::Numbers { abi, first, last }) => {
+            format!("the unknown numbers {first:#x} to {last:#x} on {abi}")
+        }
+        CallSet::Other(Calls::Foreign { arch, nr }) => {
+            let what = match nr {
+                (0, u32::MAX) => "all numbers".to_owned(),
+                (first, last) => format!("the numbers {first:#x} to {last:#x}"),
+            };
+            format!("{what} under the architectures {:#x} to {:#x}", arch.0, arch.1)
+        }
+        CallSet::Other(Calls::Named { abi, name }) => format!("{name} on {abi}"),
+    }
+}

@@ -1,0 +1,257 @@
+//! Two policies or programs that are held against each other: reading them, and what each
+//! says to a call.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use filterc::{Options, Source, analyse, describe, params, render};
+use filterc_abi::{Action, Endian, SeccompData};
+use filterc_cbpf::{self as cbpf, Verified, interpret, interpret_traced};
+use filterc_check::{Side, Unknown};
+use filterc_grammar::diagnostic::Severity;
+use filterc_grammar::source::SourceMap;
+use filterc_hir::eval::{Reason, decide_with};
+use filterc_hir::policy::{Param, Policy};
+
+use crate::console::{Console, Failure};
+use crate::input;
+use crate::options::{ByteOrder, PolicyArgs};
+
+/// Which two.
+#[derive(Args, Debug)]
+pub(crate) struct SidesArgs {
+    /// A policy, or a program (`.bpf`, or bytes that are one); `-` is standard input
+    #[arg(value_name = "A")]
+    pub(crate) left: PathBuf,
+
+    /// Another
+    #[arg(value_name = "B")]
+    pub(crate) right: PathBuf,
+
+    /// Byte order of the machine; by default that of the policies' ABIs, else the host's
+    #[arg(long, value_enum)]
+    endian: Option<ByteOrder>,
+
+    #[command(flatten)]
+    policy_args: PolicyArgs,
+}
+
+/// What they turned out to be.
+pub(crate) struct Sides {
+    pub(crate) left: Input,
+    pub(crate) right: Input,
+    /// Parameters that are left open.
+    pub(crate) params: Vec<Param>,
+    /// The byte orders in which the question makes sense.
+    pub(crate) orders: Vec<Endian>,
+}
+
+impl Sides {
+    /// Refuses parameters without values, where an answer is about one program.
+    pub(crate) fn without_params(&self) -> Result<(), Failure> {
+        match self.params.first() {
+            None => Ok(()),
+            Some(param) => Err(Failure::Environment(format!(
+                "parameter `{}` has no value: give it one, as `--param {}=VALUE`",
+                param.name, param.name
+            ))),
+        }
+    }
+}
+
+/// Reads both. What is wrong with one of them is of status 2: 1 is for an answer that is no.
+pub(crate) fn read(args: &SidesArgs, console: &Console) -> Result<Sides, Failure> {
+    if args.left == Path::new("-") && args.right == Path::new("-") {
+        return Err(Failure::Environment("standard input can be one side only".to_owned()));
+    }
+    let options = input::options(&args.policy_args, console)?;
+    let mut left = side(&args.left, &options, console)?;
+    let mut right = side(&args.right, &options, console)?;
+    let params = with_params(args, &options.params, &mut left, &mut right)?;
+    let orders = byte_orders(args, &left, &right);
+    Ok(Sides { left, right, params, orders })
+}
+
+/// What a file turned out to be.
+pub(crate) enum Input {
+    Policy(Box<Policy>, SourceMap),
+    Bytes(Vec<u8>),
+}
+
+pub(crate) fn side(path: &Path, options: &Options, console: &Console) -> Result<Input, Failure> {
+    let is = |extension: &str| path.extension().is_some_and(|it| it == extension);
+    if !is("flt") {
+        let bytes = input::bytes(path)?;
+        let is_program = [Endian::Little, Endian::Big].into_iter().any(|endian| {
+            cbpf::decode(&bytes, endian).is_ok_and(|program| cbpf::verify(&program).is_ok())
+        });
+        if is_program || is("bpf") {
+            return Ok(Input::Bytes(bytes));
+        }
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Failure::Environment(format!("{}: neither a policy nor a program", path.display()))
+        })?;
+        let name = if path == Path::new("-") { "<stdin>".into() } else { path.to_string_lossy() };
+        return policy(&Source::text(name, text), options, console);
+    }
+    policy(&input::source(path)?, options, console)
+}
+
+fn policy(source: &Source, options: &Options, console: &Console) -> Result<Input, Failure> {
+    let analysis = analyse(source, options);
+    let errors = analysis.diagnostics.iter().any(|it| it.severity == Severity::Error);
+    match analysis.policy {
+        Some(policy) if !errors => {
+            console.diagnostics(&analysis.sources, &analysis.diagnostics);
+            Ok(Input::Policy(Box::new(policy), analysis.sources))
+        }
+        Some(_) | None => {
+            console.diagnostics(&analysis.sources, &analysis.diagnostics);
+            Err(Failure::Environment(format!("{}: there is nothing to compare", source.name())))
+        }
+    }
+}
+
+/// Gives the policies the values of `--param`; without any, makes parameters with one name the
+/// same in both: the question then is about all values. Returns those that are left open.
+fn with_params(
+    args: &SidesArgs,
+    given: &[(String, i128)],
+    left: &mut Input,
+    right: &mut Input,
+) -> Result<Vec<Param>, Failure> {
+    let mut known: Vec<Param> = Vec::new();
+    for (side, path) in [(&*left, &args.left), (&*right, &args.right)] {
+        for param in side.params() {
+            match known.iter().find(|other| other.name == param.name) {
+                None => known.push(param.clone()),
+                Some(other) if (other.min, other.max) == (param.min, param.max) => {}
+                Some(_) => {
+                    return Err(Failure::Environment(format!(
+                        "{}: parameter `{}` takes other values than that of the other side",
+                        path.display(),
+                        param.name
+                    )));
+                }
+            }
+        }
+    }
+    let names: Vec<&str> = known.iter().map(|param| param.name.as_str()).collect();
+    if given.is_empty() {
+        let is_program = |side: &Input| matches!(side, Input::Bytes(_));
+        if (is_program(left) || is_program(right)) && !known.is_empty() {
+            return Err(Failure::Environment(format!(
+                "a program has no parameters: give them values, as `--param {}=VALUE`",
+                names.first().unwrap_or(&"NAME")
+            )));
+        }
+    } else if let Some((name, _)) = given.iter().find(|(name, _)| !names.contains(&&**name)) {
+        return Err(Failure::Environment(format!(
+            "--param {name}: neither side has such a parameter"
+        )));
+    }
+    for side in [left, right] {
+        let Input::Policy(policy, _) = side else { continue };
+        **policy = if given.is_empty() {
+            let too_many = || Failure::Environment("the sides have too many parameters".to_owned());
+            policy.in_order_of(&names).ok_or_else(too_many)?
+        } else {
+            let own = |name: &str| policy.params().iter().any(|param| param.name == name);
+            let given: Vec<_> = given.iter().filter(|(name, _)| own(name)).cloned().collect();
+            let values = params::values(policy, &given);
+            policy.bound(&values.map_err(|error| Failure::Environment(error.message))?)
+        };
+    }
+    Ok(if given.is_empty() { known } else { Vec::new() })
+}
+
+impl Input {
+    fn params(&self) -> &[Param] {
+        match self {
+            Self::Policy(policy, _) => policy.params(),
+            Self::Bytes(_) => &[],
+        }
+    }
+}
+
+/// The byte orders in which the question makes sense.
+fn byte_orders(args: &SidesArgs, left: &Input, right: &Input) -> Vec<Endian> {
+    if let Some(order) = args.endian {
+        return vec![order.into()];
+    }
+    let policies = [left, right].into_iter().filter_map(|input| match input {
+        Input::Policy(policy, _) => Some(policy),
+        Input::Bytes(_) => None,
+    });
+    let mut orders: Vec<Endian> =
+        policies.flat_map(|policy| policy.abis()).map(|part| part.abi().endian).collect();
+    orders.sort();
+    orders.dedup();
+    if orders.is_empty() { vec![Endian::HOST] } else { orders }
+}
+
+/// A side on machines of one byte order.
+pub(crate) enum Judged<'i> {
+    Policy(&'i Policy, &'i SourceMap),
+    Program(Verified),
+}
+
+impl<'i> Judged<'i> {
+    pub(crate) fn new(input: &'i Input, path: &Path, endian: Endian) -> Result<Self, Failure> {
+        let bytes = match input {
+            Input::Policy(policy, sources) => return Ok(Self::Policy(policy, sources)),
+            Input::Bytes(bytes) => bytes,
+        };
+        let fault = |text: String| Failure::Environment(format!("{}: {text}", path.display()));
+        let program = cbpf::decode(bytes, endian).map_err(|error| fault(error.to_string()))?;
+        let verified = cbpf::verify(&program)
+            .map_err(|error| fault(format!("the kernel would not take it: {error}")))?;
+        Ok(Self::Program(verified))
+    }
+
+    pub(crate) fn side(&self) -> Side<'_> {
+        match self {
+            Self::Policy(policy, _) => Side::Policy(policy),
+            Self::Program(program) => Side::Program(program),
+        }
+    }
+
+    /// What it returns for a call.
+    pub(crate) fn value(&self, call: &SeccompData, params: &[u64], endian: Endian) -> u32 {
+        match self {
+            Self::Policy(policy, _) => {
+                decide_with(&policy.of_order(endian), params, call).action.to_ret()
+            }
+            Self::Program(program) => interpret(program, call, endian),
+        }
+    }
+
+    /// What the side says to a call, and by which rule or instructions.
+    pub(crate) fn why(&self, call: &SeccompData, params: &[u64], endian: Endian) -> String {
+        match self {
+            Self::Policy(policy, sources) => {
+                let decision = decide_with(&policy.of_order(endian), params, call);
+                let text = describe::decision(&decision);
+                let rule = match decision.reason {
+                    Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
+                    Reason::Default | Reason::Unknown | Reason::Foreign => None,
+                };
+                match rule {
+                    Some(rule) => format!("{text}, {}", render::position(sources, rule.span)),
+                    None => text,
+                }
+            }
+            Self::Program(program) => {
+                let trace = interpret_traced(program, call, endian);
+                let action = Action::from_ret(trace.outcome.ret);
+                format!("{action}, by the instructions {}", describe::path(&trace.pcs))
+            }
+        }
+    }
+}
+
+/// That no answer was found.
+pub(crate) fn undecided(unknown: &Unknown) -> Failure {
+    let why = describe::unknown(unknown).join("; ");
+    Failure::Environment(format!("not found out, so no answer: {why}"))
+}

@@ -1,0 +1,141 @@
+//! Policies held against each other, as a user does it.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn filterc(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_filterc"));
+    command.args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn status(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("{output:?}"))
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Files in a folder of their own.
+struct Files(PathBuf);
+
+impl Files {
+    fn new(name: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        fs::write(self.0.join(name), text).unwrap();
+        self.path(name)
+    }
+}
+
+const OLD: &str = "arch x86_64
+default errno(EPERM)
+allow read, write, exit_group, rt_sigreturn, socket, openat
+errno(EACCES) mount
+";
+
+const NEW: &str = "arch x86_64
+default errno(EPERM)
+allow read, write, exit_group, rt_sigreturn, getpid
+allow openat if (flags & O_ACCMODE) == O_RDONLY && !(flags & (O_CREAT | O_TRUNC))
+allow socket if family in { AF_UNIX, AF_INET, AF_INET6 }
+errno(ENOSYS) mount
+";
+
+#[test]
+fn differences_are_told_in_words() {
+    let files = Files::new("differences");
+    let (old, new) = (files.write("old.flt", OLD), files.write("new.flt", NEW));
+    let output = filterc(&["diff", &old, &new]);
+    assert_eq!(status(&output), 1);
+    let text = text(&output);
+    for line in [
+        "now allowed\n  errno(EPERM) -> allow\n    getpid on x86_64\n    such as getpid() on x86_64",
+        "    if flags & (O_ACCMODE | O_CREAT | O_TRUNC)\n",
+        "    if !(family in { AF_UNIX, AF_INET, AF_INET6 })\n",
+        "the same action, with other data\n  errno(EACCES) -> errno(ENOSYS)\n    mount on x86_64",
+        "      B: errno(1), by the default\n",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+    let json = filterc(&["diff", &old, &new, "--json"]);
+    assert_eq!(status(&json), 1);
+    let json: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!(json["equal"], false);
+    let changes = json["machines"][0]["changes"].as_array().unwrap();
+    assert_eq!(changes.len(), 4);
+    let socket = changes.iter().find(|it| it["calls"]["call"] == "socket").unwrap();
+    assert_eq!(socket["kind"], "refused");
+    assert_eq!(socket["left"]["action"], "allow");
+    assert_eq!(status(&filterc(&["diff", &old, &old])), 0);
+    assert_eq!(status(&filterc(&["diff", &old, "/nowhere.flt"])), 2);
+}
+
+#[test]
+fn subsets_are_by_precedence() {
+    let files = Files::new("subsets");
+    let (old, new) = (files.write("old.flt", OLD), files.write("new.flt", NEW));
+    let no = filterc(&["subset", &old, &new]);
+    assert_eq!(status(&no), 1);
+    assert!(text(&no).contains("getpid on x86_64"), "{}", text(&no));
+    // The other way round it is weaker elsewhere.
+    let no = filterc(&["subset", &new, &old]);
+    assert_eq!(status(&no), 1);
+    assert!(text(&no).contains("openat on x86_64"), "{}", text(&no));
+    let strict = files.write("strict.flt", "arch x86_64\ndefault kill_process\nallow read\n");
+    let yes = filterc(&["subset", &old, &strict]);
+    assert_eq!((status(&yes), text(&yes).starts_with("yes: ")), (0, true));
+}
+
+#[test]
+fn merged_policies_are_both_or_either() {
+    let files = Files::new("merged");
+    let (old, new) = (files.write("old.flt", OLD), files.write("new.flt", NEW));
+    let (both, either) = (files.path("both.flt"), files.path("either.flt"));
+    assert_eq!(status(&filterc(&["merge", "--intersect", &old, &new, "-o", &both])), 0);
+    assert_eq!(status(&filterc(&["merge", "--union", &old, &new, "-o", &either])), 0);
+    for side in [&old, &new] {
+        assert_eq!(status(&filterc(&["subset", side, &both])), 0);
+        assert_eq!(status(&filterc(&["subset", &either, side])), 0);
+    }
+    let text = fs::read_to_string(&both).unwrap();
+    assert!(text.contains("allow socket if family in { AF_UNIX, AF_INET, AF_INET6 }"), "{text}");
+    assert!(text.contains("allow exit_group, read, rt_sigreturn, write"), "{text}");
+    // One of both must be said.
+    assert_eq!(status(&filterc(&["merge", &old, &new])), 2);
+    assert_eq!(status(&filterc(&["merge", "--union", "--intersect", &old, &new])), 2);
+}
+
+#[test]
+fn programs_become_policies_again() {
+    let files = Files::new("lifted");
+    let new = files.write("new.flt", NEW);
+    let (program, lifted) = (files.path("new.bpf"), files.path("lifted.flt"));
+    assert_eq!(status(&filterc(&[&new, "-o", &program])), 0);
+    assert_eq!(status(&filterc(&["lift", &program, "-o", &lifted])), 0);
+    assert_eq!(status(&filterc(&["equiv", &lifted, &program])), 0);
+    let text = fs::read_to_string(&lifted).unwrap();
+    let readonly = "allow openat if !(flags & (O_ACCMODE | O_CREAT | O_TRUNC))";
+    assert!(text.contains(readonly), "{text}");
+    // Two filters, as the kernel runs them.
+    let old = files.write("old.flt", OLD);
+    let (first, stacked, both) =
+        (files.path("old.bpf"), files.path("stacked.flt"), files.path("both.flt"));
+    assert_eq!(status(&filterc(&[&old, "-o", &first])), 0);
+    assert_eq!(status(&filterc(&["lift", &first, &program, "-o", &stacked])), 0);
+    assert_eq!(status(&filterc(&["merge", "--intersect", &old, &new, "-o", &both])), 0);
+    assert_eq!(status(&filterc(&["equiv", &stacked, &both])), 0);
+    let garbage = files.write("garbage.bpf", "01234567");
+    assert_eq!(status(&filterc(&["lift", &garbage])), 2);
+}

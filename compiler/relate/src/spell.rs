@@ -1,0 +1,278 @@
+//! Predicates, calls and actions in the words of the language.
+
+use filterc_abi::{Abi, Action, Arg, ArgKind, SetKind};
+use filterc_cbpf::errno::errno_name_on;
+use filterc_grammar::ast::{
+    self, ActionKind, BinOp, CmpOp, Constant, ConstantKind, Field, Item, Mask, Predicate,
+    PredicateKind, Relation,
+};
+use filterc_grammar::source::Span;
+
+use crate::fields::{Fields, Name, Slot};
+use crate::formula::{Formula, Order};
+use crate::values::{Shape, Test};
+
+/// A predicate in our syntax.
+pub(crate) fn predicate(
+    formula: &Formula,
+    fields: &Fields,
+    abi: Option<&'static Abi>,
+) -> Predicate {
+    let list = |parts: &[std::rc::Rc<Formula>]| {
+        parts.iter().map(|part| predicate(part, fields, abi)).collect::<Vec<_>>()
+    };
+    let kind = match formula {
+        Formula::True => PredicateKind::True,
+        Formula::False => PredicateKind::False,
+        Formula::And(parts) => PredicateKind::And(list(parts)),
+        Formula::Or(parts) => PredicateKind::Or(list(parts)),
+        Formula::Test(slot, test) => match fields.slots().get(*slot) {
+            Some(slot) => return Speller { slot, abi }.test(test),
+            None => PredicateKind::Error,
+        },
+        Formula::Compare(left, order, right) => {
+            let (slots, span) = (fields.slots(), Span::default());
+            let (Some(left), Some(right)) = (slots.get(*left), slots.get(*right)) else {
+                return Predicate { kind: PredicateKind::Error, span };
+            };
+            let op = match order {
+                Order::Equal => CmpOp::Eq,
+                Order::Differ => CmpOp::Ne,
+                Order::Less => CmpOp::Lt,
+                Order::AtMost => CmpOp::Le,
+            };
+            let relation = Relation::CompareField(op, field(right));
+            PredicateKind::Test(Box::new(ast::Test { field: field(left), mask: None, relation }))
+        }
+    };
+    Predicate { kind, span: Span::default() }
+}
+
+pub(crate) fn name(text: &str) -> ast::Name {
+    ast::Name { text: text.to_owned(), span: Span::default() }
+}
+
+pub(crate) fn integer(value: u64) -> Constant {
+    Constant { kind: ConstantKind::Integer(value), span: Span::default() }
+}
+
+fn field(slot: &Slot) -> Field {
+    let (text, index) = match slot.name {
+        Name::Named(text) => (text, None),
+        Name::Register(index) => ("args", Some(integer(index.into()))),
+        Name::InstructionPointer => ("instruction_pointer", None),
+    };
+    let (ustring, function, span) = (false, false, Span::default());
+    Field { name: name(text), index, ustring, function, span }
+}
+
+/// Names that people write where a value has several.
+const PREFERRED: &[&str] = &["AF_UNIX", "PF_UNIX", "EAGAIN"];
+
+/// More names than this are not written for one set of bits.
+const MOST_NAMES: usize = 12;
+
+/// So many values are named one by one.
+const FEW_VALUES: u64 = 4;
+
+struct Speller<'s> {
+    slot: &'s Slot,
+    abi: Option<&'static Abi>,
+}
+
+impl Speller<'_> {
+    fn test(&self, test: &Test) -> Predicate {
+        let all = |parts: &[Test]| parts.iter().map(|part| self.test(part)).collect();
+        let kind = match test {
+            Test::True => PredicateKind::True,
+            Test::False => PredicateKind::False,
+            Test::And(parts) => PredicateKind::And(all(parts)),
+            Test::Or(parts) => PredicateKind::Or(all(parts)),
+            Test::Equal { mask, value: 0 } if self.is_partial(*mask) => {
+                return not(self.any_bit(*mask));
+            }
+            Test::Differ { mask, value: 0 } if self.is_partial(*mask) => {
+                return self.any_bit(*mask);
+            }
+            Test::Equal { mask, value } if mask == value && value.count_ones() == 1 => {
+                return self.any_bit(*mask);
+            }
+            Test::Differ { mask, value } if mask == value && value.count_ones() == 1 => {
+                return not(self.any_bit(*mask));
+            }
+            Test::Equal { mask, value } => return self.compare(*mask, CmpOp::Eq, *value),
+            Test::Differ { mask, value } => return self.compare(*mask, CmpOp::Ne, *value),
+            Test::Bound { at_least, value } => {
+                let op = if *at_least { CmpOp::Ge } else { CmpOp::Le };
+                return self.compare(u64::MAX, op, *value);
+            }
+            Test::In { mask, ranges } => return self.within(*mask, ranges),
+            Test::NotIn { mask, ranges } => return not(self.within(*mask, ranges)),
+        };
+        Predicate { kind, span: Span::default() }
+    }
+
+    fn is_partial(&self, mask: u64) -> bool {
+        mask != u64::MAX && mask != self.slot.shape.all()
+    }
+
+    fn make(&self, mask: u64, relation: Relation) -> Predicate {
+        let mask = self.is_partial(mask).then(|| Mask {
+            constant: self.bits(mask),
+            parenthesised: !matches!(relation, Relation::In(_)),
+        });
+        let test = ast::Test { field: field(self.slot), mask, relation };
+        Predicate { kind: PredicateKind::Test(Box::new(test)), span: Span::default() }
+    }
+
+    fn any_bit(&self, mask: u64) -> Predicate {
+        let constant = self.bits(mask);
+        let mask = Some(Mask { constant, parenthesised: false });
+        let test = ast::Test { field: field(self.slot), mask, relation: Relation::AnyBit };
+        Predicate { kind: PredicateKind::Test(Box::new(test)), span: Span::default() }
+    }
+
+    fn compare(&self, mask: u64, op: CmpOp, value: u64) -> Predicate {
+        self.make(mask, Relation::Compare(op, self.value(value, self.is_partial(mask))))
+    }
+
+    fn within(&self, mask: u64, ranges: &[(u64, u64)]) -> Predicate {
+        let partial = self.is_partial(mask);
+        let mut items = Vec::new();
+        for (first, last) in ranges {
+            // A few values that have names are named.
+            let few = last.wrapping_sub(*first) < FEW_VALUES && first <= last;
+            if few && (*first..=*last).all(|value| self.has_name(value)) {
+                items.extend((*first..=*last).map(|value| Item::One(self.value(value, partial))));
+            } else {
+                items.push(Item::Range(self.value(*first, partial), self.value(*last, partial)));
+            }
+            if let Some(Item::Range(first, last)) = items.last()
+                && first == last
+            {
+                let one = Item::One(first.clone());
+                items.pop();
+                items.push(one);
+            }
+        }
+        self.make(mask, Relation::In(items))
+    }
+
+    fn has_name(&self, value: u64) -> bool {
+        self.slot.arg.is_some_and(|arg| self.named(arg, value).is_some())
+    }
+
+    /// A number, by its name if it has one.
+    fn value(&self, value: u64, masked: bool) -> Constant {
+        let Shape { width, signed, flags, .. } = self.slot.shape;
+        if let Some(arg) = self.slot.arg {
+            if let Some(name) = self.named(arg, value) {
+                return name;
+            }
+            if flags && value != 0 {
+                return self.bits(value);
+            }
+        }
+        let negative = signed && !masked && value >> (width - 1) & 1 == 1;
+        if negative {
+            let magnitude = value.wrapping_neg() & self.slot.shape.all();
+            if self.slot.arg.is_some_and(|arg| arg.kind == ArgKind::Fd) && magnitude == 100 {
+                let kind = ConstantKind::Name("AT_FDCWD".to_owned());
+                return Constant { kind, span: Span::default() };
+            }
+            let kind = ConstantKind::Negate(Box::new(integer(magnitude)));
+            return Constant { kind, span: Span::default() };
+        }
+        integer(value)
+    }
+
+    /// The name of one of the argument's values.
+    fn named(&self, arg: &Arg, value: u64) -> Option<Constant> {
+        let abi = self.abi?;
+        let set = filterc_abi::set(arg.set?)?;
+        let names = match set.kind {
+            SetKind::Enum | SetKind::Mixed => set.values(),
+            SetKind::Flags => &[],
+        };
+        let is = |name: &&str| constant(abi, name, self.slot.shape) == Some(value);
+        let name = PREFERRED.iter().find(|name| names.contains(name) && is(name));
+        let name = name.or_else(|| names.iter().find(|name| is(name)))?;
+        Some(Constant { kind: ConstantKind::Name((*name).to_owned()), span: Span::default() })
+    }
+
+    /// A set of bits, by their names as far as they have some.
+    fn bits(&self, value: u64) -> Constant {
+        let mut parts: Vec<Constant> = Vec::new();
+        let mut left = value;
+        if let (Some(arg), Some(abi)) = (self.slot.arg, self.abi)
+            && let Some(set) = arg.set.and_then(filterc_abi::set)
+        {
+            let shape = self.slot.shape;
+            let known = |name: &&'static str| Some((*name, constant(abi, name, shape)?));
+            let mut flags: Vec<(&str, u64)> = set.flags().iter().filter_map(known).collect();
+            flags.extend(set.mask.and_then(|name| known(&name)));
+            // Names of many bits first: `O_SYNC` before `O_DSYNC`.
+            flags.sort_by_key(|(_, bits)| (std::cmp::Reverse(bits.count_ones()), *bits));
+            for (name, bits) in flags {
+                if bits != 0 && bits & value == bits && bits & left != 0 {
+                    let kind = ConstantKind::Name(name.to_owned());
+                    parts.push(Constant { kind, span: Span::default() });
+                    left &= !bits;
+                }
+            }
+        }
+        // A list of everything says nothing.
+        if parts.len() > MOST_NAMES || value == self.slot.shape.all() {
+            return integer(value);
+        }
+        if left != 0 || parts.is_empty() {
+            parts.push(integer(left));
+        }
+        let mut parts = parts.into_iter();
+        let first = parts.next().unwrap_or_else(|| integer(value));
+        let rest: Vec<_> = parts.map(|part| (BinOp::Or, part)).collect();
+        if rest.is_empty() {
+            return first;
+        }
+        let kind = ConstantKind::Binary(Box::new(first), rest);
+        let all = Constant { kind, span: Span::default() };
+        Constant { kind: ConstantKind::Paren(Box::new(all)), span: Span::default() }
+    }
+}
+
+/// The bit pattern of a constant on an ABI, if it is one of that field.
+fn constant(abi: &'static Abi, name: &str, shape: Shape) -> Option<u64> {
+    let value = abi.constant(name)?;
+    let low = u64::try_from(value & i128::from(shape.all())).ok()?;
+    let fits = value >= -(1_i128 << (shape.width - 1)) && value <= i128::from(shape.all());
+    fits.then_some(low)
+}
+
+pub(crate) fn not(inner: Predicate) -> Predicate {
+    let inner = Predicate { kind: PredicateKind::Paren(Box::new(inner)), span: Span::default() };
+    let kind = PredicateKind::Not(Box::new(inner));
+    Predicate { kind, span: Span::default() }
+}
+
+/// An action, its errno by its name on an ABI.
+pub(crate) fn action(action: Action, abi: Option<&'static Abi>) -> ast::Action {
+    let some = |data: u16| (data != 0).then(|| integer(data.into()));
+    let kind = match action {
+        Action::Allow => ActionKind::Allow,
+        Action::Log => ActionKind::Log,
+        Action::Notify => ActionKind::Notify,
+        Action::Trace(data) => ActionKind::Trace(some(data)),
+        Action::Trap(data) => ActionKind::Trap(some(data)),
+        Action::Errno(data) => {
+            let name = abi.and_then(|abi| errno_name_on(abi, data));
+            let named = |name: &str| Constant {
+                kind: ConstantKind::Name(name.to_owned()),
+                span: Span::default(),
+            };
+            ActionKind::Errno(name.map_or_else(|| integer(data.into()), named))
+        }
+        Action::KillThread => ActionKind::KillThread,
+        Action::KillProcess => ActionKind::KillProcess,
+    };
+    ast::Action { kind, span: Span::default() }
+}

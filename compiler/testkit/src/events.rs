@@ -8,6 +8,8 @@ use filterc_hir::event::{Part, Record};
 pub struct Content {
     /// `common_type`
     pub event_id: u16,
+    /// `common_flags`
+    pub flags: u8,
     /// `common_pid`
     pub pid: u32,
     /// `__syscall_nr`
@@ -30,7 +32,8 @@ pub fn bytes(record: &Record, content: &Content) -> Vec<u8> {
             Part::Nr => content.nr.into(),
             Part::Arg(position) | Part::Text(position) => arg(position).unwrap_or_default(),
             Part::Ret => content.ret,
-            Part::Flags | Part::PreemptCount | Part::Cpu | Part::Comm | Part::Stacktrace => 0,
+            Part::Flags => content.flags.into(),
+            Part::PreemptCount | Part::Cpu | Part::Comm | Part::Stacktrace => 0,
         };
         let size = usize::from(field.size);
         let little = bits.to_le_bytes();

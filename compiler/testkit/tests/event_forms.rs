@@ -143,6 +143,7 @@ fn content(rng: &mut Rng) -> Content {
     let low = |word: u64| u32::try_from(word & 0xffff_ffff).unwrap();
     Content {
         event_id: 7,
+        flags: 0,
         pid: low(word(rng)),
         nr: low(word(rng)),
         args: [(); 6].map(|()| word(rng)),

@@ -58,6 +58,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
     for _ in 0..8 {
         let content = Content {
             event_id: 7,
+            flags: 0,
             pid: u.arbitrary()?,
             nr: u.arbitrary()?,
             args: u.arbitrary()?,

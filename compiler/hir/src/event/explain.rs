@@ -71,7 +71,8 @@ fn number(abi: &'static Abi, record: &Record, operand: &Operand) -> String {
         Part::Nr => "the number of the call",
         Part::Pid => "the thread's id in the first pid namespace",
         Part::Type => "the number of the event",
-        Part::Flags | Part::PreemptCount => "0 for all system calls",
+        Part::Flags => "0, or bits that say that the scheduler wants to run",
+        Part::PreemptCount => "0 for all system calls",
         Part::Cpu => "the processor",
         Part::Comm | Part::Stacktrace => "",
     };

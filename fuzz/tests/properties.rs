@@ -31,6 +31,7 @@ tests! {
     dag_passes
     decode_encode
     ebpf_round_trips
+    ebpf_verdict_is_right
     ebpf_verified_runs
     ignored_bits
     imported_compiles

@@ -12,6 +12,8 @@
 pub mod agree;
 pub mod boundary;
 pub mod corpus;
+pub mod ebpf_mutants;
+pub mod ebpf_programs;
 pub mod ignored;
 pub mod libseccomp;
 pub mod measure;
@@ -21,3 +23,4 @@ pub mod params;
 pub mod peers;
 pub mod rng;
 pub mod subjects;
+pub mod translated;

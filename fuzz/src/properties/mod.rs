@@ -7,6 +7,7 @@ pub mod compiled_is_reference;
 pub mod dag_passes;
 pub mod decode_encode;
 pub mod ebpf_round_trips;
+pub mod ebpf_verdict_is_right;
 pub mod ebpf_verified_runs;
 pub mod ignored_bits;
 pub mod imported_compiles;
@@ -30,6 +31,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dag_passes", dag_passes::property),
     ("decode_encode", decode_encode::property),
     ("ebpf_round_trips", ebpf_round_trips::property),
+    ("ebpf_verdict_is_right", ebpf_verdict_is_right::property),
     ("ebpf_verified_runs", ebpf_verified_runs::property),
     ("ignored_bits", ignored_bits::property),
     ("imported_compiles", imported_compiles::property),

@@ -33,6 +33,7 @@ tests! {
     event_text
     ebpf_verdict_is_right
     ebpf_round_trips
+    ebpf_verdict_is_right
     ebpf_verified_runs
     ignored_bits
     imported_compiles

@@ -34,6 +34,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("event_text", event_text::property),
     ("ebpf_verdict_is_right", ebpf_verdict_is_right::property),
     ("ebpf_round_trips", ebpf_round_trips::property),
+    ("ebpf_verdict_is_right", ebpf_verdict_is_right::property),
     ("ebpf_verified_runs", ebpf_verified_runs::property),
     ("ignored_bits", ignored_bits::property),
     ("imported_compiles", imported_compiles::property),

@@ -5,10 +5,11 @@ use std::io::Read as _;
 use std::path::Path;
 
 use clap::Args;
+use filterc::options::Layout;
 use filterc::{Options, Target, compile_events, compile_module};
 use filterc_abi::Endian;
 use filterc_ebpf::{Line, Module};
-use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection};
+use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection, thread_status_offset};
 use filterc_object::ObjectError;
 use serde_json::{Value, json};
 
@@ -50,7 +51,10 @@ impl ModuleArgs {
                 .map_err(|error| unreadable(&self.file, &error));
         }
         let options = input::options(&self.policy_args, console)?;
-        let options = Options { target: self.target, ..options };
+        // The kernel that it is for is this one.
+        let status = thread_status_offset().and_then(|offset| u8::try_from(offset).ok());
+        let layout = status.map_or(options.layout, |status| Layout { status });
+        let options = Options { target: self.target, layout, ..options };
         if self.target == Target::Tracepoint {
             let source = input::source(&self.file)?;
             let compiled = compile_events(&source, &options, &self.program.options())?;

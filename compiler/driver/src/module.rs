@@ -24,6 +24,7 @@ use crate::objective::objective;
 use crate::options::{Options, Target};
 use crate::params;
 use crate::pipeline::{Front, Observer, byte_orders, front, sort};
+use crate::prove::prove_function;
 use crate::source::Source;
 
 /// The codes of this stage.
@@ -250,8 +251,10 @@ fn generate(
         }
     }
     done("verify");
-    // The place of the proof that `decide` is what the policy says.
-    let proof = None;
+    let proof = if options.prove { Some(prove_function(policy, &decide, endian)?) } else { None };
+    if proof.is_some() {
+        done("prove");
+    }
     Ok(ModuleProgram {
         endian,
         abi_names: abis.iter().map(|abi| abi.name).collect(),

@@ -13,8 +13,10 @@ mod rust;
 mod table;
 
 use crate::compiled::{Compiled, CompiledProgram};
+use filterc_abi::Endian;
+use filterc_ebpf::Module;
 
-pub use module::{emit_module, emit_programs};
+use crate::module::ModuleProgram;
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +113,48 @@ pub fn emit(
         Format::Table => table::emit(compiled, program),
         // Object files are of eBPF.
         Format::Obj => return None,
+    };
+    Some(text.into_bytes())
+}
+
+/// One of a policy's eBPF modules in some form; `None` if the form has no place for it.
+#[must_use]
+pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
+    let text = match format {
+        Format::Ir => ir::text(program.dag()),
+        Format::Dot => ir::dot(program.dag()),
+        Format::Bpf
+        | Format::Obj
+        | Format::Hex
+        | Format::Asm
+        | Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => return emit_programs(program.module(), program.endian(), format),
+    };
+    Some(text.into_bytes())
+}
+
+/// A module in some form, for machines of a byte order; `None` if the form has no place for it.
+#[must_use]
+pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<Vec<u8>> {
+    let text = match format {
+        Format::Bpf => return module::bytes(module, endian),
+        Format::Obj => return module::object(module, endian),
+        Format::Hex => hex::text(&module::bytes(module, endian)?),
+        Format::Asm => module::asm(module),
+        Format::Ir
+        | Format::Dot
+        | Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => return None,
     };
     Some(text.into_bytes())
 }

@@ -46,6 +46,28 @@ impl Kernel {
     }
 }
 
+/// Where the kernel remembers that a task makes a call of 32 bits: the byte offset of
+/// `thread_info.status` in `struct task_struct`. `None` where the kernel does not tell, or has no
+/// such member.
+#[must_use]
+pub fn thread_status_offset() -> Option<u32> {
+    let types = fs::read(KERNEL_TYPES).ok()?;
+    let btf = Btf::read(&types, Endian::HOST).ok()?;
+    Some(member(&btf, "task_struct", "thread_info")? + member(&btf, "thread_info", "status")?)
+}
+
+/// The byte offset of a member of a structure.
+fn member(btf: &Btf<'_>, of: &str, name: &str) -> Option<u32> {
+    let found = btf.get(btf.find(kind::STRUCT, of)?)?;
+    let mut words = (0..usize::from(found.parts)).map(|part| part * 3);
+    let at = words.find(|at| {
+        let of_member = found.word(*at).and_then(|at| btf.string(at));
+        of_member == Some(name)
+    })?;
+    // Bits; where structures have members of single bits, the upper eight say how many.
+    found.word(at + 2).map(|bits| (bits & 0x00ff_ffff) / 8)
+}
+
 /// The number of an event of a tracepoint.
 pub(super) fn event_id(subsystem: &str, event: &str) -> Result<u64, ModuleLoadError> {
     let roots = ["/sys/kernel/tracing", "/sys/kernel/debug/tracing"];

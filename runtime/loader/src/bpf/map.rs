@@ -97,6 +97,18 @@ impl Map {
         sys::map_update(self.fd.as_fd(), key, value, flags).map_err(refused(action))
     }
 
+    /// Gives the first thread of a process a value, in a map of task storage.
+    ///
+    /// # Errors
+    /// What the kernel said: ESRCH if there is no such process.
+    pub fn update_process(&self, pid: u32, value: &[u8]) -> Result<(), BpfError> {
+        if self.spec.kind != MapKind::TaskStorage {
+            return Err(refused(Action::Change)(libc::EINVAL));
+        }
+        let process = sys::pidfd_open(pid, false).map_err(refused(Action::Change))?;
+        self.update(&process.as_raw_fd().to_ne_bytes(), value, Update::Any)
+    }
+
     /// Takes a key away.
     ///
     /// # Errors

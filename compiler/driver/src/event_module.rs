@@ -90,7 +90,7 @@ pub fn programs(
     for filter in filters {
         match program(filter, how) {
             Ok(object) => objects.push(object),
-            Err(error) => errors.push(error),
+            Err(error) => errors.push(*error),
         }
     }
     if !errors.is_empty() {
@@ -116,11 +116,11 @@ pub fn programs(
 }
 
 /// A program, decoded from its bytes and verified.
-fn program(filter: &Filter, how: &EventOptions) -> Result<Object, Diagnostic> {
+fn program(filter: &Filter, how: &EventOptions) -> Result<Object, Box<Diagnostic>> {
     let object = codegen::emit(filter, how)
         .map_err(|error| refused(error.code(), error.to_string(), error.span))?;
     let bytes = ebpf::encode(&object.insns, filter.record.endian);
-    let own_fault = |code, fault: &dyn std::fmt::Display| *limits::own_fault(code, fault);
+    let own_fault = |code, fault: &dyn std::fmt::Display| limits::own_fault(code, fault);
     let insns = ebpf::decode(&bytes, filter.record.endian)
         .map_err(|error| own_fault(error.code(), &error))?;
     let maps = codegen::maps(std::slice::from_ref(&object), how.monitored);
@@ -146,7 +146,7 @@ fn program(filter: &Filter, how: &EventOptions) -> Result<Object, Diagnostic> {
     }
 }
 
-fn refused(code: &'static str, message: String, span: Option<Span>) -> Diagnostic {
+fn refused(code: &'static str, message: String, span: Option<Span>) -> Box<Diagnostic> {
     let help = match code {
         "F0266" => "say what it stands for by other fields",
         "F0267" => "give the number with --event-id: the event's file `id` in tracefs has it",
@@ -155,14 +155,14 @@ fn refused(code: &'static str, message: String, span: Option<Span>) -> Diagnosti
         }
         _ => "test fewer things, or make several filters of it",
     };
-    Diagnostic {
+    Box::new(Diagnostic {
         code: Code(code),
         severity: Severity::Error,
         message,
         primary: span.map(|span| Label { span, message: "asked for here".to_owned() }),
         secondary: Vec::new(),
         help: vec![help.to_owned()],
-    }
+    })
 }
 
 fn nothing() -> Diagnostic {

@@ -89,7 +89,7 @@ fn what_no_program_can_do_is_refused() {
     assert_eq!(event("common_type == 700").unwrap_err(), ["F0267"]);
     let long = "abcdefgh".repeat(8);
     assert_eq!(event(&format!("filename.ustring ~ \"*{long}*\"")).unwrap_err(), ["F0268"]);
-    assert!(event(&format!("filename.ustring ~ \"*{}*\"", &long[..60])).is_ok());
+    assert!(event(&format!("filename.ustring ~ \"*{}*\"", &long[..48])).is_ok());
     assert!(event(&format!("filename.ustring ~ \"{long}*\"")).is_ok());
     assert_eq!(compile("arch x86_64\nallow read\n", &ALL_TASKS).unwrap_err(), ["F0421"]);
     let known = EventOptions { event_id: Some(700), ..ALL_TASKS };

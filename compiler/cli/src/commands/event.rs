@@ -189,7 +189,17 @@ pub(crate) fn no_place(format: Format) -> Failure {
             "instructions alone are one program without maps: give --all-tasks, and look at no \
              text; or write an object file"
         }
-        _ => "programs at tracepoints have the forms `obj`, `asm`, `bpf` and `hex`",
+        Format::Obj
+        | Format::Asm
+        | Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Ir
+        | Format::Dot
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => "programs at tracepoints have the forms `obj`, `asm`, `bpf` and `hex`",
     };
     Failure::Environment(text.to_owned())
 }

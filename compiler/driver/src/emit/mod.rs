@@ -16,6 +16,7 @@ use filterc_abi::Endian;
 use filterc_ebpf::Module;
 
 use crate::compiled::{Compiled, CompiledProgram};
+
 use crate::module::ModuleProgram;
 
 /// An output form.
@@ -128,6 +129,28 @@ pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
         | Format::Obj
         | Format::Asm
         | Format::C
+    let text = match format {
+        Format::Ir => ir::text(program.dag()),
+        Format::Dot => ir::dot(program.dag()),
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => return emit_programs(program.module(), program.endian(), format),
+    };
+    Some(text.into_bytes())
+}
+
+/// A module in some form, for machines of a byte order; `None` if the form has no place for it.
+#[must_use]
+pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<Vec<u8>> {
+        Format::Bpf => return module::bytes(module, endian),
+        Format::Obj => return module::object(module, endian),
+        Format::Hex => hex::text(&module::bytes(module, endian)?),
+        Format::Asm => module::asm(module),
+        Format::Ir
+        | Format::Dot
         | Format::Rust
         | Format::Json
         | Format::Hir

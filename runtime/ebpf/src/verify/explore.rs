@@ -20,6 +20,9 @@ use crate::op::{Callee, Op};
 /// Most instructions that are walked; the kernel's own limit is a million.
 const MAX_STEPS: usize = 250_000;
 
+/// Comparisons of states that count as an instruction, so that time has a bound.
+const COMPARED_PER_STEP: usize = 32;
+
 /// Most states that are kept, in all and for one place: as many as a loop over the longest text
 /// has rounds, so that each is walked once.
 const MAX_STATES: usize = 20_000;
@@ -49,6 +52,8 @@ pub(super) struct Explorer<'a> {
     kept: usize,
     waiting: Vec<(usize, State, Option<usize>)>,
     ids: Id,
+    /// States that were compared.
+    compared: usize,
     /// Bytes of stack that each function uses.
     pub(super) stacks: Vec<i64>,
 }
@@ -77,6 +82,7 @@ impl<'a> Explorer<'a> {
             kept: 0,
             waiting: Vec::new(),
             ids: 0,
+            compared: 0,
             stacks: vec![0; flow.functions.len()],
         }
     }
@@ -112,7 +118,9 @@ impl<'a> Explorer<'a> {
             loop {
                 steps += 1;
                 let at = |kind| VerifyError { pc, kind };
-                if steps > MAX_STEPS || self.waiting.len() > MAX_WAITING {
+                if steps + self.compared / COMPARED_PER_STEP > MAX_STEPS
+                    || self.waiting.len() > MAX_WAITING
+                {
                     return Err(at(Kind::TooComplex));
                 }
                 if self.flow.meets.get(pc).copied().unwrap_or(false) {
@@ -159,6 +167,7 @@ impl<'a> Explorer<'a> {
         };
         let seen = self.seen.entry(pc).or_default();
         for (node, before) in seen.iter().rev() {
+            self.compared += 1;
             let is_done = self.nodes.get(*node).is_some_and(|node| node.pending == 0);
             if !before.covers(state, &live) {
                 continue;

@@ -295,12 +295,11 @@ impl Builder {
             Some(shape) if shape.is_everything() => inner.yes,
             Some(shape) => self.ask(Question::Match(text, Rc::new(shape)), inner, span),
         };
-        match text {
-            Source::User(_) => {
-                self.ask(Question::Readable(text), Arms { yes: matched, no: arms.no }, span)
-            }
-            _ => matched,
+        // A name can always be read.
+        if text == Source::Comm {
+            return matched;
         }
+        self.ask(Question::Readable(text), Arms { yes: matched, no: arms.no }, span)
     }
 }
 

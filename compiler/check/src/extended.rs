@@ -11,7 +11,8 @@ use filterc_ebpf::machine::{
 };
 use filterc_ebpf::verify::{live_registers, successors};
 
-use crate::machine::{Halt, Machine, Next, Outside, Start, What};
+use crate::gates;
+use crate::machine::{Machine, Next, Outside, Start, What};
 use crate::memory::{Access, Memory, STACK_SLOTS, Value};
 use crate::meter::Meter;
 use crate::region::{Head, Region};
@@ -55,18 +56,18 @@ impl<'p> Extended<'p> {
 impl Machine for Extended<'_> {
     type State = State;
 
-    fn start(
-        &self,
-        _: Option<Head>,
-        _: &mut Region,
-        _: &Meter,
-        _: &mut Terms,
-    ) -> Result<Start<State>, Halt> {
+    type Early = ();
+
+    fn straight(&self, _: Head, _: &mut Region, _: &Meter) -> gates::Result<Start<()>> {
+        Ok(Start::Asks(()))
+    }
+
+    fn start(&self, _: Option<()>, _: &mut Terms) -> (usize, State) {
         let mut memory = Memory::default();
         memory.enter(0);
         let unset = Value::Nothing(What::Unset);
         let registers = ebpf::State::new(&unset, Value::Data(0), Value::Stack(0, 0));
-        Ok(Start::At(self.entry, State { registers, memory }))
+        (self.entry, State { registers, memory })
     }
 
     fn step(&self, terms: &mut Terms, pc: usize, state: &mut State) -> Result<Next, Outside> {

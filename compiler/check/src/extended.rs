@@ -47,6 +47,12 @@ impl<'p> Extended<'p> {
         Self { ops, endian, entry, registers, slots }
     }
 
+    /// Whether an instruction may be executed more than once: there are loops, or functions.
+    pub(crate) fn repeats(&self) -> bool {
+        let back = |op: &Op| op.distance().is_some_and(|distance| distance < 0);
+        self.ops.iter().any(|op| back(op) || matches!(op, Op::Call(Callee::Function(_))))
+    }
+
     /// How many instructions there are.
     pub(crate) fn len(&self) -> usize {
         self.ops.len()

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
-    run, verify,
+    asm, attach, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list,
+    load, man, run, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -60,6 +60,10 @@ pub(crate) enum Command {
     Import(import::ImportArgs),
     /// Run a command under a policy
     Run(run::RunArgs),
+    /// Have the kernel verify eBPF programs, and let them go again
+    Load(load::LoadArgs),
+    /// Tell what a policy says of the calls of running tasks, and prevent none
+    Attach(attach::AttachArgs),
     /// Show what is known of a system call, constant, group or ABI
     Doc(doc::DocArgs),
     /// List system calls, or the groups of them

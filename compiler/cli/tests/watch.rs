@@ -21,7 +21,7 @@ use filterc::options::Layout;
 use filterc::{Options, Source, Target, compile_module};
 use filterc_abi::{Action, Endian, x86_64};
 use filterc_ebpf::audit::{self, Moment, Record};
-use filterc_loader::bpf::{Loaded, RingReader, thread_status_offset};
+use filterc_loader::bpf::{Loaded, Process, RingReader, thread_status_offset};
 
 /// What is watched for. Calls of 32 bits go by their own numbers.
 const POLICY: &str = "arch x86_64, i386\ndefault allow\nunknown allow\nforeign kill_process\n\
@@ -104,11 +104,11 @@ fn watch(target: Target) {
     );
     let (mut watched, mut stranger) =
         (shell(folder.path(), &script), shell(folder.path(), &script));
-    let (tasks, records) = (loaded.map("tasks").unwrap(), loaded.map("records").unwrap());
+    let records = loaded.map("records").unwrap();
     let mut reader = RingReader::new(records).unwrap();
     let links = loaded.attach().unwrap_or_else(|error| panic!("{error}"));
     let flags = audit::ENTER | audit::EXIT;
-    tasks.update_process(watched.id(), &flags.to_ne_bytes()).unwrap();
+    loaded.watch(&Process::open(watched.id()).unwrap(), flags).unwrap();
     go_on(&mut watched);
     go_on(&mut stranger);
     drop(links);

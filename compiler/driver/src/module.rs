@@ -11,7 +11,7 @@ use filterc_abi::Endian;
 use filterc_check::Proof;
 use filterc_codegen::ebpf::tracing::{self, Access};
 use filterc_codegen::ebpf::{self as codegen, Object};
-use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified};
+use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified, VerifyError};
 use filterc_grammar::diagnostic::{Diagnostic, Severity};
 use filterc_grammar::source::SourceMap;
 use filterc_hir::policy::{Policy, RuleId};
@@ -28,7 +28,7 @@ use crate::prove::prove_function;
 use crate::source::Source;
 
 /// The codes of this stage.
-pub const CODES: &[&str] = &["F0261"];
+pub const CODES: &[&str] = &["F0261", "F0411"];
 
 /// A policy, and the eBPF programs that were made of it.
 #[derive(Clone, Debug)]
@@ -227,8 +227,7 @@ fn generate(
     // From here on only the bytes count.
     let insns =
         ebpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
-    let decide = ebpf::verify(&insns, &ebpf::Target::SYSCALL)
-        .map_err(|error| limits::own_fault(error.code(), &error))?;
+    let decide = ebpf::verify(&insns, &ebpf::Target::SYSCALL).map_err(unverified)?;
     let object = Object { insns, origin };
     let mut module = match access {
         None => tracing::on_request(&object),
@@ -238,8 +237,7 @@ fn generate(
     let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
     for unit in &mut module.units {
         let target = tracing::target(unit, &maps);
-        ebpf::verify(&unit.insns, &target)
-            .map_err(|error| limits::own_fault(error.code(), &error))?;
+        ebpf::verify(&unit.insns, &target).map_err(unverified)?;
         let decide = unit.functions.iter().find(|function| function.name == "decide");
         let start = decide.map(|function| function.slot);
         if start != Some(0) {
@@ -263,4 +261,12 @@ fn generate(
         origin: object.origin,
         proof,
     })
+}
+
+/// A verifier, ours or the kernel's, follows no more than so many ways; all else is our fault.
+fn unverified(error: VerifyError) -> Box<Diagnostic> {
+    if error.kind == ebpf::Kind::TooComplex {
+        return limits::too_complex();
+    }
+    limits::own_fault(error.code(), &error)
 }

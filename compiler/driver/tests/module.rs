@@ -93,3 +93,25 @@ fn forms_without_a_place_for_a_module() {
         assert!(text.contains(part), "{part}");
     }
 }
+
+/// F0411: the kernel would give up, and that is said of the policy, not of filterc.
+#[test]
+fn rules_in_a_row_have_a_limit() {
+    let policy = |count: u32| {
+        let rule = |i: u32| {
+            let (flags, mode) = (i * 2 + 10, i + 7);
+            format!("errno({}) open if flags == {flags} && mode != {mode}\n", i % 3000 + 2)
+        };
+        format!("arch x86_64\n{}", (0..count).map(rule).collect::<String>())
+    };
+    let options = |prove| Options {
+        target: Target::Syscall,
+        prove,
+        opt_level: filterc::OptLevel::O0,
+        ..Options::default()
+    };
+    let source = |count| Source::text("test.flt", policy(count));
+    assert!(compile_module(&source(100), &options(true)).is_ok());
+    let errors = compile_module(&source(4500), &options(false)).err().unwrap();
+    assert_eq!(errors.list[0].code.0, "F0411");
+}

@@ -12,7 +12,7 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
-use filterc::{CompiledModule, Options, Source, Target, compile_module};
+use filterc::{CompiledModule, Goal, OptLevel, Options, Source, Target, compile_module};
 use filterc_abi::{Abi, Endian, SeccompData};
 use filterc_cbpf::converted::converted;
 use filterc_cbpf::{code, converted_len, interpret_traced};
@@ -90,6 +90,19 @@ fn the_kernel_runs_them_and_agrees() {
 }
 
 #[test]
+fn they_are_proved_at_every_level_and_for_every_goal() {
+    let levels = [OptLevel::O0, OptLevel::O1, OptLevel::O2].map(|level| (level, Goal::Balanced));
+    let goals = [Goal::Size, Goal::Speed].map(|goal| (OptLevel::O2, goal));
+    for (opt_level, goal) in levels.into_iter().chain(goals) {
+        for subject in subjects(&Options { opt_level, goal, ..corpus::options() }) {
+            let compiled = module(&subject, Target::Syscall);
+            let proved = compiled.programs().all(|program| program.proof().is_some());
+            assert!(proved, "{} {opt_level:?} {goal:?}", compiled.name());
+        }
+    }
+}
+
+#[test]
 fn the_kernel_takes_the_programs_of_all_targets() {
     let mut count = 0;
     for target in [Target::Syscall, Target::RawTracepoint, Target::TracepointBtf] {
@@ -116,6 +129,27 @@ fn the_kernel_takes_the_programs_of_all_targets() {
         }
     }
     assert!(count > 35, "{count}");
+}
+
+/// The kernel follows long chains of rules once, as ours does.
+#[test]
+fn the_kernel_takes_long_chains_of_rules() {
+    let rule = |i: u32| {
+        let (flags, mode) = (i * 2 + 10, i + 7);
+        format!("errno({}) open if flags == {flags} && mode != {mode}\n", i % 3000 + 2)
+    };
+    let text = format!("arch x86_64\n{}", (0..2000).map(rule).collect::<String>());
+    let opt_level = OptLevel::O0;
+    let options = Options { target: Target::Syscall, prove: false, opt_level, ..corpus::options() };
+    let compiled = compile_module(&Source::text("chain.flt", text), &options);
+    let module = compiled.map(|compiled| compiled.program().module().clone());
+    match Loaded::load(&module.unwrap()) {
+        Ok(_) => (),
+        Err(error) if matches!(error.code(), "F0835" | "F0836" | "F0838") => {
+            println!("skipped: {error}");
+        }
+        Err(error) => panic!("{}", error.code()),
+    }
 }
 
 /// Instructions that a call runs.

@@ -15,6 +15,7 @@
 use std::path::Path;
 
 use filterc::{Source, compile, render};
+use filterc_ebpf::{MapKind, MapSpec};
 use filterc_grammar::source::{SourceFile, SourceMap};
 use filterc_import::oci;
 use filterc_testkit::corpus;
@@ -87,23 +88,49 @@ fn profiles_of_calls_with_errors() {
     });
 }
 
+/// What is wrong with a program of classic BPF.
+fn classic(text: &str) -> Option<(&'static str, String)> {
+    match filterc_cbpf::assemble(text) {
+        Ok(program) => {
+            filterc_cbpf::verify(&program).err().map(|error| (error.code(), error.to_string()))
+        }
+        Err(error) => Some((error.code(), error.to_string())),
+    }
+}
+
+/// What is wrong with a program of eBPF that has a map of each kind and returns 0 or 1.
+fn extended(text: &str) -> Option<(&'static str, String)> {
+    let map = |kind, (key_size, value_size, max_entries)| MapSpec {
+        kind,
+        key_size,
+        value_size,
+        max_entries,
+    };
+    let maps = [
+        map(MapKind::Hash, (4, 16, 8)),
+        map(MapKind::Array, (4, 16, 4)),
+        map(MapKind::Ringbuf, (0, 0, 4096)),
+        map(MapKind::TaskStorage, (4, 8, 0)),
+    ];
+    let target =
+        filterc_ebpf::Target { maps: &maps, returns: (0, 1), ..filterc_ebpf::Target::SYSCALL };
+    match filterc_ebpf::assemble(text) {
+        Ok(program) => filterc_ebpf::verify(&program, &target)
+            .err()
+            .map(|error| (error.code(), error.to_string())),
+        Err(error) => Some((error.code(), error.to_string())),
+    }
+}
+
 #[test]
 fn programs_with_errors() {
     insta::glob!("../../../corpus/errors", "*.asm", |path| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let text = match filterc_cbpf::assemble(&corpus::text(path)) {
-            Ok(program) => match filterc_cbpf::verify(&program) {
-                Ok(_) => panic!("{name} is a valid program"),
-                Err(error) => {
-                    assert_eq!(error.code(), &name[..5], "{name}: {error}");
-                    error.to_string()
-                }
-            },
-            Err(error) => {
-                assert_eq!(error.code(), &name[..5], "{name}: {error}");
-                error.to_string()
-            }
-        };
+        let text = corpus::text(path);
+        let is_extended = name.contains("-ebpf-");
+        let found = if is_extended { extended(&text) } else { classic(&text) };
+        let (code, text) = found.unwrap_or_else(|| panic!("{name} is a valid program"));
+        assert_eq!(code, &name[..5], "{name}: {text}");
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
             snapshot_path => "../../../corpus/errors/expected" }, {
             insta::assert_snapshot!(text);

@@ -143,6 +143,8 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_cbpf::template::CODES,
         filterc_ebpf::error::CODES,
         filterc_loader::CODES,
+        filterc_loader::bpf::CODES,
+        filterc_object::CODES,
     ];
     let mut codes = BTreeSet::new();
     for code in stages.into_iter().flatten() {
@@ -180,6 +182,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "compiler/ir",
                 "runtime/cbpf",
                 "runtime/ebpf",
+                "runtime/object",
             ];
             tests.iter().filter(|path| crates.iter().any(|c| path.starts_with(c))).any(|path| {
                 let text = || corpus::text(&root().join(path));

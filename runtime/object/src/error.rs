@@ -7,7 +7,7 @@ use filterc_ebpf::btf::BtfError;
 
 /// Every code of this crate, sorted. A module that does not fit together has the code of
 /// [`ModuleError`].
-pub const CODES: &[&str] = &["F0830", "F0831", "F0833"];
+pub const CODES: &[&str] = &["F0830", "F0831", "F0833", "F0834"];
 
 /// Why a file is no module, or a module no file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub enum ObjectError {
         /// What.
         what: String,
     },
+    /// The file is for machines of the other byte order.
+    OtherByteOrder,
     /// The parts do not fit together.
     Module(ModuleError),
 }
@@ -40,6 +42,7 @@ impl ObjectError {
             Self::Damaged { .. } => "F0831",
             Self::Module(error) => error.code(),
             Self::Unsupported { .. } => "F0833",
+            Self::OtherByteOrder => "F0834",
         }
     }
 
@@ -58,6 +61,9 @@ impl fmt::Display for ObjectError {
             Self::NotObject { why } => write!(f, "no object file of eBPF: {why}"),
             Self::Damaged { what } => write!(f, "the object file is damaged: {what}"),
             Self::Unsupported { what } => write!(f, "object files with {what} are not supported"),
+            Self::OtherByteOrder => {
+                f.write_str("the object file is for machines of the other byte order")
+            }
             Self::Module(error) => error.fmt(f),
         }
     }

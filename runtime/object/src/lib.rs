@@ -17,7 +17,7 @@ mod units;
 mod write;
 
 pub use error::{CODES, ObjectError};
-pub use read::{is_object, read};
+pub use read::{is_object, read, read_as};
 pub use write::write;
 
 /// Relocation: the 64-bit constant of a wide instruction is an address.

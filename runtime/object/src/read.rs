@@ -51,6 +51,15 @@ pub fn read(bytes: &[u8]) -> Result<(Module, Endian), ObjectError> {
     Ok((module, endian))
 }
 
+/// Reads an object file for machines of that byte order.
+///
+/// # Errors
+/// As [`read`]; and where it is for others.
+pub fn read_as(bytes: &[u8], endian: Endian) -> Result<Module, ObjectError> {
+    let (module, of) = read(bytes)?;
+    if of == endian { Ok(module) } else { Err(ObjectError::OtherByteOrder) }
+}
+
 fn read_module(file: &File<'_>, endian: Endian) -> Result<Module, ObjectError> {
     let mut contents = Contents::default();
     let (mut btf, mut ext) = (None, None);

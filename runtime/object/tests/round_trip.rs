@@ -11,7 +11,7 @@ mod sample;
 
 use filterc_abi::Endian;
 use filterc_ebpf::{Hook, MapKind, Module};
-use filterc_object::{ObjectError, read, write};
+use filterc_object::{CODES, ObjectError, read, read_as, write};
 use sample::{line, map, module, on_request, unit};
 
 const BOTH: [Endian; 2] = [Endian::Little, Endian::Big];
@@ -26,6 +26,11 @@ fn read_again_as_written() {
         for endian in BOTH {
             let bytes = write(&module, endian).unwrap();
             assert_eq!(read(&bytes), Ok((module.clone(), endian)));
+            assert_eq!(read_as(&bytes, endian), Ok(module.clone()));
+            let [little, big] = BOTH;
+            let other = if endian == little { big } else { little };
+            let error = read_as(&bytes, other).unwrap_err();
+            assert_eq!((error.code(), &error), ("F0834", &ObjectError::OtherByteOrder));
             assert_eq!(write(&module, endian).unwrap(), bytes);
         }
     }
@@ -132,6 +137,7 @@ fn damaged_files_are_read_without_a_panic() {
     }
     assert!(refused > 1000);
     assert!(codes.into_iter().eq(["F0830", "F0831", "F0832", "F0833"]));
+    assert_eq!(CODES, ["F0830", "F0831", "F0833", "F0834"]);
 }
 
 #[test]

@@ -27,14 +27,12 @@ pub(crate) struct CompileArgs {
     pub(crate) output: Option<PathBuf>,
 
     /// What to write
-    #[arg(long, value_parser = parse_format, default_value = "bpf", value_name = "FORM", help = format_help())]
-    pub(crate) emit: Format,
+    #[arg(long, value_parser = parse_format, value_name = "FORM", help = format_help())]
+    pub(crate) emit: Option<Format>,
 
-    /// What is made: a seccomp filter; an eBPF program that decides about a `struct seccomp_data`
-    /// on request (`syscall`); or eBPF programs that tell what the policy says of the calls of
-    /// watched tasks (`raw_tracepoint`, `tp_btf`)
-    #[arg(long, value_parser = parse_target, default_value = "seccomp", value_name = "TARGET")]
-    pub(crate) target: Target,
+    /// What is made
+    #[arg(long, value_parser = parse_target, value_name = "TARGET", help = target_help())]
+    pub(crate) target: Option<Target>,
 
     /// Also write a certificate, which `filterc-certify` checks, that the program is what the
     /// policy says; `%a` as for the output
@@ -58,7 +56,40 @@ fn format_names() -> String {
 }
 
 fn format_help() -> String {
-    format!("What to write: {}", format_names())
+    format!(
+        "What to write: {}; by default `obj` where the output is a file `*.o`, and else `bpf`",
+        format_names()
+    )
+}
+
+fn target_help() -> &'static str {
+    "What is made: a seccomp filter (`seccomp`); an eBPF program that decides about a `struct \
+     seccomp_data` on request (`syscall`); or eBPF programs that tell what the policy says of the \
+     calls of watched tasks (`raw_tracepoint`, `tp_btf`). By default `tp_btf` for object files, \
+     and else `seccomp`"
+}
+
+/// What to write, and what of: an object file can only be of eBPF.
+fn form(args: &CompileArgs) -> (Format, Target) {
+    let extension = args.output.as_deref().and_then(Path::extension);
+    let by_name = if extension.is_some_and(|it| it == "o") { Format::Obj } else { Format::Bpf };
+    let format = args.emit.unwrap_or(by_name);
+    let target = match format {
+        Format::Obj => Target::TracepointBtf,
+        Format::Bpf
+        | Format::Asm
+        | Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Ir
+        | Format::Dot
+        | Format::Hex
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => Target::Seccomp,
+    };
+    (format, args.target.unwrap_or(target))
 }
 
 fn parse_format(text: &str) -> Result<Format, String> {
@@ -66,7 +97,7 @@ fn parse_format(text: &str) -> Result<Format, String> {
     known.ok_or_else(|| format!("the forms are {}", format_names()))
 }
 
-fn parse_target(text: &str) -> Result<Target, String> {
+pub(crate) fn parse_target(text: &str) -> Result<Target, String> {
     let known = TARGETS.iter().find(|(name, _)| *name == text).map(|(_, target)| *target);
     let names = || TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     known.ok_or_else(|| format!("the targets are {}", names()))
@@ -76,12 +107,13 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     // Clap has seen to it that a policy is named.
     let path = args.policy.as_deref().unwrap_or(Path::new("-"));
     let options = input::options(&args.policy_args, console)?;
-    if args.emit.is_binary() {
+    let (format, target) = form(args);
+    if format.is_binary() {
         refuse_terminal(args.output.as_deref())?;
     }
     let source = input::source(path)?;
-    if args.target != Target::Seccomp {
-        return module(args, &source, &Options { target: args.target, ..options }, console);
+    if target != Target::Seccomp {
+        return module(args, format, &source, &Options { target, ..options }, console);
     }
     let mut stopwatch = Stopwatch::start();
     let result = compile_observed(&source, &options, &mut |step| stopwatch.done(step));
@@ -90,10 +122,10 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     }
     let compiled = result?;
     console.diagnostics(compiled.sources(), compiled.warnings());
-    if args.emit.is_bare() && args.patch_table.is_none() {
+    if format.is_bare() && args.patch_table.is_none() {
         input::is_finished(&compiled)?;
     }
-    let mut outputs = naming::outputs(&compiled, args.emit, args.output.as_deref(), path)?;
+    let mut outputs = naming::outputs(&compiled, format, args.output.as_deref(), path)?;
     if let Some(pattern) = &args.certificate {
         outputs.extend(naming::certificates(&compiled, pattern)?);
     }
@@ -106,6 +138,7 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
 /// The same for eBPF.
 fn module(
     args: &CompileArgs,
+    format: Format,
     source: &Source,
     options: &Options,
     console: &Console,
@@ -122,5 +155,5 @@ fn module(
     }
     let compiled = result?;
     console.diagnostics(compiled.sources(), compiled.warnings());
-    write_outputs(naming::modules(&compiled, (args.emit, name), args.output.as_deref())?)
+    write_outputs(naming::modules(&compiled, (format, name), args.output.as_deref())?)
 }

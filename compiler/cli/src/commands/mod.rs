@@ -1,6 +1,7 @@
 //! The subcommands, one file each: its arguments and what it does.
 
 pub(crate) mod asm;
+pub(crate) mod attach;
 pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod completions;
@@ -12,6 +13,7 @@ pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod list;
+pub(crate) mod load;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod verify;

@@ -37,6 +37,14 @@ impl State {
         Reg::all().find(|reg| self.get(*reg) == Some(value))
     }
 
+    /// The same without a value.
+    fn without(mut self, value: Option<Value>) -> Self {
+        for slot in self.0.iter_mut().filter(|slot| value.is_some() && **slot == value) {
+            *slot = None;
+        }
+        self
+    }
+
     /// What both hold.
     pub(super) fn meet(&self, other: &Self) -> Self {
         let mut both = *self;
@@ -153,8 +161,9 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// The jump, and what holds in front of it if the node may be entered there.
     pub(super) jump: Step,
-    /// What holds behind it.
-    pub(super) after: State,
+    /// What holds behind it, where it is taken and where not.
+    pub(super) taken: State,
+    pub(super) not_taken: State,
 }
 
 /// The instructions of a node, by what comes to it and what is needed below it.
@@ -166,7 +175,7 @@ pub(super) fn plan(selected: &Selected, incoming: &Incoming, below: &Needs) -> P
     let insn = planner.question(&selected.question);
     let jump = Step { insn, enter: planner.enter() };
     let Planner { state, steps, .. } = planner;
-    Plan { steps, jump, after: state }
+    Plan { steps, jump, taken: state.without(selected.question.fixed()), not_taken: state }
 }
 
 struct Planner<'p> {

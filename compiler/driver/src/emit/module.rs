@@ -20,3 +20,9 @@ pub(super) fn asm(program: &ModuleProgram) -> String {
     };
     program.module().units.iter().map(text).collect::<Vec<_>>().join("\n")
 }
+
+/// The object file. A module that the driver has made is consistent, and takes the addresses of
+/// values of maps with one value alone.
+pub(super) fn object(program: &ModuleProgram) -> Option<Vec<u8>> {
+    filterc_object::write(program.module(), program.endian()).ok()
+}

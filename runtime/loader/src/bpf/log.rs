@@ -80,7 +80,7 @@ fn insn_of(unit: &Unit, slot: u32) -> String {
     let rest = unit.insns.get(slot as usize..).unwrap_or_default();
     let wide = rest.first().is_some_and(|insn| insn.opcode == WIDE);
     let insn = rest.get(..if wide { 2 } else { 1 }).unwrap_or_default();
-    let text = disassemble(insn, &DisasmOptions { plain: true, ..DisasmOptions::default() });
+    let text = disassemble(insn, &DisasmOptions { plain: true });
     let helper = insn.first().filter(|insn| insn.opcode == JMP | CALL && insn.src == 0);
     match helper.and_then(|insn| Helper::new(insn.imm)) {
         Some(helper) => format!("{} ({})", text.trim(), helper.name()),

@@ -97,18 +97,6 @@ impl Map {
         sys::map_update(self.fd.as_fd(), key, value, flags).map_err(refused(action))
     }
 
-    /// Gives the first thread of a process a value, in a map of task storage.
-    ///
-    /// # Errors
-    /// What the kernel said: ESRCH if there is no such process.
-    pub fn update_process(&self, pid: u32, value: &[u8]) -> Result<(), BpfError> {
-        if self.spec.kind != MapKind::TaskStorage {
-            return Err(refused(Action::Change)(libc::EINVAL));
-        }
-        let process = sys::pidfd_open(pid).map_err(refused(Action::Change))?;
-        self.update(&process.as_raw_fd().to_ne_bytes(), value, Update::Any)
-    }
-
     /// Takes a key away.
     ///
     /// # Errors
@@ -165,6 +153,8 @@ fn attr(spec: MapSpec, name: &str) -> Attr {
 
 /// The reading end of a ring buffer.
 pub struct RingReader {
+    /// A descriptor of our own, so that the map stays.
+    map: OwnedFd,
     /// Where we are: a page that the kernel reads.
     consumer: Shared,
     /// Where the kernel is: a page, and the records behind it, twice in a row.
@@ -193,7 +183,9 @@ impl RingReader {
         let (page, size) = (sys::page_size(), map.spec.max_entries as usize);
         let consumer = Shared::map(map.as_fd(), 0, page, true).map_err(&refused)?;
         let producer = Shared::map(map.as_fd(), page, page + 2 * size, false).map_err(&refused)?;
-        Ok(Self { consumer, producer, page, size })
+        let map = map.as_fd().try_clone_to_owned();
+        let map = map.map_err(|error| refused(error.raw_os_error().unwrap_or(libc::EBADF)))?;
+        Ok(Self { map, consumer, producer, page, size })
     }
 
     /// The finished records, up to the first that is not.
@@ -220,6 +212,13 @@ impl RingReader {
         }
         let room = (length + HEADER).next_multiple_of(8);
         self.consumer.set_u64(0, position + room as u64)
+    }
+}
+
+impl AsFd for RingReader {
+    /// Readable when there are records.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.map.as_fd()
     }
 }
 

@@ -16,6 +16,7 @@ mod log;
 mod map;
 mod program;
 mod sys;
+mod tasks;
 
 pub use btf::Btf;
 pub use error::{Action, At, BpfError, CODES, ModuleLoadError, Refusal, Rejection};
@@ -24,3 +25,4 @@ pub use kernel::thread_status_offset;
 pub use load::Loaded;
 pub use map::{Map, RingReader, Update};
 pub use program::{Link, Log, Program, ProgramKind, ProgramSpec, ProgramTypes};
+pub use tasks::{CgroupError, Process};

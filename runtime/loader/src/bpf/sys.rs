@@ -246,13 +246,20 @@ pub(super) fn open_tracepoint(id: u64) -> Result<OwnedFd, c_int> {
     if result < 0 { Err(errno()) } else { new_fd(result) }
 }
 
-/// `pidfd_open`: a descriptor of a process, which the maps of tasks take for a key.
-pub(super) fn pidfd_open(pid: u32) -> Result<OwnedFd, c_int> {
-    let pid = c_int::try_from(pid).map_err(|_| libc::ESRCH)?;
-    let flags: libc::c_uint = 0;
-    // SAFETY: the system call takes no addresses.
-    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) };
-    if result < 0 { Err(errno()) } else { new_fd(result) }
+/// `pidfd_open`: a process; or a thread, which kernels before 6.9 know only if it is the first of
+/// its process.
+pub(super) fn pidfd_open(id: u32, thread: bool) -> Result<OwnedFd, c_int> {
+    const THREAD: libc::c_uint = libc::O_EXCL.cast_unsigned();
+    let id = libc::pid_t::try_from(id).map_err(|_| libc::ESRCH)?;
+    let open = |flags: libc::c_uint| {
+        // SAFETY: takes no addresses.
+        let result = unsafe { libc::syscall(libc::SYS_pidfd_open, id, flags) };
+        if result < 0 { Err(errno()) } else { new_fd(result) }
+    };
+    match open(if thread { THREAD } else { 0 }) {
+        Err(libc::EINVAL) if thread => open(0),
+        result => result,
+    }
 }
 
 /// Pages of a ring buffer in our memory.

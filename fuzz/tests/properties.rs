@@ -30,11 +30,10 @@ tests! {
     compiled_is_reference
     dag_passes
     decode_encode
-    event_text
-    ebpf_verdict_is_right
     ebpf_round_trips
     ebpf_verdict_is_right
     ebpf_verified_runs
+    event_text
     ignored_bits
     imported_compiles
     object_files

@@ -12,10 +12,9 @@ mod names;
 mod rust;
 mod table;
 
+use crate::compiled::{Compiled, CompiledProgram};
 use filterc_abi::Endian;
 use filterc_ebpf::Module;
-
-use crate::compiled::{Compiled, CompiledProgram};
 
 use crate::module::ModuleProgram;
 
@@ -121,17 +120,14 @@ pub fn emit(
 /// One of a policy's eBPF modules in some form; `None` if the form has no place for it.
 #[must_use]
 pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
-    match format {
-        Format::Ir => Some(ir::text(program.dag()).into_bytes()),
-        Format::Dot => Some(ir::dot(program.dag()).into_bytes()),
-        Format::Bpf
-        | Format::Hex
-        | Format::Obj
-        | Format::Asm
-        | Format::C
     let text = match format {
         Format::Ir => ir::text(program.dag()),
         Format::Dot => ir::dot(program.dag()),
+        Format::Bpf
+        | Format::Obj
+        | Format::Hex
+        | Format::Asm
+        | Format::C
         | Format::Rust
         | Format::Json
         | Format::Hir
@@ -145,29 +141,11 @@ pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
 /// A module in some form, for machines of a byte order; `None` if the form has no place for it.
 #[must_use]
 pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<Vec<u8>> {
+    let text = match format {
         Format::Bpf => return module::bytes(module, endian),
         Format::Obj => return module::object(module, endian),
         Format::Hex => hex::text(&module::bytes(module, endian)?),
         Format::Asm => module::asm(module),
-        Format::Ir
-        | Format::Dot
-        | Format::Rust
-        | Format::Json
-        | Format::Hir
-        | Format::Cost
-        | Format::CostJson
-        | Format::Table => emit_programs(program.module(), program.endian(), format),
-    }
-}
-
-/// Any module in some form, for machines of a byte order; `None` if the form has no place for it.
-#[must_use]
-pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<Vec<u8>> {
-    match format {
-        Format::Bpf => module::bytes(module, endian),
-        Format::Obj => module::object(module, endian),
-        Format::Hex => Some(hex::text(&module::bytes(module, endian)?).into_bytes()),
-        Format::Asm => Some(module::asm(module).into_bytes()),
         Format::Ir
         | Format::Dot
         | Format::C
@@ -176,6 +154,7 @@ pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<
         | Format::Hir
         | Format::Cost
         | Format::CostJson
-        | Format::Table => None,
-    }
+        | Format::Table => return None,
+    };
+    Some(text.into_bytes())
 }

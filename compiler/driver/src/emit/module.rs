@@ -3,7 +3,6 @@
 use filterc_abi::Endian;
 use filterc_ebpf::{DisasmOptions, Module, Unit, disassemble, encode};
 
-/// The bytes of the only program; several are no one piece, and bytes alone name no maps.
 /// The bytes of the only program; several are no one piece, and neither is one that names maps.
 pub(super) fn bytes(module: &Module, endian: Endian) -> Option<Vec<u8>> {
     match module.units.as_slice() {

@@ -10,6 +10,7 @@
 //! `read(write(module)) == module`, and the bytes are a function of the module. Nothing here
 //! knows the running kernel, or what a policy is.
 
+mod contents;
 mod error;
 mod maps;
 mod read;

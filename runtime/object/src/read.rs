@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use filterc_abi::Endian;
 use filterc_ebpf::btf::{self, Btf, ext};
-use filterc_ebpf::{Hook, Insn, Module, NamedMap, consistent, decode};
+use filterc_ebpf::{Module, consistent, decode};
 use object::read::elf::{ElfFile64, ElfSection64};
 use object::{
     Architecture, Endianness, Object as _, ObjectKind, ObjectSection as _, ObjectSymbol as _,
-    RelocationFlags, RelocationTarget, SectionFlags, SectionIndex, SymbolIndex, SymbolKind, elf,
+    RelocationFlags, RelocationTarget, SectionFlags, SymbolIndex, SymbolKind, elf,
 };
 
+use crate::contents::{Code, Contents, Function, Place, Relocation};
 use crate::error::ObjectError;
 use crate::maps::{maps, variable};
 use crate::units;
@@ -91,124 +92,51 @@ fn read_module(file: &File<'_>, endian: Endian) -> Result<Module, ObjectError> {
         let name = btf.string(section.name).unwrap_or_default();
         contents.lines.insert(name.to_owned(), lines(&btf, &section)?);
     }
-    contents.symbols(file)?;
+    symbols(&mut contents, file)?;
     let units = units::units(&contents)?;
     let maps = contents.maps;
     let license = contents.license.ok_or_else(|| ObjectError::unsupported("no licence"))?;
     Ok(Module { license, maps, units })
 }
 
-/// What was found in a file.
-#[derive(Default)]
-pub(crate) struct Contents {
-    license: Option<String>,
-    maps_section: Option<SectionIndex>,
-    /// Maps by their offset in their section.
-    defined: BTreeMap<u64, NamedMap>,
-    /// Maps by the section of their variable.
-    variables: BTreeMap<usize, NamedMap>,
-    /// Maps, in the order of their symbols.
-    pub(crate) maps: Vec<NamedMap>,
-    /// Sections with instructions, by index.
-    pub(crate) code: BTreeMap<usize, Code>,
-    /// Lines of each section, by its name.
-    pub(crate) lines: BTreeMap<String, Vec<filterc_ebpf::Line>>,
-    /// Symbols of functions, in the order of the file.
-    pub(crate) functions: Vec<Function>,
-    /// Where each symbol is: its section's index and offset there.
-    pub(crate) places: BTreeMap<usize, Place>,
-}
-
-/// A section with instructions.
-pub(crate) struct Code {
-    pub(crate) name: String,
-    pub(crate) insns: Vec<Insn>,
-    /// The relocated slots.
-    pub(crate) relocations: BTreeMap<usize, Relocation>,
-}
-
-impl Code {
-    /// Where its programs run; none for functions that programs call.
-    pub(crate) fn hook(&self) -> Result<Option<Hook>, ObjectError> {
-        if self.name == btf::TEXT {
-            return Ok(None);
-        }
-        let hook = Hook::of_section(&self.name);
-        let unknown = || ObjectError::unsupported(format!("programs for `{}`", self.name));
-        hook.map(Some).ok_or_else(unknown)
-    }
-}
-
-/// What is to be put into a slot.
-#[derive(Clone, Copy)]
-pub(crate) struct Relocation {
-    /// Whether it is the distance of a call, and not an address.
-    pub(crate) call: bool,
-    /// The symbol.
-    pub(crate) symbol: usize,
-}
-
-/// A function of a section.
-pub(crate) struct Function {
-    pub(crate) name: String,
-    pub(crate) section: usize,
-    pub(crate) first: usize,
-    pub(crate) slots: usize,
-    /// Whether other files see it.
-    pub(crate) global: bool,
-}
-
-/// Where a symbol is.
-#[derive(Clone, Copy)]
-pub(crate) enum Place {
-    /// A map, by place.
-    Map(usize),
-    /// That offset in the value of a map, by place.
-    Value(usize, u64),
-    /// At that slot of the section of that index.
-    Code(usize, usize),
-}
-
-impl Contents {
-    fn symbols(&mut self, file: &File<'_>) -> Result<(), ObjectError> {
-        for symbol in file.symbols() {
-            let Some(section) = symbol.section_index() else {
-                // The first entry of the table, names of files, and what is in another file.
-                continue;
-            };
-            let SymbolIndex(index) = symbol.index();
-            let is_data = symbol.kind() == SymbolKind::Data;
-            if self.maps_section == Some(section) && is_data {
-                let map = self.defined.remove(&symbol.address());
-                let map = map.filter(|map| symbol.name() == Ok(map.name.as_str()));
-                let none = || ObjectError::damaged("a map without a definition");
-                self.places.insert(index, Place::Map(self.maps.len()));
-                self.maps.push(map.ok_or_else(none)?);
-            } else if let Some(map) = self.variables.remove(&section.0).filter(|_| is_data) {
-                self.places.insert(index, Place::Value(self.maps.len(), symbol.address()));
-                self.maps.push(map);
-            } else if let Some(code) = self.code.get(&section.0) {
-                let damaged = || ObjectError::damaged(format!("a symbol of `{}`", code.name));
-                let first = slot(symbol.address()).ok_or_else(damaged)?;
-                self.places.insert(index, Place::Code(section.0, first));
-                if symbol.kind() == SymbolKind::Text {
-                    let slots = slot(symbol.size()).ok_or_else(damaged)?;
-                    let inside =
-                        first.checked_add(slots).is_some_and(|end| end <= code.insns.len());
-                    if slots == 0 || !inside {
-                        return Err(damaged());
-                    }
-                    let name = symbol.name()?.to_owned();
-                    let (section, global) = (section.0, symbol.is_global());
-                    self.functions.push(Function { name, section, first, slots, global });
+/// Finds out where symbols are.
+fn symbols(contents: &mut Contents, file: &File<'_>) -> Result<(), ObjectError> {
+    for symbol in file.symbols() {
+        let Some(section) = symbol.section_index() else {
+            // The first entry of the table, names of files, and what is in another file.
+            continue;
+        };
+        let SymbolIndex(index) = symbol.index();
+        let is_data = symbol.kind() == SymbolKind::Data;
+        if contents.maps_section == Some(section) && is_data {
+            let map = contents.defined.remove(&symbol.address());
+            let map = map.filter(|map| symbol.name() == Ok(map.name.as_str()));
+            let none = || ObjectError::damaged("a map without a definition");
+            contents.places.insert(index, Place::Map(contents.maps.len()));
+            contents.maps.push(map.ok_or_else(none)?);
+        } else if is_data && let Some(map) = contents.variables.remove(&section.0) {
+            contents.places.insert(index, Place::Value(contents.maps.len(), symbol.address()));
+            contents.maps.push(map);
+        } else if let Some(code) = contents.code.get(&section.0) {
+            let damaged = || ObjectError::damaged(format!("a symbol of `{}`", code.name));
+            let first = slot(symbol.address()).ok_or_else(damaged)?;
+            contents.places.insert(index, Place::Code(section.0, first));
+            if symbol.kind() == SymbolKind::Text {
+                let slots = slot(symbol.size()).ok_or_else(damaged)?;
+                let inside = first.checked_add(slots).is_some_and(|end| end <= code.insns.len());
+                if slots == 0 || !inside {
+                    return Err(damaged());
                 }
+                let name = symbol.name()?.to_owned();
+                let (section, global) = (section.0, symbol.is_global());
+                contents.functions.push(Function { name, section, first, slots, global });
             }
         }
-        if self.defined.is_empty() && self.variables.is_empty() {
-            return Ok(());
-        }
-        Err(ObjectError::damaged("a map without a name"))
     }
+    if contents.defined.is_empty() && contents.variables.is_empty() {
+        return Ok(());
+    }
+    Err(ObjectError::damaged("a map without a name"))
 }
 
 fn is_code(section: &Section<'_, '_>) -> bool {

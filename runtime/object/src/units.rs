@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use filterc_ebpf::insn::code::{CALL, JMP, WIDE};
 use filterc_ebpf::{Function as Named, Insn, Line, MAX_INSNS, Unit};
 
+use crate::contents::{Code, Contents, Function, Place, Relocation};
 use crate::error::ObjectError;
-use crate::read::{Code, Contents, Function, Place, Relocation};
 
 /// Kinds of constants and calls, in the field of the source register (`linux/bpf.h`).
 const FUNCTION: u8 = 4;

@@ -17,7 +17,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use ebpf_sample::{CONTEXT, Features, MAPS, Random, program};
 use filterc_abi::Endian;
-use filterc_ebpf::interp::{self, MapId};
+use filterc_ebpf::interp::MapId;
 use filterc_ebpf::{
     DisasmOptions, Fixed, Host, Insn, WellFormed, assemble, disassemble, interpret, well_formed,
 };
@@ -36,19 +36,6 @@ const ARRAY: MapSpec =
 const HASH: MapSpec = MapSpec { kind: MapKind::Hash, key_size: 4, value_size: 16, max_entries: 3 };
 const RING: MapSpec =
     MapSpec { kind: MapKind::Ringbuf, key_size: 0, value_size: 0, max_entries: 4096 };
-
-/// The same map here.
-fn twin(spec: MapSpec) -> interp::MapSpec {
-    let kind = match spec.kind {
-        MapKind::Hash => interp::MapKind::Hash,
-        MapKind::Array => interp::MapKind::Array,
-        MapKind::PercpuArray => interp::MapKind::PercpuArray,
-        MapKind::Ringbuf => interp::MapKind::Ringbuf,
-        MapKind::TaskStorage => interp::MapKind::TaskStorage,
-    };
-    let MapSpec { key_size, value_size, max_entries, .. } = spec;
-    interp::MapSpec { kind, key_size, value_size, max_entries }
-}
 
 fn load(insns: &[Insn], maps: &[&Map], log: Log) -> Result<Program, Refusal> {
     let kind = ProgramKind::Syscall;
@@ -131,7 +118,7 @@ impl Pair {
         let (mut maps, mut twins) = (Vec::new(), Vec::new());
         for spec in [ARRAY, HASH, RING] {
             maps.push(Map::create(spec, "filterc_test")?);
-            twins.push(host.add_map(twin(spec)).unwrap());
+            twins.push(host.add_map(spec).unwrap());
         }
         assert_eq!(maps.len(), MAPS);
         Ok(Self { reader: RingReader::new(&maps[2])?, maps, host, twins })

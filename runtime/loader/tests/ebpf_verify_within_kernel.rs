@@ -22,7 +22,7 @@ use filterc_ebpf::{
     DisasmOptions, Fixed, Host, Insn, MapKind, MapSpec, Program as Insns, Target, Verified,
     assemble, disassemble, interpret, verify,
 };
-use filterc_loader::bpf::{self, Log, Map, Program, ProgramKind, ProgramSpec, Refusal};
+use filterc_loader::bpf::{Log, Map, Program, ProgramKind, ProgramSpec, Refusal};
 
 /// Programs that ours accepts and the kernel is asked about, of two sorts: more than the 50,000
 /// of the project together.
@@ -40,11 +40,8 @@ fn target() -> Target<'static> {
 }
 
 fn kernel_maps() -> Option<Vec<Map>> {
-    let kinds = [bpf::MapKind::Array, bpf::MapKind::Hash, bpf::MapKind::Ringbuf];
     let mut maps = Vec::new();
-    for (spec, kind) in MAPS.iter().zip(kinds) {
-        let MapSpec { key_size, value_size, max_entries, .. } = *spec;
-        let spec = bpf::MapSpec { kind, key_size, value_size, max_entries };
+    for spec in MAPS {
         match Map::create(spec, "filterc_test") {
             Ok(map) => maps.push(map),
             Err(error) if error.is_unavailable() => {

@@ -89,6 +89,7 @@ pub(crate) fn run(args: &AttachArgs, console: &Console) -> Result<(), Failure> {
     for id in ids {
         let process = Process::open(id).map_err(|error| refused(&error))?;
         loaded.watch(&process, args.flags()).map_err(|error| refused(&error))?;
+        console.note(&format!("process {id} is watched"));
         processes.push(process);
     }
     for folder in &args.cgroup {

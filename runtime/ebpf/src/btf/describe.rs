@@ -71,7 +71,7 @@ struct Base {
     byte: u32,
     word: u32,
     long: u32,
-    /// `int (void *)`.
+    /// `int (__u64 *)`: kernels know that for a context.
     program: u32,
     /// `long (void)`: the kernel looks at registers, not at parameters, of what is called here.
     function: u32,
@@ -137,7 +137,7 @@ fn base(builder: &mut Builder) -> Base {
     let byte = builder.int("__u8", 1, false);
     let word = builder.int("__u32", 4, false);
     let long = builder.int("__u64", 8, false);
-    let context = builder.pointer(0);
+    let context = builder.pointer(long);
     let program = builder.function_type(int, &[("ctx", context)]);
     let function = builder.function_type(long, &[]);
     Base { int, byte, word, long, program, function }

@@ -1,9 +1,9 @@
 //! Modules of the kernel: loading all of one, and attaching it.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 
 use filterc_abi::Endian;
-use filterc_ebpf::btf::{ModuleTypes, describe};
+use filterc_ebpf::btf::{UnitTypes, describe};
 use filterc_ebpf::{Hook, Module, NamedMap, Unit, consistent};
 
 use super::btf::Btf;
@@ -11,7 +11,7 @@ use super::error::{BpfError, ModuleLoadError};
 use super::kernel::{Kernel, event_id};
 use super::log::rejection;
 use super::map::Map;
-use super::program::{Link, Log, Program, ProgramSpec, ProgramTypes};
+use super::program::{Link, Log, Program, ProgramKind, ProgramSpec, ProgramTypes};
 
 /// A module whose programs the kernel has accepted. They go, with their maps, when this is
 /// dropped.
@@ -48,47 +48,16 @@ impl Loaded {
             let made = make(map, &btf, (ids.key, ids.value));
             maps.push((map.name.clone(), made.map_err(of(&format!("map `{}`", map.name)))?));
         }
+        let license = CString::new(module.license.as_str()).unwrap_or_default();
+        let loader = Loader { license: &license, btf: &btf, log };
         let mut loaded = Self { maps, programs: Vec::new() };
         let mut kernel = Kernel::default();
-        for (at, unit) in module.units.iter().enumerate() {
-            let program = loaded.program(module, unit, at, &types, &btf, &mut kernel, log)?;
+        for (unit, types) in module.units.iter().zip(&types.units) {
+            let maps: Vec<&Map> = loaded.maps.iter().map(|(_, map)| map).collect();
+            let program = loader.program(unit, types, kernel.kind(&unit.hook)?, &maps)?;
             loaded.programs.push((unit.name.clone(), unit.hook.clone(), program));
         }
         Ok(loaded)
-    }
-
-    #[allow(clippy::too_many_arguments, reason = "all of them are parts of the module")]
-    fn program(
-        &self,
-        module: &Module,
-        unit: &Unit,
-        at: usize,
-        types: &ModuleTypes,
-        btf: &Btf,
-        kernel: &mut Kernel,
-        log: Log,
-    ) -> Result<Program, ModuleLoadError> {
-        let license = CString::new(module.license.as_str()).unwrap_or_default();
-        let maps: Vec<&Map> = self.maps.iter().map(|(_, map)| map).collect();
-        let spec = ProgramSpec {
-            kind: kernel.kind(&unit.hook)?,
-            name: &unit.name,
-            license: &license,
-            log,
-            maps: &maps,
-        };
-        let (functions, lines) = types.units.get(at).map_or((&[][..], &[][..]), |types| {
-            (types.functions.as_slice(), types.lines.as_slice())
-        });
-        let types = ProgramTypes { btf, functions, lines };
-        Program::load_typed(&unit.insns, &spec, &types).map_err(|refusal| {
-            if refusal.log.is_empty() {
-                let what = format!("program `{}` ({})", unit.name, unit.hook.section());
-                ModuleLoadError::Bpf { what, error: refusal.error }
-            } else {
-                ModuleLoadError::Rejected(Box::new(rejection(unit, refusal)))
-            }
-        })
     }
 
     /// The map of that name.
@@ -129,6 +98,36 @@ impl Loaded {
             });
         }
         Ok(links)
+    }
+}
+
+/// What the programs of a module have in common.
+struct Loader<'a> {
+    license: &'a CStr,
+    btf: &'a Btf,
+    log: Log,
+}
+
+impl Loader<'_> {
+    fn program(
+        &self,
+        unit: &Unit,
+        types: &UnitTypes,
+        kind: ProgramKind,
+        maps: &[&Map],
+    ) -> Result<Program, ModuleLoadError> {
+        let Self { license, btf, log } = *self;
+        let spec = ProgramSpec { kind, name: &unit.name, license, log, maps };
+        let (functions, lines) = (types.functions.as_slice(), types.lines.as_slice());
+        let types = ProgramTypes { btf, functions, lines };
+        Program::load_typed(&unit.insns, &spec, &types).map_err(|refusal| {
+            if refusal.log.is_empty() {
+                let what = format!("program `{}` ({})", unit.name, unit.hook.section());
+                ModuleLoadError::Bpf { what, error: refusal.error }
+            } else {
+                ModuleLoadError::Rejected(Box::new(rejection(unit, refusal)))
+            }
+        })
     }
 }
 

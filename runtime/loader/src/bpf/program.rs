@@ -158,14 +158,14 @@ impl Program {
             let (result, length) = sys::prog_load(attr(spec), &text, &mut log, asked);
             match result {
                 Ok(fd) => return Ok(Self { fd, log: text_of(&log) }),
-                // Only now it matters what the verifier has to say.
-                Err(_) if asked == 0 => {
-                    asked = 1;
-                    log = vec![0; 1 << 16];
-                }
                 // The log did not fit: it has to, for the verdict to be known.
                 Err(libc::ENOSPC) if length > length_of(&log) && length <= MAX_LOG => {
                     log = vec![0; length as usize];
+                }
+                // Only now it matters what the verifier has to say of the one way that is at fault.
+                Err(_) if asked != 1 => {
+                    asked = 1;
+                    log = vec![0; 1 << 16];
                 }
                 Err(errno) => {
                     let error = refused(Action::Accept)(errno);

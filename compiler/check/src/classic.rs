@@ -4,8 +4,9 @@ use filterc_cbpf::machine::{self as cbpf, Op, Source, State, Words, step};
 use filterc_ebpf::machine::{Alu, Test, Width};
 
 use crate::converted::{alu_of, test_of};
+use crate::gates;
 use crate::layout::param_word;
-use crate::machine::{Halt, Machine, Next, Outside, Start};
+use crate::machine::{Machine, Next, Outside, Start};
 use crate::meter::Meter;
 use crate::region::{Head, Region};
 use crate::straight::{self, Straight};
@@ -78,25 +79,24 @@ fn of(source: Source) -> Live {
 impl Machine for Program<'_> {
     type State = State<TermId>;
 
-    fn start(
+    type Early = (usize, Box<State<straight::Word>>);
+
+    fn straight(
         &self,
-        head: Option<Head>,
+        head: Head,
         region: &mut Region,
         meter: &Meter,
-        terms: &mut Terms,
-    ) -> Result<Start<Self::State>, Halt> {
-        if let Some(head) = head {
-            match straight::run(self.ops, head, region, meter)? {
-                Straight::Returned(value) => return Ok(Start::Value(value)),
-                Straight::Asks(pc, state) => {
-                    if let Some(state) = straight::terms(&state, terms) {
-                        return Ok(Start::At(pc, state));
-                    }
-                }
-            }
-        }
+    ) -> gates::Result<Start<Self::Early>> {
+        Ok(match straight::run(self.ops, head, region, meter)? {
+            Straight::Returned(value) => Start::Value(value),
+            Straight::Asks(pc, state) => Start::Asks((pc, state)),
+        })
+    }
+
+    fn start(&self, early: Option<Self::Early>, terms: &mut Terms) -> (usize, Self::State) {
         let zero = terms.constant(0);
-        Ok(Start::At(0, State::new(&zero)))
+        let known = early.and_then(|(pc, state)| Some((pc, straight::terms(&state, terms)?)));
+        known.unwrap_or_else(|| (0, State::new(&zero)))
     }
 
     fn step(&self, terms: &mut Terms, pc: usize, state: &mut Self::State) -> Result<Next, Outside> {

@@ -11,7 +11,8 @@ use filterc_ebpf::machine::{
 };
 use filterc_ebpf::verify::{live_registers, successors};
 
-use crate::machine::{Halt, Machine, Next, Outside, Start, What};
+use crate::gates;
+use crate::machine::{Machine, Next, Outside, Start, What};
 use crate::memory::{Access, Memory, STACK_SLOTS, Value};
 use crate::meter::Meter;
 use crate::region::{Head, Region};
@@ -46,6 +47,12 @@ impl<'p> Extended<'p> {
         Self { ops, endian, entry, registers, slots }
     }
 
+    /// Whether an instruction may be executed more than once: there are loops, or functions.
+    pub(crate) fn repeats(&self) -> bool {
+        let back = |op: &Op| op.distance().is_some_and(|distance| distance < 0);
+        self.ops.iter().any(|op| back(op) || matches!(op, Op::Call(Callee::Function(_))))
+    }
+
     /// How many instructions there are.
     pub(crate) fn len(&self) -> usize {
         self.ops.len()
@@ -55,18 +62,18 @@ impl<'p> Extended<'p> {
 impl Machine for Extended<'_> {
     type State = State;
 
-    fn start(
-        &self,
-        _: Option<Head>,
-        _: &mut Region,
-        _: &Meter,
-        _: &mut Terms,
-    ) -> Result<Start<State>, Halt> {
+    type Early = ();
+
+    fn straight(&self, _: Head, _: &mut Region, _: &Meter) -> gates::Result<Start<()>> {
+        Ok(Start::Asks(()))
+    }
+
+    fn start(&self, _: Option<()>, _: &mut Terms) -> (usize, State) {
         let mut memory = Memory::default();
         memory.enter(0);
         let unset = Value::Nothing(What::Unset);
         let registers = ebpf::State::new(&unset, Value::Data(0), Value::Stack(0, 0));
-        Ok(Start::At(self.entry, State { registers, memory }))
+        (self.entry, State { registers, memory })
     }
 
     fn step(&self, terms: &mut Terms, pc: usize, state: &mut State) -> Result<Next, Outside> {

@@ -14,9 +14,9 @@ use crate::region::{Head, Region};
 use crate::run::{Runs, run};
 use crate::term::low;
 
-/// Instructions after which a run is given up. No way of a verified program that asks no helper is
-/// longer: the verifiers walk all of them to their ends.
-const FUEL: u64 = 10_000_000;
+/// Instructions after which a run is given up. No way of a verified program is longer: verifiers
+/// walk to the end of each, and not further than this (`BPF_COMPLEXITY_LIMIT_INSNS`).
+const FUEL: u64 = 1_000_000;
 
 /// A function that decides a call, or a whole program.
 #[derive(Debug)]
@@ -58,10 +58,10 @@ impl<'p> Function<'p> {
         run(&self.terms, head, region, states, meter)
     }
 
-    /// Steps that [`Self::value`] takes, more or less.
+    /// Steps that [`Self::value`] takes at most, more or less.
     pub(crate) fn longest(&self) -> u64 {
-        let instructions = u64::try_from(self.terms.len()).unwrap_or(u64::MAX);
-        instructions.saturating_mul(cost::INSTRUCTION)
+        let once = u64::try_from(self.terms.len()).unwrap_or(u64::MAX).min(FUEL);
+        cost::INSTRUCTION * if self.terms.repeats() { FUEL } else { once }
     }
 
     /// The low half of what it returns; `None` if it comes to no end.

@@ -1,5 +1,5 @@
 //! Proof that two things decide the same for **every** call: a policy and a program, or two
-//! programs.
+//! programs, of classic BPF or of eBPF.
 //!
 //! # What is proved
 //!
@@ -11,9 +11,13 @@
 //!
 //! # Why it holds
 //!
-//! * A program's meaning is `cbpf::machine::step`, run on terms over the words of the data,
-//!   all paths at once; a policy's is `hir::eval`, run on formulas. Interpreter and oracle
-//!   are the same two texts, run on numbers.
+//! * A program's meaning is `cbpf::machine::step` or `ebpf::machine::step`, run on terms over
+//!   the words of the data, all paths at once; a policy's is `hir::eval`, run on formulas.
+//!   Interpreters and oracle are the same three texts, run on numbers.
+//! * Both machines' terms are one language, with the operations of eBPF. Words of 64 bits fall
+//!   apart into halves, which are words of the data, wherever an operation or a test does not
+//!   need them whole. Only identities of numbers are used for that; the tests hold them against
+//!   numbers.
 //! * The plane of (arch, nr) is cut into rectangles in which no test of these two words comes
 //!   out otherwise, on either side. A rectangle is found by running both sides at one of
 //!   its points and keeping the bounds of every test on the way; the next one begins where it
@@ -31,10 +35,19 @@
 //!
 //! A counterexample is run on both sides before it is shown, the program patched as a loader does.
 //!
+//! # eBPF
+//!
+//! A side is a program whose context is the `struct seccomp_data`, or a function of a larger
+//! program whose first argument is its address; the answer is the low half of R0. Addresses
+//! are the data or a stack and a constant. Functions are followed into, and loops round after
+//! round, as long as constants count them. What depends on more than the call is not judged, and
+//! neither is what a program does with an address otherwise: helpers, maps, variables of the
+//! kernel. One way on which that may happen is enough for [`Why::Outside`], and no pass.
+//!
 //! # What is not proved
 //!
-//! Parsing, name resolution and the tables; that the kernel's machine is the one described
-//! here (its tests hold that against the running kernel). A policy is judged on machines of
+//! Parsing, name resolution and the tables; that the kernel's machines are those described
+//! here (their tests hold that against the running kernel). A policy is judged on machines of
 //! one byte order; its ABIs of the other do not occur there, and count as foreign.
 
 mod bits;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::Hash;
 
-use crate::gates::OverBudget;
+use crate::gates::{OverBudget, Result};
 use crate::meter::Meter;
 use crate::region::{Fixed, Head, Region};
 use crate::term::{TermId, Terms};
@@ -20,13 +20,13 @@ pub(crate) enum Next {
     Return(TermId),
 }
 
-/// How a run begins.
+/// How a run at a point of (arch, nr) begins.
 #[derive(Debug)]
-pub(crate) enum Start<S> {
+pub(crate) enum Start<E> {
     /// It is over: the program asks about nothing but `nr` and `arch`.
     Value(Fixed),
-    /// At that instruction, in that state.
-    At(usize, S),
+    /// It goes on with terms, from something that was found without them.
+    Asks(E),
 }
 
 /// A program with its machine.
@@ -34,24 +34,34 @@ pub(crate) trait Machine {
     /// All that an instruction can read, as terms.
     type State: Clone + Eq + Hash + fmt::Debug;
 
-    /// The beginning at a point, or everywhere; the region shrinks to the part around the point
-    /// in which it is that.
+    /// What a run that needs no terms comes to.
+    type Early;
+
+    /// The beginning at a point, without terms; the region shrinks to the part around it in
+    /// which it is that.
     ///
     /// # Errors
-    /// As [`Halt`] says.
-    fn start(
+    /// The meter is used up.
+    fn straight(
         &self,
-        head: Option<Head>,
+        head: Head,
         region: &mut Region,
         meter: &Meter,
-        terms: &mut Terms,
-    ) -> Result<Start<Self::State>, Halt>;
+    ) -> Result<Start<Self::Early>>;
+
+    /// Where terms begin, and the state there.
+    fn start(&self, early: Option<Self::Early>, terms: &mut Terms) -> (usize, Self::State);
 
     /// Executes the instruction at `pc`.
     ///
     /// # Errors
     /// It does what has no terms.
-    fn step(&self, terms: &mut Terms, pc: usize, state: &mut Self::State) -> Result<Next, Outside>;
+    fn step(
+        &self,
+        terms: &mut Terms,
+        pc: usize,
+        state: &mut Self::State,
+    ) -> std::result::Result<Next, Outside>;
 
     /// Makes equal what is not read any more from `pc` on.
     fn forget(&self, terms: &mut Terms, pc: usize, state: &mut Self::State);

@@ -20,8 +20,11 @@ const FEW_NODES: usize = 200_000;
 /// A first try with a solver.
 const FEW_CONFLICTS: u64 = 5_000;
 
-/// Calls that are tried where the first diagrams were too large.
+/// Calls that are tried where the first diagrams were too large, …
 const SAMPLES: u64 = 20_000;
+
+/// … and steps after which they are fewer: no classic program takes so many for all of them.
+const SAMPLED_STEPS: u64 = 200_000_000;
 
 /// Both sides, and what was spent on them.
 pub(crate) struct Prover<'a> {
@@ -195,7 +198,9 @@ impl Pair<'_> {
         right: &Subject<'_>,
         meter: &Meter,
     ) -> Result<Difference, OverBudget> {
-        meter.spend(SAMPLES * (2 * cost::CALL + left.longest() + right.longest()))?;
+        let each = 2 * cost::CALL + left.longest() + right.longest();
+        let count = SAMPLES.min(SAMPLED_STEPS / each);
+        meter.spend(count * each)?;
         let mut candidates = Candidates::none();
         self.left.note(&mut candidates);
         self.right.note(&mut candidates);
@@ -206,7 +211,7 @@ impl Pair<'_> {
         if let (Some(head), Some(slot)) = (self.head, fixed.get_mut(usize::from(ARCH))) {
             *slot = Some(head.arch);
         }
-        Ok((0..SAMPLES).map(|_| candidates.draw(&fixed)).find(|words| {
+        Ok((0..count).map(|_| candidates.draw(&fixed)).find(|words| {
             let (call, params) = (call_of(words, self.endian), params_of(words));
             left.value(&call, &params) != right.value(&call, &params)
         }))

@@ -61,17 +61,19 @@ pub(crate) fn run<M: Machine>(
     limit: usize,
     meter: &Meter,
 ) -> std::result::Result<Runs, Halt> {
-    let mut terms = Terms::new(head);
-    let (pc, state) = match machine.start(head, region, meter, &mut terms)? {
-        Start::At(pc, state) => (pc, state),
-        Start::Value(value) => {
-            // A number that is made of nr or arch is another one elsewhere.
-            if let Some(head) = head {
+    let mut early = None;
+    if let Some(head) = head {
+        match machine.straight(head, region, meter)? {
+            Start::Value(value) => {
+                // A number that is made of nr or arch is another one elsewhere.
                 region.fix(value.from.words(), head);
+                return Ok(Runs::Value(value.value));
             }
-            return Ok(Runs::Value(value.value));
+            Start::Asks(state) => early = Some(state),
         }
-    };
+    }
+    let mut terms = Terms::new(head);
+    let (pc, state) = machine.start(early, &mut terms);
     let mut run =
         Run { machine, terms, head, region, meter, states: Vec::new(), ids: Map::default() };
     run.state(pc, state);

@@ -8,6 +8,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
@@ -81,7 +82,7 @@ fn pairs(count: usize, seed: u64) -> impl Iterator<Item = (Verified, Verified, [
     let mut rng = Rng::new(seed);
     (0..count).map(move |i| {
         let masks = MASKS[i % MASKS.len()];
-        let endian = if i / MASKS.len() % 2 == 0 { Endian::Little } else { Endian::Big };
+        let endian = if (i / MASKS.len()).is_multiple_of(2) { Endian::Little } else { Endian::Big };
         let one = some(&mut rng, Knows::Bits(masks), None);
         let like = (i % 4 != 0).then_some(&one);
         let other = some(&mut rng, Knows::Bits(masks), like);

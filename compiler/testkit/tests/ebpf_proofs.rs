@@ -22,7 +22,8 @@ use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf::{self as cbpf};
 use filterc_check::{Budget, Side, Verdict, differences, equivalent};
 use filterc_codegen as codegen;
-use filterc_ebpf::{Fixed, Host, Insn, Target, Verified, interpret, verify};
+use filterc_codegen::ebpf::tracing::{Access, Layout, target, watch};
+use filterc_ebpf::{Fixed, Function, Host, Insn, MapSpec, Target, Verified, interpret, verify};
 use filterc_hir::eval::eval;
 use filterc_hir::policy::Policy;
 use filterc_ir as ir;
@@ -111,6 +112,34 @@ fn emitted_programs_are_proved() {
         proofs += 2;
     });
     println!("{proofs} proofs");
+}
+
+#[test]
+fn functions_of_watching_programs_are_proved_where_they_are() {
+    let mut proofs = 0;
+    each(|compiled, policy, endian, level, dag| {
+        // Whoever watches is a machine of this byte order.
+        if endian != Endian::Little || level != 2 {
+            return;
+        }
+        let decide = codegen::ebpf::emit(dag, &ir::Objective::default()).unwrap();
+        for access in [Access::Numbers, Access::Types] {
+            let module = watch(&decide, access, Layout::default()).unwrap();
+            let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
+            for unit in &module.units {
+                let what = format!("{}: {}", compiled.name(), unit.name);
+                let decide = unit.functions.iter().find(|function| function.name == "decide");
+                let Some(Function { slot, .. }) = decide else { continue };
+                let whole = verify(&unit.insns, &target(unit, &maps));
+                let whole = whole.unwrap_or_else(|e| panic!("{what}: {e}"));
+                let side = Side::Function { program: &whole, slot: *slot };
+                assert_equal(Side::Policy(policy), side, endian, &what);
+                proofs += 1;
+            }
+        }
+    });
+    println!("{proofs} proofs");
+    assert!(proofs > 0);
 }
 
 /// What became of mutants.

@@ -173,39 +173,42 @@ fn at_call(
 
 /// The program at a call, up to the function.
 fn wrapper(moment: Moment, access: Access, layout: Layout) -> String {
+    let call = RECORD + at(offset::CALL);
+    let allow = Action::Allow.to_ret();
+    let (allowed, lost) = (audit::ALLOWED, audit::LOST);
+    format!(
+        "{watched}
+{put_together}
+ask:     r1 = r10
+         r1 += {call}
+         call decide
+         if w0 != {allow} goto tell
+         if r8 & {allowed} goto tell
+         goto stranger
+{tell}
+         if r0 == 0 goto stranger
+lost:    r1 = map[idx:{lost}][0]+0 ll
+         r2 = 1
+         lock *(u64 *)(r1 + 0) += r2
+stranger: r0 = 0
+         exit
+decide:  exit
+",
+        watched = watched(moment, layout),
+        put_together = put_together(moment, access, layout),
+        tell = tell(moment),
+    )
+}
+
+/// Leaves strangers alone; of a watched task R8 is what is told, and its start is copied.
+fn watched(moment: Moment, layout: Layout) -> String {
     let wanted = match moment {
         Moment::Enter => audit::ENTER,
         Moment::Exit => audit::EXIT,
     };
-    let Layout { status } = layout;
-    let (get_regs, base) = registers(access);
-    let gone = match moment {
-        Moment::Enter => "",
-        Moment::Exit => "if r1 == -1 goto stranger",
-    };
-    let ret = match moment {
-        Moment::Enter => "r1 = 0",
-        Moment::Exit => "r1 = *(u64 *)(r6 + 8)",
-    };
-    let call = RECORD + at(offset::CALL);
-    let field = |offset: usize| RECORD + at(offset);
-    let (time, pid_tgid) = (field(offset::TIME), field(offset::PID_TGID));
-    let (action, moment_at) = (field(offset::ACTION), field(offset::MOMENT));
-    let ret_at = field(offset::RET);
-    let (native, int_80) = (arguments(&NATIVE, base), arguments(&INT_80, base));
-    let register = |offset: u32| format!("*(u64 *)({base})", base = place(base, offset));
-    let (nr, ip) = (register(regs::ORIG_AX), register(regs::IP));
-    let nr_at = call + at32(seccomp::offset::NR);
-    let arch_at = call + at32(seccomp::offset::ARCH);
-    let ip_at = call + at32(seccomp::offset::INSTRUCTION_POINTER);
-    let (x86_64, i386) = (X86_64.cast_signed(), I386.cast_signed());
-    let allow = Action::Allow.to_ret();
-    let (tasks, records, lost) = (audit::TASKS, audit::RECORDS, audit::LOST);
-    let (allowed, size, number) = (audit::ALLOWED, audit::RECORD_SIZE, moment.number());
-    let task_size = u32::from(status) + 4;
-    let status_at = TASK + i32::from(status);
+    let (tasks, size) = (audit::TASKS, u32::from(layout.status) + 4);
     format!(
-        "r6 = r1
+        "        r6 = r1
          call bpf_get_current_task_btf
          r7 = r0
          r1 = map[idx:{tasks}] ll
@@ -220,61 +223,76 @@ fn wrapper(moment: Moment, access: Access, layout: Layout) -> String {
          if r1 == 0 goto stranger
          r1 = r10
          r1 += {TASK}
-         r2 = {task_size}
+         r2 = {size}
          r3 = r7
          call bpf_probe_read_kernel
-         if r0 != 0 goto lost
-         {get_regs}
-         r1 = {nr}
+         if r0 != 0 goto lost"
+    )
+}
+
+/// Puts the `struct seccomp_data` together.
+fn put_together(moment: Moment, access: Access, layout: Layout) -> String {
+    let (get_regs, base) = registers(access);
+    let gone = match moment {
+        Moment::Enter => "",
+        Moment::Exit => "if r1 == -1 goto stranger",
+    };
+    let (nr, ip) = (place(base, regs::ORIG_AX), place(base, regs::IP));
+    let member = |offset: u32| stack(RECORD + at(offset::CALL) + at32(offset));
+    let (nr_at, arch_at) = (member(seccomp::offset::NR), member(seccomp::offset::ARCH));
+    let ip_at = member(seccomp::offset::INSTRUCTION_POINTER);
+    let status_at = stack(TASK + i32::from(layout.status));
+    let (x86_64, i386) = (X86_64.cast_signed(), I386.cast_signed());
+    let (native, int_80) = (arguments(&NATIVE, base), arguments(&INT_80, base));
+    format!(
+        "        {get_regs}
+         r1 = *(u64 *)({nr})
          {gone}
-         *(u32 *)(r10 - {nr_at}) = r1
-         r1 = {ip}
-         *(u64 *)(r10 - {ip_at}) = r1
-         r1 = *(u32 *)(r10 - {status_at})
+         *(u32 *)({nr_at}) = r1
+         r1 = *(u64 *)({ip})
+         *(u64 *)({ip_at}) = r1
+         r1 = *(u32 *)({status_at})
          if r1 & {COMPAT} goto int_80
-         *(u32 *)(r10 - {arch_at}) = {x86_64}
+         *(u32 *)({arch_at}) = {x86_64}
          {native}
          goto ask
-int_80:  *(u32 *)(r10 - {arch_at}) = {i386}
-         {int_80}
-ask:     r1 = r10
-         r1 += {call}
-         call decide
-         if w0 != {allow} goto tell
-         if r8 & {allowed} goto tell
-         goto stranger
-tell:    *(u32 *)(r10 - {action}) = r0
-         *(u32 *)(r10 - {moment_at}) = {number}
+int_80:  *(u32 *)({arch_at}) = {i386}
+         {int_80}"
+    )
+}
+
+/// Writes the record of a decision in R0; R0 is then 0, or there was no room.
+fn tell(moment: Moment) -> String {
+    let ret = match moment {
+        Moment::Enter => "r1 = 0",
+        Moment::Exit => "r1 = *(u64 *)(r6 + 8)",
+    };
+    let field = |offset: usize| stack(RECORD + at(offset));
+    let (time, pid_tgid) = (field(offset::TIME), field(offset::PID_TGID));
+    let (action, moment_at) = (field(offset::ACTION), field(offset::MOMENT));
+    let (ret_at, number) = (field(offset::RET), moment.number());
+    let (records, size) = (audit::RECORDS, audit::RECORD_SIZE);
+    format!(
+        "tell:   *(u32 *)({action}) = r0
+         *(u32 *)({moment_at}) = {number}
          {ret}
-         *(u64 *)(r10 - {ret_at}) = r1
+         *(u64 *)({ret_at}) = r1
          call bpf_get_current_pid_tgid
-         *(u64 *)(r10 - {pid_tgid}) = r0
+         *(u64 *)({pid_tgid}) = r0
          call bpf_ktime_get_ns
-         *(u64 *)(r10 - {time}) = r0
+         *(u64 *)({time}) = r0
          r1 = map[idx:{records}] ll
          r2 = r10
          r2 += {RECORD}
          r3 = {size}
          r4 = 0
-         call bpf_ringbuf_output
-         if r0 == 0 goto stranger
-lost:    r1 = map[idx:{lost}][0]+0 ll
-         r2 = 1
-         lock *(u64 *)(r1 + 0) += r2
-stranger: r0 = 0
-         exit
-decide:  exit
-",
-        nr_at = -nr_at,
-        ip_at = -ip_at,
-        status_at = -status_at,
-        arch_at = -arch_at,
-        action = -action,
-        moment_at = -moment_at,
-        ret_at = -ret_at,
-        pid_tgid = -pid_tgid,
-        time = -time,
+         call bpf_ringbuf_output"
     )
+}
+
+/// A place in the stack, which is below R10.
+fn stack(at: i32) -> String {
+    format!("r10 - {}", -at)
 }
 
 /// Where registers are read.
@@ -288,7 +306,7 @@ enum Base {
 
 fn place(base: Base, offset: u32) -> String {
     match base {
-        Base::Stack => format!("r10 - {}", -(REGS + at32(offset))),
+        Base::Stack => stack(REGS + at32(offset)),
         Base::Kernel => format!("r9 + {offset}"),
     }
 }
@@ -316,7 +334,7 @@ fn registers(access: Access) -> (String, Base) {
 fn arguments(from: &[u32; 6], base: Base) -> String {
     let args = RECORD + at(offset::CALL) + at32(seccomp::offset::ARGS);
     let copies = from.iter().zip((args..).step_by(8)).map(|(from, to)| {
-        format!("r1 = *(u64 *)({})\n*(u64 *)(r10 - {}) = r1\n", place(base, *from), -to)
+        format!("r1 = *(u64 *)({})\n*(u64 *)({}) = r1\n", place(base, *from), stack(to))
     });
     copies.collect()
 }

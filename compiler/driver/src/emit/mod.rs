@@ -12,10 +12,10 @@ mod names;
 mod rust;
 mod table;
 
-use crate::compiled::{Compiled, CompiledProgram};
 use filterc_abi::Endian;
 use filterc_ebpf::Module;
 
+use crate::compiled::{Compiled, CompiledProgram};
 use crate::module::ModuleProgram;
 
 /// An output form.

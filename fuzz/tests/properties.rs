@@ -30,8 +30,13 @@ tests! {
     compiled_is_reference
     dag_passes
     decode_encode
+    event_text
+    ebpf_verdict_is_right
+    ebpf_round_trips
+    ebpf_verified_runs
     ignored_bits
     imported_compiles
+    object_files
     params_are_inputs
     passes_preserve
     print_parse
@@ -80,4 +85,20 @@ fn some_generated_policies_with_parameters_compile() {
         }
     }
     assert!(used * 8 > made, "{used} of {made}");
+}
+
+/// The same of eBPF programs, and of what the verifier accepts.
+#[test]
+fn most_generated_ebpf_programs_are_accepted() {
+    let (mut made, mut accepted) = (0_u32, 0_u32);
+    let maps = filterc_fuzz::generate::ebpf::MAPS.map(|(_, spec)| spec);
+    let target = filterc_ebpf::Target { maps: &maps, ..filterc_ebpf::Target::SYSCALL };
+    for number in 0..2000 {
+        let bytes = filterc_fuzz::input(number);
+        let mut bytes = arbitrary::Unstructured::new(&bytes);
+        let Ok(program) = filterc_fuzz::generate::ebpf::sensible(&mut bytes) else { continue };
+        made += 1;
+        accepted += u32::from(filterc_ebpf::verify(&program, &target).is_ok());
+    }
+    assert!(accepted * 2 > made, "{accepted} of {made}");
 }

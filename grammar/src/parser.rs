@@ -121,8 +121,8 @@ fn parse_entry(file: FileId, text: &str, entry: Token) -> (Option<Tree>, Vec<Dia
 }
 
 /// The kernel ignores one `&&` or `||` at the end of a filter, with any `!` behind it:
-/// how many tokens are left. One class it does not ignore but mistreats: `a || b &&`
-/// makes it read outside its buffer, so that is left to be refused.
+/// how many tokens are left. One class has no defined meaning to it, `a || b &&`, and is
+/// left to be refused.
 fn without_dangling(tokens: &[Spanned]) -> usize {
     let all = tokens.len();
     let bangs = tokens.iter().rev().take_while(|t| t.token == Token::Bang).count();

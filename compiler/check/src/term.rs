@@ -59,6 +59,8 @@ pub(crate) struct Terms {
     head: Option<Head>,
     list: Vec<Facts>,
     ids: Map<Term, TermId>,
+    /// The low halves of operations on 64 bits, where they are operations on 32.
+    lows: Map<TermId, TermId>,
 }
 
 const NOTHING: WordSet = WordSet::NONE;
@@ -66,7 +68,7 @@ const NOTHING: WordSet = WordSet::NONE;
 impl Terms {
     /// No terms yet; `nr` and `arch` have these values, or are free.
     pub(crate) fn new(head: Option<Head>) -> Self {
-        Self { head, list: Vec::new(), ids: Map::default() }
+        Self { head, list: Vec::new(), ids: Map::default(), lows: Map::default() }
     }
 
     fn facts(&self, id: TermId) -> Facts {
@@ -134,6 +136,16 @@ impl Terms {
     pub(crate) fn constant_value(&self, id: TermId) -> Option<u64> {
         let facts = self.facts(id);
         facts.value.filter(|_| facts.made == [NOTHING; 2])
+    }
+
+    /// The low half of an operation on 64 bits, if that is known.
+    pub(crate) fn low_of(&self, id: TermId) -> Option<TermId> {
+        self.lows.get(&id).copied()
+    }
+
+    /// Notes it.
+    pub(crate) fn note_low(&mut self, id: TermId, low: TermId) {
+        self.lows.insert(id, low);
     }
 
     /// How many there are.

@@ -83,16 +83,10 @@ impl Terms {
 
     /// The low half of 64 bits.
     pub(crate) fn low(&mut self, a: TermId) -> TermId {
-        let term = self.get(a);
-        if let Term::Join(low, _) = term {
+        if let Term::Join(low, _) = self.get(a) {
             return low;
         }
-        // What is in the high halves does not come down.
-        if let Term::Alu(Width::W64, alu @ (Alu::Add | Alu::Sub | Alu::Mul), x, y) = term {
-            let (x, y) = (self.low(x), self.low(y));
-            return self.alu32(alu, x, y);
-        }
-        self.make(Term::Low(a))
+        self.low_of(a).unwrap_or_else(|| self.make(Term::Low(a)))
     }
 
     /// The high half of 64 bits.
@@ -120,6 +114,14 @@ impl Terms {
             (Alu::Lsh | Alu::Rsh | Alu::Arsh, (_, Some(by))) => self.shifted(alu, a, low(by) % 64),
             (Alu::Add | Alu::Sub, (_, Some(0))) | (Alu::Mul | Alu::Div, (_, Some(1))) => a,
             (Alu::Add, (Some(0), _)) | (Alu::Mul, (Some(1), _)) => b,
+            // What is in the high halves does not come down.
+            (Alu::Add | Alu::Sub | Alu::Mul, _) => {
+                let (x, y) = (self.low(a), self.low(b));
+                let low = self.alu32(alu, x, y);
+                let whole = self.operation(Width::W64, alu, a, b);
+                self.note_low(whole, low);
+                whole
+            }
             _ => self.operation(Width::W64, alu, a, b),
         }
     }
@@ -265,3 +267,7 @@ const fn unsigned(test: Test) -> Test {
         Test::Eq | Test::Ne | Test::Gt | Test::Ge | Test::Lt | Test::Le | Test::Set => test,
     }
 }
+
+#[cfg(test)]
+#[path = "wide_tests.rs"]
+mod tests;

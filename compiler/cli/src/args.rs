@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
-    run, verify,
+    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt,
+    import, list, load, man, run, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -56,10 +56,16 @@ pub(crate) enum Command {
     Equiv(equiv::EquivArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
+    /// Check, explain or set a filter of the kernel's tracer for an event of a system call
+    Event(event::EventArgs),
     /// Make a policy of a foreign one
     Import(import::ImportArgs),
     /// Run a command under a policy
     Run(run::RunArgs),
+    /// Have the kernel verify eBPF programs, and let them go again
+    Load(load::LoadArgs),
+    /// Tell what a policy says of the calls of running tasks, and prevent none
+    Attach(attach::AttachArgs),
     /// Show what is known of a system call, constant, group or ABI
     Doc(doc::DocArgs),
     /// List system calls, or the groups of them

@@ -10,7 +10,7 @@ use filterc_abi::{self as abi, Action, SeccompData};
 use filterc_cbpf::errno::{errno_name, errno_name_on};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -19,6 +19,9 @@ use crate::options::{ColorChoice, MessageFormat};
 pub(crate) enum Failure {
     /// The policy is at fault (status 1).
     Policy(Box<Diagnostics>),
+    /// The kernel, or a file, says no, for a reason that has a page (status 1). What is known
+    /// besides is for tools.
+    Coded { code: &'static str, text: String, details: Value },
     /// The answer is no; the text may be empty where it has been given already (status 1).
     No(String),
     /// Usage, input or output (status 2).
@@ -99,6 +102,18 @@ impl Console {
             Failure::Policy(diagnostics) => {
                 self.diagnostics(&diagnostics.sources, &diagnostics.list);
             }
+            Failure::Coded { code, text, details } => match self.format {
+                MessageFormat::Human => stderr(&format!("error[{code}]: {text}\n")),
+                MessageFormat::Json => {
+                    let mut object = json!({ "severity": "error", "code": code, "message": text });
+                    if let (Some(object), Value::Object(details)) =
+                        (object.as_object_mut(), details)
+                    {
+                        object.extend(details.clone());
+                    }
+                    stderr(&format!("{object}\n"));
+                }
+            },
             Failure::No(text) if text.is_empty() => (),
             Failure::No(text) | Failure::Environment(text) => match self.format {
                 MessageFormat::Human => stderr(&format!("filterc: {text}\n")),

@@ -83,7 +83,7 @@ pub(crate) fn abi_named(name: &str) -> Result<&'static Abi, Failure> {
 }
 
 /// `NAME=VALUE` of `-D` or `--param`: the value is an integer as policies write them.
-fn define(option: &str, text: &str) -> Result<(String, i128), Failure> {
+pub(crate) fn define(option: &str, text: &str) -> Result<(String, i128), Failure> {
     let wrong = |why: &str| Failure::Environment(format!("{option} {text}: {why}"));
     let (name, value) = text.split_once('=').ok_or_else(|| wrong("write NAME=VALUE"))?;
     let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')

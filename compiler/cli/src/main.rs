@@ -3,11 +3,14 @@
 mod args;
 mod commands;
 mod console;
+mod ebpf;
 mod input;
 mod naming;
 mod options;
+mod record;
 mod reference;
 mod timing;
+mod tracefs;
 
 use std::process::ExitCode;
 
@@ -15,8 +18,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, check, compile, completions, disasm, doc, equiv, eval, explain, fmt, import, list, man,
-    run, verify,
+    asm, attach, check, compile, completions, disasm, doc, equiv, eval, event, explain, fmt,
+    import, list, load, man, run, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -32,8 +35,11 @@ fn main() -> ExitCode {
         Some(Command::Verify(args)) => verify::run(args, &console),
         Some(Command::Equiv(args)) => equiv::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),
+        Some(Command::Load(args)) => load::run(args, &console),
+        Some(Command::Attach(args)) => attach::run(args, &console),
         Some(Command::Doc(args)) => doc::run(args, &console),
         Some(Command::List(args)) => list::run(args, &console),
         Some(Command::Explain(args)) => explain::run(args, &console),
@@ -45,7 +51,7 @@ fn main() -> ExitCode {
         Err(failure) => {
             console.report(&failure);
             match failure {
-                Failure::Policy(_) | Failure::No(_) => ExitCode::from(1),
+                Failure::Policy(_) | Failure::Coded { .. } | Failure::No(_) => ExitCode::from(1),
                 Failure::Environment(_) => ExitCode::from(2),
             }
         }

@@ -55,10 +55,7 @@ pub(crate) fn modules(
         compiled.programs().map(|program| program.abi_names().join("+")).collect();
     for (program, abis) in compiled.programs().zip(&abis) {
         let Some(contents) = emit::emit_module(program, format) else {
-            let name = FORMATS.iter().find(|(_, other)| *other == format);
-            let name = name.map_or("", |(name, _)| name);
-            let text = format!("--target {target} has no form `{name}`; `asm` shows all of it");
-            return Err(Failure::Environment(text));
+            return Err(no_form(target, format, "`asm` shows all of it"));
         };
         outputs.push((pattern.map(|pattern| expand(pattern, abis)).transpose()?, contents));
     }
@@ -103,7 +100,9 @@ fn no_certificate(why: &NoCertificate) -> Failure {
 
 /// The tables of the programs' parameters.
 pub(crate) fn tables(compiled: &Compiled, pattern: &Path) -> Result<Vec<Output>, Failure> {
-    beside(compiled, pattern, |program| Ok(emit::emit(compiled, program, Format::Table, "policy")))
+    beside(compiled, pattern, |program| {
+        Ok(emit::emit(compiled, program, Format::Table, "policy").unwrap_or_default())
+    })
 }
 
 /// A file for each program beside its own.
@@ -136,7 +135,16 @@ fn one(
     let name = stem.map_or("policy".into(), OsStr::to_string_lossy);
     let name = if name == "-" { "policy".into() } else { name };
     let contents = emit::emit(compiled, program, format, &name);
+    let contents = contents
+        .ok_or_else(|| no_form("seccomp", format, "object files are of eBPF: `--target tp_btf`"))?;
     Ok((path, contents))
+}
+
+/// A target does not have a form.
+fn no_form(target: &str, format: Format, instead: &str) -> Failure {
+    let name = FORMATS.iter().find(|(_, other)| *other == format);
+    let name = name.map_or("", |(name, _)| name);
+    Failure::Environment(format!("--target {target} has no form `{name}`; {instead}"))
 }
 
 /// The name for the program of these ABIs.

@@ -12,7 +12,7 @@
 )]
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -588,4 +588,64 @@ fn a_c_header_patches_the_same_program() {
     if cfg!(target_endian = "little") {
         assert_eq!(patched.stdout, expected.stdout);
     }
+}
+
+#[test]
+fn event_filters_are_set_and_cleared() {
+    let name = format!("filterc-cli-{}", std::process::id());
+    let folder = Path::new("/sys/kernel/tracing/instances").join(&name);
+    let file = folder.join("events/syscalls/sys_enter_kcmp/filter");
+    let event = "sys_enter_kcmp";
+    let output = filterc(&["event", event, "pid1.u8 == 5", "--set", "--create", &name]);
+    if status(&output) == 2 {
+        return println!("skipped: {}", stderr(&output));
+    }
+    // The kernel gives the text to the first read alone, and `fs::read` begins with a small one.
+    let read = || {
+        let mut text = [0; 4096];
+        let length = fs::File::open(&file).unwrap().read(&mut text).unwrap();
+        String::from_utf8_lossy(&text[..length]).into_owned()
+    };
+    let set = read();
+    // What the kernel would reject is not written: the old filter would be gone.
+    let place = ["--instance", name.as_str()];
+    let refused = filterc(&[&["event", event, "pid1 == -1", "--set"], &place[..]].concat());
+    let kept = read();
+    // A description that is not the kernel's makes it refuse: the old filter is put back.
+    let format = scratch("event-format").join("format");
+    let text = "name: sys_enter_kcmp\n\tfield:int nosuch;\toffset:16;\tsize:8;\tsigned:0;\n";
+    fs::write(&format, text).unwrap();
+    let lying = ["--set", "--format", path(&format)];
+    let lying = filterc(&[&["event", event, "nosuch == 1"], &lying[..], &place[..]].concat());
+    let restored = read();
+    let cleared = filterc(&[&["event", event, "--clear"], &place[..]].concat());
+    let none = read();
+    fs::remove_dir(&folder).unwrap();
+    assert_eq!(set, "pid1 & 0x1 && pid1 & 0x4 && !(pid1 & 0xfa)\n");
+    assert_eq!((status(&refused), &kept), (1, &set));
+    assert_eq!((status(&lying), restored), (2, set));
+    assert!(stderr(&lying).contains("Field not found"), "{}", stderr(&lying));
+    assert!(stderr(&refused).contains("EINVAL, \"Illegal integer value\" at position 9"));
+    assert_eq!((status(&cleared), none.as_str()), (0, "none\n"));
+    let missing = filterc(&["event", event, "--clear", "--instance", "filterc-nosuch"]);
+    assert_eq!(status(&missing), 2);
+    let nowhere = filterc(&["event", event, "--clear"]);
+    assert_eq!(status(&nowhere), 2);
+}
+
+#[test]
+fn imports_rule_sets_of_2011() {
+    let rules = b"sys_read: fd == 0\nsys_exit: 1\nsys_read: count < 10 || count > 20\n";
+    let import = |more: &[&str]| {
+        let output = with_input(&[&["import", "ftrace-2011", "-"], more].concat(), rules);
+        assert_eq!(status(&output), 0, "{}", stderr(&output));
+        stdout(&output)
+    };
+    let policy = import(&["--arch", "x86_64"]);
+    assert!(policy.contains("allow read if fd == 0 && (count < 10 || count > 20)\n"), "{policy}");
+    let compiled = with_input(&["check", "-"], policy.as_bytes());
+    assert_eq!(status(&compiled), 0, "{}", stderr(&compiled));
+    let events = import(&["--arch", "x86_64", "--to", "events", "--join", "any"]);
+    assert!(events.contains("event syscalls:sys_enter_exit\n"), "{events}");
+    assert!(events.contains("read if fd == 0 || (count < 10 || count > 20)\n"), "{events}");
 }

@@ -153,3 +153,16 @@ fn instructions_know_their_rules() {
         assert!(of_rule.iter().any(|insn| insn.imm == 10 + rule.cast_signed() * 2), "{rule}");
     }
 }
+
+/// Rules that have one test after the other are followed once, not once for each value that one
+/// of them has compared with.
+#[test]
+fn long_chains_of_rules_verify() {
+    for (count, level) in [(500, 0), (500, 2), (2000, 1)] {
+        let policy = chain(count);
+        let Object { insns, .. } = compiled(&policy, Endian::Little, level);
+        verify(&insns, &Target::SYSCALL).unwrap_or_else(|e| panic!("{count} {level}: {e}"));
+        let calls = calls(&policy, 1, 500);
+        assert!(!disagreement(&insns, &policy, Endian::Little, &calls));
+    }
+}

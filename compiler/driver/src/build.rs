@@ -147,7 +147,7 @@ pub fn embed(path: &Path, mut options: Options) -> Result<Embedded, BuildError> 
     let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let path = |extension| folder.join(format!("{stem}.{extension}"));
     let write = |path: PathBuf, format| {
-        let contents = emit::emit(&compiled, program, format, &stem);
+        let contents = emit::emit(&compiled, program, format, &stem).unwrap_or_default();
         write_atomically(&path, &contents).map_err(|error| BuildError::Io(path.clone(), error))?;
         Ok(path)
     };

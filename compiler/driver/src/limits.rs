@@ -88,3 +88,13 @@ pub(crate) fn no_function(why: &EmitError) -> Box<Diagnostic> {
     diagnostic.help.push("merge rules, or test fewer values".to_owned());
     Box::new(diagnostic)
 }
+
+/// The function has more ways through it than a verifier follows.
+pub(crate) fn too_complex() -> Box<Diagnostic> {
+    let mut diagnostic = error(
+        "F0411",
+        "the eBPF function has more branches in a row than the kernel's verifier follows".into(),
+    );
+    diagnostic.help.push("merge rules, or test fewer values".to_owned());
+    Box::new(diagnostic)
+}

@@ -1,7 +1,7 @@
 //! Which line of the policy each instruction is there for, as eBPF modules carry it.
 
 use filterc_ebpf::Line;
-use filterc_grammar::source::SourceMap;
+use filterc_grammar::source::{SourceMap, Span};
 use filterc_hir::policy::{Policy, RuleId};
 
 /// Columns beyond are not told.
@@ -30,7 +30,11 @@ pub(crate) fn lines(
 /// The line of a rule, or the first one of the policy.
 pub(crate) fn line(sources: &SourceMap, policy: &Policy, rule: Option<RuleId>, slot: u32) -> Line {
     let rule = rule.and_then(|rule| policy.rules().get(rule.0 as usize));
-    let span = rule.map(|rule| rule.span);
+    line_at(sources, rule.map(|rule| rule.span), slot)
+}
+
+/// The line of a piece of the text, or the first one.
+pub(crate) fn line_at(sources: &SourceMap, span: Option<Span>, slot: u32) -> Line {
     let (number, column) = span.map_or((1, 1), |span| sources.line_column(span));
     let file = match span {
         Some(span) => sources.get(span.file),

@@ -11,7 +11,7 @@ use filterc_abi::Endian;
 use filterc_check::Proof;
 use filterc_codegen::ebpf::tracing::{self, Access};
 use filterc_codegen::ebpf::{self as codegen, Object};
-use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified};
+use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified, VerifyError};
 use filterc_grammar::diagnostic::{Diagnostic, Severity};
 use filterc_grammar::source::SourceMap;
 use filterc_hir::policy::{Policy, RuleId};
@@ -24,10 +24,11 @@ use crate::objective::objective;
 use crate::options::{Options, Target};
 use crate::params;
 use crate::pipeline::{Front, Observer, byte_orders, front, sort};
+use crate::prove::prove_function;
 use crate::source::Source;
 
 /// The codes of this stage.
-pub const CODES: &[&str] = &["F0261"];
+pub const CODES: &[&str] = &["F0261", "F0411"];
 
 /// A policy, and the eBPF programs that were made of it.
 #[derive(Clone, Debug)]
@@ -141,7 +142,8 @@ impl ModuleProgram {
     }
 }
 
-/// Compiles a policy to eBPF: for [`Target::Seccomp`], as for [`Target::Syscall`].
+/// Compiles a policy to eBPF: for [`Target::Seccomp`] and
+/// [`Target::Tracepoint`], as for [`Target::Syscall`].
 ///
 /// # Errors
 /// Everything that is wrong with it: at least one error, or, with
@@ -203,7 +205,7 @@ fn generate(
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abis: Vec<_> = parts.map(|part| part.abi()).collect();
     let access = match options.target {
-        Target::Seccomp | Target::Syscall => None,
+        Target::Seccomp | Target::Syscall | Target::Tracepoint => None,
         Target::RawTracepoint => Some(Access::Numbers),
         Target::TracepointBtf => Some(Access::Types),
     };
@@ -226,8 +228,7 @@ fn generate(
     // From here on only the bytes count.
     let insns =
         ebpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
-    let decide = ebpf::verify(&insns, &ebpf::Target::SYSCALL)
-        .map_err(|error| limits::own_fault(error.code(), &error))?;
+    let decide = ebpf::verify(&insns, &ebpf::Target::SYSCALL).map_err(unverified)?;
     let object = Object { insns, origin };
     let mut module = match access {
         None => tracing::on_request(&object),
@@ -237,8 +238,7 @@ fn generate(
     let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
     for unit in &mut module.units {
         let target = tracing::target(unit, &maps);
-        ebpf::verify(&unit.insns, &target)
-            .map_err(|error| limits::own_fault(error.code(), &error))?;
+        ebpf::verify(&unit.insns, &target).map_err(unverified)?;
         let decide = unit.functions.iter().find(|function| function.name == "decide");
         let start = decide.map(|function| function.slot);
         if start != Some(0) {
@@ -249,8 +249,10 @@ fn generate(
         }
     }
     done("verify");
-    // The place of the proof that `decide` is what the policy says.
-    let proof = None;
+    let proof = if options.prove { Some(prove_function(policy, &decide, endian)?) } else { None };
+    if proof.is_some() {
+        done("prove");
+    }
     Ok(ModuleProgram {
         endian,
         abi_names: abis.iter().map(|abi| abi.name).collect(),
@@ -260,4 +262,12 @@ fn generate(
         origin: object.origin,
         proof,
     })
+}
+
+/// A verifier, ours or the kernel's, follows no more than so many ways; all else is our fault.
+fn unverified(error: VerifyError) -> Box<Diagnostic> {
+    if error.kind == ebpf::Kind::TooComplex {
+        return limits::too_complex();
+    }
+    limits::own_fault(error.code(), &error)
 }

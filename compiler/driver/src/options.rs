@@ -58,6 +58,9 @@ pub enum Target {
     RawTracepoint,
     /// The same with the kernel's types (`tp_btf`), which costs calls less.
     TracepointBtf,
+    /// eBPF programs that keep or drop events, by the `event` statements:
+    /// [`compile_events`](crate::compile_events).
+    Tracepoint,
 }
 
 /// Every target with its name on the command line.
@@ -66,6 +69,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("syscall", Target::Syscall),
     ("raw_tracepoint", Target::RawTracepoint),
     ("tp_btf", Target::TracepointBtf),
+    ("tracepoint", Target::Tracepoint),
 ];
 
 impl Target {

@@ -6,6 +6,7 @@
 use filterc_abi::{Action, Endian};
 use filterc_cbpf::{Template, Verified, interpret_traced};
 use filterc_check::{Budget, Counterexample, Proof, Side, Unknown, Verdict, Why, equivalent};
+use filterc_ebpf::{self as ebpf, Fixed, Host};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::Policy;
@@ -27,7 +28,9 @@ pub fn prove(
     let (left, right) = (Side::Policy(policy), Side::Program(program));
     match equivalent(left, right, endian, &Budget::default()) {
         Verdict::Equal(proof) => Ok(proof),
-        Verdict::Differ(found) => Err(Box::new(refuted(policy, program, endian, &found))),
+        Verdict::Differ(found) => {
+            Err(Box::new(refuted(policy, &path(program, endian, &found), endian, &found)))
+        }
         Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
     }
 }
@@ -51,24 +54,52 @@ pub fn prove_template(
             // The judge has patched it with these values; it cannot fail here.
             let patched = template.patch(&found.params);
             let program = patched.as_ref().unwrap_or(template.unpatched());
-            Err(Box::new(refuted(policy, program, endian, &found)))
+            Err(Box::new(refuted(policy, &path(program, endian, &found), endian, &found)))
         }
         Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
     }
 }
 
-fn refuted(
+/// Proves that an eBPF function returns what a policy says, on machines of that byte order.
+///
+/// # Errors
+/// F0601 with a call on which they differ, or F0602 if it was not found out.
+pub fn prove_function(
     policy: &Policy,
-    program: &Verified,
+    decide: &ebpf::Verified,
     endian: Endian,
-    found: &Counterexample,
-) -> Diagnostic {
+) -> Result<Proof, Box<Diagnostic>> {
+    let (left, right) = (Side::Policy(policy), Side::Ebpf(decide));
+    match equivalent(left, right, endian, &Budget::default()) {
+        Verdict::Equal(proof) => Ok(proof),
+        Verdict::Differ(found) => {
+            let mut host = Host::new(Fixed::default(), endian);
+            let mut context = found.call.to_bytes(endian);
+            // It goes forward, so that it is at an end when each instruction has run once.
+            let fuel = u64::try_from(decide.program().insns().len()).unwrap_or(u64::MAX);
+            let mut path = Vec::new();
+            let program = decide.program();
+            // A verified function has no fault, and the path is all that is asked for.
+            let _ = ebpf::interpret_traced(program, &mut host, &mut context, fuel, |pc| {
+                path.push(pc);
+            });
+            Err(Box::new(refuted(policy, &path, endian, &found)))
+        }
+        Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
+    }
+}
+
+/// The instructions that decide a call.
+fn path(program: &Verified, endian: Endian, found: &Counterexample) -> Vec<usize> {
+    interpret_traced(program, &found.call, endian).pcs
+}
+
+fn refuted(policy: &Policy, path: &[usize], endian: Endian, found: &Counterexample) -> Diagnostic {
     let decision = decide_with(&policy.of_order(endian), &found.params, &found.call);
     let rule = match decision.reason {
         Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
         Reason::Default | Reason::Unknown | Reason::Foreign => None,
     };
-    let path = interpret_traced(program, &found.call, endian).pcs;
     Diagnostic {
         code: Code("F0601"),
         severity: Severity::Error,
@@ -86,7 +117,7 @@ fn refuted(
             ),
             format!("the policy says {}", describe::decision(&decision)),
             format!("the program returns {:#010x}: {}", found.right, Action::from_ret(found.right)),
-            format!("by the instructions {}", describe::path(&path)),
+            format!("by the instructions {}", describe::path(path)),
             "this is a fault of filterc, not of the policy: please report it".to_owned(),
         ],
     }
@@ -134,6 +165,26 @@ mod tests {
         assert_eq!(error.code.0, "F0601");
         let help = error.help.join("\n");
         for part in ["openat(dfd = 0", "on x86_64", "kill_process, by the default", "allow", "0-"] {
+            assert!(help.contains(part), "{part}: {help}");
+        }
+    }
+
+    #[test]
+    fn f0601_shows_a_call_of_a_function() {
+        let source = Source::text("test.flt", "arch x86_64\nallow openat if dfd == AT_FDCWD\n");
+        let compiled = crate::compile_module(&source, &Options::default());
+        let compiled = compiled.unwrap_or_else(|errors| panic!("{errors}"));
+        let program = compiled.program();
+        assert!(program.proof().is_some());
+        let mut insns = program.insns().to_vec();
+        let at = insns.iter().position(|insn| insn.imm == -100).unwrap();
+        insns[at].offset = 0;
+        // What no jump leads to any more would be refused.
+        let mutant = ebpf::verify(&insns, &ebpf::Target::SYSCALL).unwrap();
+        let error = prove_function(compiled.policy(), &mutant, program.endian()).unwrap_err();
+        assert_eq!(error.code.0, "F0601");
+        let help = error.help.join("\n");
+        for part in ["openat(dfd = 0", "kill_process, by the default", "allow", "0-"] {
             assert!(help.contains(part), "{part}: {help}");
         }
     }

@@ -11,6 +11,9 @@ use filterc_grammar::diagnostic::Diagnostic;
 use crate::arms::{self, Builder, Rule};
 use crate::consteval::Constants;
 use crate::error::Kind;
+use crate::event;
+use crate::event::check::Context;
+use crate::event::kernel::Machine;
 use crate::fallback;
 use crate::families;
 use crate::fate::Fates;
@@ -64,6 +67,10 @@ fn policy<'a>(
     let abis = header.abis.as_slice();
     let constants = Constants::evaluate(scope, abis, options.defines, findings);
     let params = Params::read(scope, &constants, findings);
+    if let Some(&abi) = abis.first() {
+        let context = Context { abi, defines: options.defines, machine: &Machine::ANY };
+        event::check::read_all(statements, scope, &constants, &context, findings);
+    }
     let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
     let mut rules = rules(statements, scope, &mut calls, findings);
     let reader = Reader::new(scope, &constants, &params, findings, header.kernel);

@@ -7,6 +7,7 @@ use filterc_abi::KernelVersion;
 use filterc_grammar::diagnostic::Severity;
 
 use crate::advice::Advice;
+use crate::event_fault::Fault;
 use crate::types::Type;
 
 /// The codes of this stage, sorted.
@@ -14,9 +15,11 @@ pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
     "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0240",
-    "F0245", "F0250", "F0251", "F0252", "F0253", "F0254", "F0255", "F0302", "F0303", "F0304",
+    "F0245", "F0250", "F0251", "F0252", "F0253", "F0254", "F0255", "F0270", "F0271", "F0272",
+    "F0273", "F0274", "F0275", "F0276", "F0277", "F0278", "F0279", "F0302", "F0303", "F0304",
     "F0305", "F0306", "F0307", "F0308", "F0309", "F0310", "F0311", "F0312", "F0313", "F0314",
-    "F0315", "F0316", "F0317", "F0330", "F0331", "F0340",
+    "F0315", "F0316", "F0317", "F0330", "F0331", "F0340", "F0360", "F0361", "F0362", "F0363",
+    "F0364", "F0365",
 ];
 
 /// What a statement defines.
@@ -367,6 +370,8 @@ pub enum Kind {
     },
     /// F0310 to F0317.
     Advice(Box<Advice>),
+    /// F0270 to F0279 and F0360 to F0365.
+    Event(Box<Fault>),
 }
 
 impl Kind {
@@ -424,6 +429,7 @@ impl Kind {
             Self::ForeignErrno { .. } => "F0331",
             Self::HidesGroup { .. } => "F0340",
             Self::Advice(advice) => advice.code(),
+            Self::Event(fault) => fault.code(),
         }
     }
 

@@ -14,6 +14,8 @@ pub mod check;
 mod consteval;
 pub mod error;
 pub mod eval;
+pub mod event;
+mod event_fault;
 mod example;
 pub mod expr;
 mod fallback;

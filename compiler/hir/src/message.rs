@@ -115,6 +115,7 @@ pub(crate) fn message(kind: &Kind) -> String {
             )
         }
         Kind::Advice(advice) => advice.message(),
+        Kind::Event(fault) => fault.message(),
     }
 }
 
@@ -215,6 +216,7 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
             "the calls and ABIs that it is about settle it".to_owned()
         }
         Kind::Advice(advice) => advice.label(about),
+        Kind::Event(fault) => fault.label(),
     }
 }
 
@@ -277,6 +279,7 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
             one("write the number that is meant, or a policy for each of these ABIs")
         }
         Kind::Advice(advice) => advice.help(),
+        Kind::Event(fault) => fault.help(),
         // What can be done is found with the call at hand.
         Kind::InMemory { .. } => Vec::new(),
         Kind::HidesConstant { .. } => one("choose another name"),

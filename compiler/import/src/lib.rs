@@ -3,11 +3,12 @@
 //!
 //! Guarantees: the same text gives the same policy; what cannot be said in `.flt` is an error
 //! with its place, and nothing that would change a decision is left out without being told.
-//! What an import decides is documented where the format is read ([`oci`]). Nothing here
+//! What an import decides is documented where the format is read ([`oci`], [`ftrace2011`]). Nothing here
 //! reads a file or asks the machine: what a profile leaves to its host is in the options.
 
 mod document;
 pub mod error;
+pub mod ftrace2011;
 pub mod oci;
 
 pub use document::{Document, Part};

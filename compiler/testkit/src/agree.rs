@@ -1,13 +1,14 @@
 //! Engines held against the reference semantics on given calls.
 //!
 //! The reference is `hir::eval`; against it stand the decision DAG before and after each
-//! pass, at every optimization level, and the interpreter on the program's bytes. The live
-//! kernel joins in the tests that can ask it.
+//! pass, at every optimization level, and the interpreters on the programs' bytes, those of classic
+//! BPF and those of eBPF. The live kernel joins in the tests that can ask it.
 
 use filterc::{Compiled, CompiledProgram};
 use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf as cbpf;
 use filterc_codegen as codegen;
+use filterc_ebpf as ebpf;
 use filterc_hir::{self as hir, policy::Policy};
 use filterc_ir as ir;
 
@@ -96,6 +97,30 @@ fn level_agrees(
         let actual = cbpf::interpret(&patched, call, endian);
         assert_eq!(actual, *expected, "{name} -O{level} {bits:x?}: the program, {call:x?}");
     }
+    // There are no holes in eBPF: it is the policy with constants.
+    let dag = ir::build(&compiled.policy().bound(bits), endian);
+    let dag = dag.unwrap_or_else(|e| panic!("{name}: {e}"));
+    let dag = ir::passes::run(dag, level, &objective, &mut |_, _| ());
+    function_agrees(&format!("{name} -O{level} {bits:x?}"), &dag, &objective, calls);
+}
+
+/// The eBPF function of a DAG against what is expected of calls.
+fn function_agrees(
+    name: &str,
+    dag: &ir::Dag,
+    objective: &ir::Objective,
+    calls: &[(SeccompData, u32)],
+) {
+    let object = codegen::ebpf::emit(dag, objective).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let verified = ebpf::verify(&object.insns, &ebpf::Target::SYSCALL);
+    let verified = verified.unwrap_or_else(|e| panic!("{name}: {e}"));
+    let mut host = ebpf::Host::new(ebpf::Fixed::default(), dag.endian());
+    for (call, expected) in calls {
+        let mut context = call.to_bytes(dag.endian());
+        let outcome = ebpf::interpret(verified.program(), &mut host, &mut context, u64::MAX);
+        let actual = outcome.unwrap_or_else(|e| panic!("{name}: {e}")).ret;
+        assert_eq!(actual, u64::from(*expected), "{name}: the eBPF function differs on {call:x?}");
+    }
 }
 
 /// Asserts that every engine agrees with the reference on every call, at all levels.
@@ -146,4 +171,6 @@ fn levels_agree(
         let actual = cbpf::interpret(&verified, call, endian);
         assert_eq!(actual, expected, "{name} -O{level}: the program differs on {call:x?}");
     }
+    let calls: Vec<_> = calls.iter().copied().zip(expected.iter().copied()).collect();
+    function_agrees(&format!("{name} -O{level}"), &dag, &ir::Objective::default(), &calls);
 }

@@ -15,8 +15,9 @@
 use std::path::Path;
 
 use filterc::{Source, compile, render};
+use filterc_ebpf::{MapKind, MapSpec};
 use filterc_grammar::source::{SourceFile, SourceMap};
-use filterc_import::oci;
+use filterc_import::{ftrace2011, oci};
 use filterc_testkit::corpus;
 
 /// The diagnostics of one file, with paths as seen from the corpus folder.
@@ -73,6 +74,36 @@ fn profiles_with_errors() {
 }
 
 #[test]
+fn rule_sets_with_errors() {
+    insta::glob!("../../../corpus/errors", "*.rules", |path| {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let mut sources = SourceMap::default();
+        let text = corpus::text(path);
+        let file = SourceFile {
+            name: format!("corpus/errors/{name}"),
+            text: text.clone(),
+            included_from: None,
+        };
+        let id = sources.add(file);
+        let options = ftrace2011::Options {
+            abi: filterc_abi::x86_64(),
+            join: ftrace2011::Join::All,
+            form: ftrace2011::Form::Policy,
+        };
+        let Err(list) = ftrace2011::import(id, &text, &options) else {
+            panic!("{name} is a good rule set");
+        };
+        let codes: Vec<&str> = list.iter().map(|diagnostic| diagnostic.code.0).collect();
+        assert!(codes.contains(&&name[..5]), "{name} does not show its code, but {codes:?}");
+        let text = render::text(&sources, &list, render::Style::Plain);
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
+            snapshot_path => "../../../corpus/errors/expected" }, {
+            insta::assert_snapshot!(text);
+        });
+    });
+}
+
+#[test]
 fn profiles_of_calls_with_errors() {
     insta::glob!("../../../corpus/errors", "*.profile", |path| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -87,23 +118,49 @@ fn profiles_of_calls_with_errors() {
     });
 }
 
+/// What is wrong with a program of classic BPF.
+fn classic(text: &str) -> Option<(&'static str, String)> {
+    match filterc_cbpf::assemble(text) {
+        Ok(program) => {
+            filterc_cbpf::verify(&program).err().map(|error| (error.code(), error.to_string()))
+        }
+        Err(error) => Some((error.code(), error.to_string())),
+    }
+}
+
+/// What is wrong with a program of eBPF that has a map of each kind and returns 0 or 1.
+fn extended(text: &str) -> Option<(&'static str, String)> {
+    let map = |kind, (key_size, value_size, max_entries)| MapSpec {
+        kind,
+        key_size,
+        value_size,
+        max_entries,
+    };
+    let maps = [
+        map(MapKind::Hash, (4, 16, 8)),
+        map(MapKind::Array, (4, 16, 4)),
+        map(MapKind::Ringbuf, (0, 0, 4096)),
+        map(MapKind::TaskStorage, (4, 8, 0)),
+    ];
+    let target =
+        filterc_ebpf::Target { maps: &maps, returns: (0, 1), ..filterc_ebpf::Target::SYSCALL };
+    match filterc_ebpf::assemble(text) {
+        Ok(program) => filterc_ebpf::verify(&program, &target)
+            .err()
+            .map(|error| (error.code(), error.to_string())),
+        Err(error) => Some((error.code(), error.to_string())),
+    }
+}
+
 #[test]
 fn programs_with_errors() {
     insta::glob!("../../../corpus/errors", "*.asm", |path| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let text = match filterc_cbpf::assemble(&corpus::text(path)) {
-            Ok(program) => match filterc_cbpf::verify(&program) {
-                Ok(_) => panic!("{name} is a valid program"),
-                Err(error) => {
-                    assert_eq!(error.code(), &name[..5], "{name}: {error}");
-                    error.to_string()
-                }
-            },
-            Err(error) => {
-                assert_eq!(error.code(), &name[..5], "{name}: {error}");
-                error.to_string()
-            }
-        };
+        let text = corpus::text(path);
+        let is_extended = name.contains("-ebpf-");
+        let found = if is_extended { extended(&text) } else { classic(&text) };
+        let (code, text) = found.unwrap_or_else(|| panic!("{name} is a valid program"));
+        assert_eq!(code, &name[..5], "{name}: {text}");
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
             snapshot_path => "../../../corpus/errors/expected" }, {
             insta::assert_snapshot!(text);

@@ -29,6 +29,7 @@ const TIERS: &[(&str, u32)] = &[
     ("filterc-import", 2),
     ("filterc-ir", 2),
     ("filterc-loader", 2),
+    ("filterc-object", 2),
     ("filterc-gen", 3),
     ("filterc-check", 3),
     ("filterc-codegen", 3),
@@ -133,15 +134,21 @@ fn codes() -> BTreeSet<&'static str> {
         filterc::lints::CODES,
         filterc::profile::CODES,
         filterc_hir::error::CODES,
+        filterc_hir::event::lower::CODES,
         filterc_import::error::CODES,
+        filterc_import::ftrace2011::CODES,
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,
         filterc_codegen::ebpf::CODES,
+        filterc_codegen::ebpf::event::CODES,
         filterc::module::CODES,
+        filterc::event_module::CODES,
         filterc_cbpf::error::CODES,
         filterc_cbpf::template::CODES,
         filterc_ebpf::error::CODES,
         filterc_loader::CODES,
+        filterc_loader::bpf::CODES,
+        filterc_object::CODES,
     ];
     let mut codes = BTreeSet::new();
     for code in stages.into_iter().flatten() {
@@ -177,8 +184,10 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "runtime/loader",
                 "compiler/codegen",
                 "compiler/ir",
+                "compiler/testkit/tests/event_forms.rs",
                 "runtime/cbpf",
                 "runtime/ebpf",
+                "runtime/object",
             ];
             tests.iter().filter(|path| crates.iter().any(|c| path.starts_with(c))).any(|path| {
                 let text = || corpus::text(&root().join(path));

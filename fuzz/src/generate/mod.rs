@@ -1,6 +1,7 @@
 //! Inputs drawn from bytes: policies, DAGs, programs, and text that is almost one of them.
 
 pub mod dag;
+pub mod ebpf;
 pub mod objective;
 pub mod policy;
 pub mod program;

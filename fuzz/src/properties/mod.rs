@@ -6,8 +6,13 @@ pub mod bytes_never_panic;
 pub mod compiled_is_reference;
 pub mod dag_passes;
 pub mod decode_encode;
+pub mod ebpf_round_trips;
+pub mod ebpf_verdict_is_right;
+pub mod ebpf_verified_runs;
+pub mod event_text;
 pub mod ignored_bits;
 pub mod imported_compiles;
+pub mod object_files;
 pub mod params_are_inputs;
 pub mod passes_preserve;
 pub mod print_parse;
@@ -26,8 +31,13 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("compiled_is_reference", compiled_is_reference::property),
     ("dag_passes", dag_passes::property),
     ("decode_encode", decode_encode::property),
+    ("event_text", event_text::property),
+    ("ebpf_verdict_is_right", ebpf_verdict_is_right::property),
+    ("ebpf_round_trips", ebpf_round_trips::property),
+    ("ebpf_verified_runs", ebpf_verified_runs::property),
     ("ignored_bits", ignored_bits::property),
     ("imported_compiles", imported_compiles::property),
+    ("object_files", object_files::property),
     ("params_are_inputs", params_are_inputs::property),
     ("passes_preserve", passes_preserve::property),
     ("print_parse", print_parse::property),

@@ -2,7 +2,9 @@
 
 use filterc_abi::Endian;
 
+use crate::form;
 use crate::insn::Insn;
+use crate::op::Op;
 
 /// Size of one encoded slot: `u8 opcode; u4 dst; u4 src; s16 offset; s32 imm`.
 pub const INSN_SIZE: usize = 8;
@@ -26,4 +28,11 @@ pub const fn encode_insn(insn: Insn, endian: Endian) -> [u8; INSN_SIZE] {
         Endian::Big => (dst << 4 | src, insn.offset.to_be_bytes(), insn.imm.to_be_bytes()),
     };
     [insn.opcode, registers, o0, o1, k0, k1, k2, k3]
+}
+
+/// The slots of an instruction: the second one is there for those that take two.
+/// [`Op::Second`] is no instruction, and becomes a slot of zeros.
+#[must_use]
+pub fn slots(op: Op) -> (Insn, Option<Insn>) {
+    form::write(op)
 }

@@ -9,8 +9,9 @@
 //! * [`verify()`]: some of what the kernel accepts and nothing else, and the only way to a
 //!   [`Verified`] program.
 //! * [`interpret()`]: what a program does with a context, its maps and helpers included.
-//! * [`module`]: programs that belong together, with their maps; [`audit`]: the maps and records
-//!   of those that watch tasks.
+//! * [`btf`]: their types, functions and lines, in the kernel's format.
+//! * [`module`]: programs that belong together, with their maps; [`consistent()`] says whether
+//!   they do, [`audit`] which maps and records those have that watch tasks.
 //! * [`machine`]: the meaning of every instruction, for whoever computes with other words than
 //!   numbers.
 //!
@@ -19,6 +20,8 @@
 
 pub mod asm;
 pub mod audit;
+pub mod btf;
+pub mod consistent;
 pub mod decode;
 pub mod disasm;
 pub mod encode;
@@ -35,6 +38,7 @@ pub mod verify;
 pub mod wellformed;
 
 pub use asm::assemble;
+pub use consistent::{ModuleError, consistent};
 pub use decode::decode;
 pub use disasm::{DisasmOptions, disassemble};
 pub use encode::encode;

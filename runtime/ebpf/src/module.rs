@@ -1,5 +1,5 @@
 //! Programs that belong together, with what they need: what a code generator makes, an object
-//! file holds and a loader takes.
+//! file holds and a loader takes. Whether the parts fit together, [`crate::consistent()`] says.
 
 use crate::insn::Insn;
 use crate::map::MapSpec;
@@ -24,6 +24,40 @@ pub enum Hook {
     Lsm(String),
 }
 
+impl Hook {
+    /// The name of the section that has such programs in an object file.
+    #[must_use]
+    pub fn section(&self) -> String {
+        match self {
+            Self::Syscall => "syscall".to_owned(),
+            Self::Tracepoint { subsystem, event } => format!("tracepoint/{subsystem}/{event}"),
+            Self::RawTracepoint(name) => format!("raw_tp/{name}"),
+            Self::TracepointBtf(name) => format!("tp_btf/{name}"),
+            Self::Lsm(name) => format!("lsm/{name}"),
+        }
+    }
+
+    /// The hook of the programs in the section of that name, which other compilers may have
+    /// given its longer or shorter form.
+    #[must_use]
+    pub fn of_section(section: &str) -> Option<Self> {
+        if section == "syscall" {
+            return Some(Self::Syscall);
+        }
+        let (kind, name) = section.split_once('/')?;
+        match kind {
+            "tracepoint" | "tp" => {
+                let (subsystem, event) = name.split_once('/')?;
+                Some(Self::Tracepoint { subsystem: subsystem.to_owned(), event: event.to_owned() })
+            }
+            "raw_tp" | "raw_tracepoint" => Some(Self::RawTracepoint(name.to_owned())),
+            "tp_btf" => Some(Self::TracepointBtf(name.to_owned())),
+            "lsm" => Some(Self::Lsm(name.to_owned())),
+            _ => None,
+        }
+    }
+}
+
 /// Where in a policy the reason of an instruction stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Line {
@@ -31,9 +65,9 @@ pub struct Line {
     pub slot: u32,
     /// The name of the file.
     pub file: String,
-    /// The line, from 1.
+    /// The line, from 1 and below 2²².
     pub line: u32,
-    /// The column, from 1.
+    /// The column, from 1 and below 2¹⁰; 0 where it is beyond, or not known.
     pub column: u32,
     /// The text of the line.
     pub text: String,
@@ -42,7 +76,7 @@ pub struct Line {
 /// A function of a program that is called by it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Function {
-    /// Its name.
+    /// Its name; that of the entry is the program's.
     pub name: String,
     /// Its first slot. The entry is a function at slot 0.
     pub slot: u32,
@@ -59,7 +93,7 @@ pub struct Unit {
     pub insns: Vec<Insn>,
     /// Its functions in order, the first at slot 0.
     pub functions: Vec<Function>,
-    /// Lines of the policy, in the order of slots.
+    /// Lines of the policy, in the order of slots, at most one for a slot.
     pub lines: Vec<Line>,
 }
 

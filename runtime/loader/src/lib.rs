@@ -9,6 +9,8 @@
 //! * [`exec::Exec`] does everything that a start of a program needs (the search along `PATH`,
 //!   the vectors) before a filter is in force, so that exactly one system call comes after.
 //! * [`bpf`]: eBPF programs and maps, through raw `bpf(2)`.
+//! * [`Held`]: a command that has a process, and waits to be started; [`wait`]: for several things
+//!   at once.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
 //!   filter does there. It is for tests and attestation; nothing else here uses it.
 //!
@@ -23,10 +25,12 @@ pub mod error;
 pub mod exec;
 mod flag_table;
 pub mod flags;
+mod held;
 pub mod install;
 pub mod patch;
 pub mod probe;
 mod sys;
+pub mod wait;
 
 pub use error::{CODES, LoadError};
 pub use exec::Exec;
@@ -35,6 +39,7 @@ pub use filterc_cbpf::Insn;
 /// What `filterc --emit rust` writes beside the instructions where a policy has parameters.
 pub use filterc_cbpf::{Param, Site, Table};
 pub use flags::Flags;
+pub use held::{Held, Status};
 pub use install::{
     Installed, action_available, install, install_bytes, install_program, set_no_new_privs,
 };

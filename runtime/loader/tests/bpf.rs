@@ -98,16 +98,8 @@ fn maps_that_there_are_not_here_are_not_there() {
         MapSpec { max_entries: 2048, ..RING },
     ];
     for spec in specs {
-        let kind = match spec.kind {
-            MapKind::Hash => interp::MapKind::Hash,
-            MapKind::Array => interp::MapKind::Array,
-            MapKind::Ringbuf => interp::MapKind::Ringbuf,
-            MapKind::TaskStorage => interp::MapKind::TaskStorage,
-        };
-        let MapSpec { key_size, value_size, max_entries, .. } = spec;
-        let ours = interp::MapSpec { kind, key_size, value_size, max_entries };
         let mut host = Host::new(Fixed::default(), Endian::HOST);
-        assert_eq!(host.add_map(ours), Err(interp::MapError::BadSize), "{spec:?}");
+        assert_eq!(host.add_map(spec), Err(interp::MapError::BadSize), "{spec:?}");
         assert!(Map::create(spec, "filterc_test").is_err(), "{spec:?}");
     }
 }
@@ -260,8 +252,7 @@ fn task_storage_as_here() {
     };
     let mut host =
         Host::new(Fixed { task: 0xffff_8888_0000_0000, ..Fixed::default() }, Endian::HOST);
-    let kind = interp::MapKind::TaskStorage;
-    host.add_map(interp::MapSpec { kind, key_size: 4, value_size: 8, max_entries: 0 }).unwrap();
+    host.add_map(spec).unwrap();
     let get = |flags: u32, initial: &str| {
         format!(
             "*(u64 *)(r10 - 8) = 40\ncall bpf_get_current_task_btf\nr1 = map[idx:0] ll\nr2 = r0\n\

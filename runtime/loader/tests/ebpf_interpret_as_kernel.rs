@@ -42,6 +42,7 @@ fn twin(spec: MapSpec) -> interp::MapSpec {
     let kind = match spec.kind {
         MapKind::Hash => interp::MapKind::Hash,
         MapKind::Array => interp::MapKind::Array,
+        MapKind::PercpuArray => interp::MapKind::PercpuArray,
         MapKind::Ringbuf => interp::MapKind::Ringbuf,
         MapKind::TaskStorage => interp::MapKind::TaskStorage,
     };

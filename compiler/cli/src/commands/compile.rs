@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::emit::{FORMATS, Format};
+use filterc::emit::{self, FORMATS, Format};
 use filterc::module::compile_module_observed;
 use filterc::options::TARGETS;
-use filterc::{Options, Source, Target, compile_observed};
+use filterc::{Options, Source, Target, compile_events, compile_observed};
 
-use crate::console::{Console, Failure, refuse_terminal, write_outputs};
+use crate::commands::event;
+use crate::console::{Console, Failure, refuse_terminal, write_output, write_outputs};
 use crate::input;
 use crate::naming;
 use crate::options::PolicyArgs;
@@ -27,14 +28,12 @@ pub(crate) struct CompileArgs {
     pub(crate) output: Option<PathBuf>,
 
     /// What to write
-    #[arg(long, value_parser = parse_format, default_value = "bpf", value_name = "FORM", help = format_help())]
-    pub(crate) emit: Format,
+    #[arg(long, value_parser = parse_format, value_name = "FORM", help = format_help())]
+    pub(crate) emit: Option<Format>,
 
-    /// What is made: a seccomp filter; an eBPF program that decides about a `struct seccomp_data`
-    /// on request (`syscall`); or eBPF programs that tell what the policy says of the calls of
-    /// watched tasks (`raw_tracepoint`, `tp_btf`)
-    #[arg(long, value_parser = parse_target, default_value = "seccomp", value_name = "TARGET")]
-    pub(crate) target: Target,
+    /// What is made
+    #[arg(long, value_parser = parse_target, value_name = "TARGET", help = target_help())]
+    pub(crate) target: Option<Target>,
 
     /// Also write a certificate, which `filterc-certify` checks, that the program is what the
     /// policy says; `%a` as for the output
@@ -50,6 +49,9 @@ pub(crate) struct CompileArgs {
     pub(crate) patch_table: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) program: event::ProgramArgs,
+
+    #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
 }
 
@@ -58,7 +60,41 @@ fn format_names() -> String {
 }
 
 fn format_help() -> String {
-    format!("What to write: {}", format_names())
+    format!(
+        "What to write: {}; by default `obj` where the output is a file `*.o`, and else `bpf`",
+        format_names()
+    )
+}
+
+fn target_help() -> &'static str {
+    "What is made: a seccomp filter (`seccomp`); an eBPF program that decides about a `struct \
+     seccomp_data` on request (`syscall`); or eBPF programs that tell what the policy says of the \
+     calls of watched tasks (`raw_tracepoint`, `tp_btf`), or that keep or drop events by the \
+     `event` statements (`tracepoint`). By default `tp_btf` for object files, \
+     and else `seccomp`"
+}
+
+/// What to write, and what of: an object file can only be of eBPF.
+fn form(args: &CompileArgs) -> (Format, Target) {
+    let extension = args.output.as_deref().and_then(Path::extension);
+    let by_name = if extension.is_some_and(|it| it == "o") { Format::Obj } else { Format::Bpf };
+    let format = args.emit.unwrap_or(by_name);
+    let target = match format {
+        Format::Obj => Target::TracepointBtf,
+        Format::Bpf
+        | Format::Asm
+        | Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Ir
+        | Format::Dot
+        | Format::Hex
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => Target::Seccomp,
+    };
+    (format, args.target.unwrap_or(target))
 }
 
 fn parse_format(text: &str) -> Result<Format, String> {
@@ -66,7 +102,7 @@ fn parse_format(text: &str) -> Result<Format, String> {
     known.ok_or_else(|| format!("the forms are {}", format_names()))
 }
 
-fn parse_target(text: &str) -> Result<Target, String> {
+pub(crate) fn parse_target(text: &str) -> Result<Target, String> {
     let known = TARGETS.iter().find(|(name, _)| *name == text).map(|(_, target)| *target);
     let names = || TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     known.ok_or_else(|| format!("the targets are {}", names()))
@@ -76,12 +112,16 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     // Clap has seen to it that a policy is named.
     let path = args.policy.as_deref().unwrap_or(Path::new("-"));
     let options = input::options(&args.policy_args, console)?;
-    if args.emit.is_binary() {
+    let (format, target) = form(args);
+    if format.is_binary() {
         refuse_terminal(args.output.as_deref())?;
     }
     let source = input::source(path)?;
-    if args.target != Target::Seccomp {
-        return module(args, &source, &Options { target: args.target, ..options }, console);
+    if target == Target::Tracepoint {
+        return events(args, format, &source, &options, console);
+    }
+    if target != Target::Seccomp {
+        return module(args, format, &source, &Options { target, ..options }, console);
     }
     let mut stopwatch = Stopwatch::start();
     let result = compile_observed(&source, &options, &mut |step| stopwatch.done(step));
@@ -90,10 +130,10 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     }
     let compiled = result?;
     console.diagnostics(compiled.sources(), compiled.warnings());
-    if args.emit.is_bare() && args.patch_table.is_none() {
+    if format.is_bare() && args.patch_table.is_none() {
         input::is_finished(&compiled)?;
     }
-    let mut outputs = naming::outputs(&compiled, args.emit, args.output.as_deref(), path)?;
+    let mut outputs = naming::outputs(&compiled, format, args.output.as_deref(), path)?;
     if let Some(pattern) = &args.certificate {
         outputs.extend(naming::certificates(&compiled, pattern)?);
     }
@@ -103,9 +143,28 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     write_outputs(outputs)
 }
 
+/// The same for the `event` statements.
+fn events(
+    args: &CompileArgs,
+    format: Format,
+    source: &Source,
+    options: &Options,
+    console: &Console,
+) -> Result<(), Failure> {
+    if args.certificate.is_some() || args.patch_table.is_some() {
+        let text = "--target tracepoint: certificates and patch tables are of policies".to_owned();
+        return Err(Failure::Environment(text));
+    }
+    let compiled = compile_events(source, options, &args.program.options())?;
+    console.diagnostics(&compiled.sources, &compiled.warnings);
+    let bytes = emit::emit_programs(&compiled.module, compiled.endian, format);
+    write_output(args.output.as_deref(), &bytes.ok_or_else(|| event::no_place(format))?)
+}
+
 /// The same for eBPF.
 fn module(
     args: &CompileArgs,
+    format: Format,
     source: &Source,
     options: &Options,
     console: &Console,
@@ -122,7 +181,7 @@ fn module(
     }
     let compiled = result?;
     console.diagnostics(compiled.sources(), compiled.warnings());
-    let mut outputs = naming::modules(&compiled, (args.emit, name), args.output.as_deref())?;
+    let mut outputs = naming::modules(&compiled, (format, name), args.output.as_deref())?;
     if let Some(pattern) = &args.certificate {
         outputs.extend(naming::module_certificates(&compiled, pattern)?);
     }

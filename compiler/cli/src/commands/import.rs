@@ -1,13 +1,14 @@
-//! `filterc import oci profile.json`
+//! `filterc import oci profile.json`, `filterc import ftrace-2011 rules`
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use filterc::Diagnostics;
 use filterc_abi::{self as abi, Abi, KernelVersion};
 use filterc_grammar::source::{SourceFile, SourceMap};
 use filterc_import::oci::{self, Covering, DOCKER_CAPS, Width};
+use filterc_import::{Imported, ftrace2011};
 
 use crate::console::{Console, Failure, write_output};
 use crate::input;
@@ -24,6 +25,51 @@ pub(crate) struct ImportArgs {
 enum Format {
     /// A container's seccomp profile: of Docker, Podman or OCI's config.json
     Oci(OciArgs),
+    /// A rule set of the seccomp filters of 2011: lines such as `sys_read: fd == 0`
+    #[command(name = "ftrace-2011")]
+    Ftrace2011(Ftrace2011Args),
+}
+
+/// Arguments of `import ftrace-2011`.
+#[derive(Args, Debug)]
+struct Ftrace2011Args {
+    /// The rule set; `-` is standard input
+    #[arg(value_name = "RULES")]
+    rules: PathBuf,
+
+    /// The policy; standard output if left out
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// ABI of the calls; this machine's if left out
+    #[arg(long, value_name = "ABI")]
+    arch: Option<String>,
+
+    /// What is made of the rules
+    #[arg(long, value_enum, default_value_t = Made::Policy, value_name = "FORM")]
+    to: Made,
+
+    /// What several rules about one call mean together
+    #[arg(long, value_enum, default_value_t = Joined::All, value_name = "HOW")]
+    join: Joined,
+}
+
+/// What is made of a rule set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Made {
+    /// A policy that allows these calls
+    Policy,
+    /// Event filters
+    Events,
+}
+
+/// What several rules about one call mean together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Joined {
+    /// All of them must hold, as in 2011
+    All,
+    /// One of them must hold
+    Any,
 }
 
 /// Arguments of `import oci`.
@@ -73,7 +119,36 @@ fn parse_kernel(text: &str) -> Result<KernelVersion, String> {
 pub(crate) fn run(args: &ImportArgs, console: &Console) -> Result<(), Failure> {
     match &args.format {
         Format::Oci(args) => from_oci(args, console),
+        Format::Ftrace2011(args) => from_rules(args, console),
     }
+}
+
+fn from_rules(args: &Ftrace2011Args, console: &Console) -> Result<(), Failure> {
+    let options = ftrace2011::Options {
+        abi: host(args.arch.as_deref())?,
+        join: match args.join {
+            Joined::All => ftrace2011::Join::All,
+            Joined::Any => ftrace2011::Join::Any,
+        },
+        form: match args.to {
+            Made::Policy => ftrace2011::Form::Policy,
+            Made::Events => ftrace2011::Form::Events,
+        },
+    };
+    let source = input::source(&args.rules)?;
+    let mut sources = SourceMap::default();
+    let (name, text) = (source.name().to_owned(), source.contents().to_owned());
+    let file = sources.add(SourceFile { name, text, included_from: None });
+    let imported = ftrace2011::import(file, source.contents(), &options)
+        .map_err(|list| Failure::from(Diagnostics { sources, list }))?;
+    written(&imported, args.output.as_deref(), console)
+}
+
+fn written(imported: &Imported, to: Option<&Path>, console: &Console) -> Result<(), Failure> {
+    for note in &imported.notes {
+        console.note(&note.to_string());
+    }
+    write_output(to, imported.document.to_text().as_bytes())
 }
 
 fn from_oci(args: &OciArgs, console: &Console) -> Result<(), Failure> {
@@ -84,10 +159,7 @@ fn from_oci(args: &OciArgs, console: &Console) -> Result<(), Failure> {
     let file = sources.add(SourceFile { name, text, included_from: None });
     let imported = oci::import(file, source.contents(), &options)
         .map_err(|list| Failure::from(Diagnostics { sources, list }))?;
-    for note in &imported.notes {
-        console.note(&note.to_string());
-    }
-    write_output(args.output.as_deref(), imported.document.to_text().as_bytes())
+    written(&imported, args.output.as_deref(), console)
 }
 
 fn options(args: &OciArgs) -> Result<oci::Options, Failure> {

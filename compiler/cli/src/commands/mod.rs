@@ -1,6 +1,7 @@
 //! The subcommands, one file each: its arguments and what it does.
 
 pub(crate) mod asm;
+pub(crate) mod attach;
 pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod completions;
@@ -8,10 +9,12 @@ pub(crate) mod disasm;
 pub(crate) mod doc;
 pub(crate) mod equiv;
 pub(crate) mod eval;
+pub(crate) mod event;
 pub(crate) mod explain;
 pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod list;
+pub(crate) mod load;
 pub(crate) mod man;
 pub(crate) mod run;
 pub(crate) mod verify;

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::MAX_SLOTS;
+use super::object::MAX_SLOTS;
 
 /// The codes of this stage, sorted.
 pub const CODES: &[&str] = &["F0260", "F0410"];

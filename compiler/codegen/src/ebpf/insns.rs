@@ -2,7 +2,7 @@
 
 use filterc_ebpf::{Insn, code};
 
-use super::registers::{Reg, Value};
+use super::value::{Reg, Value};
 
 /// The address of the call.
 const CALL: u8 = 1;

@@ -8,10 +8,11 @@ use filterc_abi::seccomp::offset;
 use filterc_ebpf::code;
 use filterc_ir::{Dag, Flow, Node, NodeId, Objective};
 
-use super::Object;
 use super::insns::{self, Operand};
-use super::registers::{Incoming, Needs, Plan, State, Value, plan};
+use super::object::Object;
+use super::registers::{Incoming, Needs, Plan, State, plan};
 use super::select::{Question, Selected, select};
+use super::value::Value;
 use super::writer::{Arms, Label, Writer};
 
 /// The word that is asked for first.
@@ -130,8 +131,8 @@ impl<'d> Layout<'d> {
         let Branch { selected, plan } = self.branches.get_mut(id.index())?.take()?;
         let origin = self.dag.origin(id).first();
         // Children are written, so both are there.
-        let taken = self.label(selected.taken, &plan.after)?;
-        let not_taken = self.label(selected.not_taken, &plan.after)?;
+        let taken = self.label(selected.taken, &plan.taken)?;
+        let not_taken = self.label(selected.not_taken, &plan.not_taken)?;
         let (taken_cost, not_taken_cost) = self.costs(id, selected.taken);
         let arms = Arms { taken: (taken, taken_cost), not_taken: (not_taken, not_taken_cost) };
         let jump = self.writer.jump(plan.jump.insn, arms, self.objective.size, origin);
@@ -199,9 +200,8 @@ fn branches(dag: &Dag, selected: &[Option<Selected>]) -> Vec<Option<Branch>> {
         let parts = (selected.get(index), incoming.get(index), below.get(index));
         let (Some(Some(selected)), Some(edges), Some(below)) = parts else { continue };
         let plan = plan(selected, edges, below);
-        for child in [selected.taken, selected.not_taken] {
-            enter(&mut incoming, child, &plan.after);
-        }
+        enter(&mut incoming, selected.taken, &plan.taken);
+        enter(&mut incoming, selected.not_taken, &plan.not_taken);
         if let Some(slot) = branches.get_mut(index) {
             *slot = Some(Branch { selected: *selected, plan });
         }

@@ -10,29 +10,20 @@
 //! of arguments together again, they are tested at once.
 
 mod error;
+pub mod event;
 mod insns;
 mod layout;
+mod object;
 mod registers;
 mod select;
 pub mod tracing;
+mod value;
 mod writer;
 
-use filterc_ebpf::Insn;
-use filterc_ir::{Dag, Objective, RuleId, passes};
+use filterc_ir::{Dag, Objective, passes};
 
 pub use error::{CODES, EmitError, Kind};
-
-/// A function, and what each of its slots is there for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// The instructions, slot by slot.
-    pub insns: Vec<Insn>,
-    /// For each slot, the rule; none for dispatch, defaults, and shared returns.
-    pub origin: Vec<Option<RuleId>>,
-}
-
-/// Most slots: what a jump has room for.
-pub const MAX_SLOTS: usize = 1 << 15;
+pub use object::{MAX_SLOTS, Object};
 
 /// The function `decide` of a DAG, laid out for an objective. One that was not lowered yet is
 /// lowered here, without optimisation.

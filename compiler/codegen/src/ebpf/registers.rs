@@ -9,71 +9,7 @@ use filterc_ebpf::{Insn, code};
 
 use super::insns::{self, Operand, SCRATCH};
 use super::select::{Question, Selected};
-
-/// A register that keeps values, R2…R9.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Reg(u8);
-
-const FIRST: u8 = 2;
-const COUNT: usize = 8;
-
-impl Reg {
-    /// Its number in an instruction.
-    pub(super) const fn number(self) -> u8 {
-        self.0
-    }
-
-    const fn index(self) -> usize {
-        (self.0 - FIRST) as usize
-    }
-
-    fn all() -> impl Iterator<Item = Self> {
-        (FIRST..).take(COUNT).map(Self)
-    }
-}
-
-/// Bits of a word or of a member of `struct seccomp_data`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Value {
-    /// Byte offset.
-    pub(super) offset: u8,
-    /// Whether it is 64 bits wide, not 32.
-    pub(super) wide: bool,
-    /// The bits that are left; all others are 0.
-    pub(super) mask: u64,
-}
-
-impl Value {
-    /// All its bits.
-    pub(super) const fn whole(self) -> Self {
-        Self { mask: if self.wide { u64::MAX } else { 0xffff_ffff }, ..self }
-    }
-
-    /// A number below 32 for where it is: words by their place, then members.
-    const fn source(self) -> u8 {
-        if self.wide { 16 + self.offset / 8 } else { self.offset / 4 }
-    }
-
-    const fn bit(self) -> u32 {
-        1 << self.source()
-    }
-
-    /// The register that it is put into if nothing else is known: the same on all ways, so that
-    /// they agree where they meet. The first arguments have those that calls do not keep, as it
-    /// costs something to use the others.
-    pub(super) const fn home(self) -> Reg {
-        match self.offset {
-            0..8 => Reg(2),
-            8..16 => Reg(9),
-            16..24 => Reg(3),
-            24..32 => Reg(4),
-            32..40 => Reg(5),
-            40..48 => Reg(6),
-            48..56 => Reg(7),
-            _ => Reg(8),
-        }
-    }
-}
+use super::value::{COUNT, Reg, Value};
 
 /// What the registers hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,6 +35,14 @@ impl State {
 
     fn find(&self, value: Value) -> Option<Reg> {
         Reg::all().find(|reg| self.get(*reg) == Some(value))
+    }
+
+    /// The same without a value.
+    fn without(mut self, value: Option<Value>) -> Self {
+        for slot in self.0.iter_mut().filter(|slot| value.is_some() && **slot == value) {
+            *slot = None;
+        }
+        self
     }
 
     /// What both hold.
@@ -217,8 +161,9 @@ pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// The jump, and what holds in front of it if the node may be entered there.
     pub(super) jump: Step,
-    /// What holds behind it.
-    pub(super) after: State,
+    /// What holds behind it, where it is taken and where not.
+    pub(super) taken: State,
+    pub(super) not_taken: State,
 }
 
 /// The instructions of a node, by what comes to it and what is needed below it.
@@ -230,7 +175,7 @@ pub(super) fn plan(selected: &Selected, incoming: &Incoming, below: &Needs) -> P
     let insn = planner.question(&selected.question);
     let jump = Step { insn, enter: planner.enter() };
     let Planner { state, steps, .. } = planner;
-    Plan { steps, jump, after: state }
+    Plan { steps, jump, taken: state.without(selected.question.fixed()), not_taken: state }
 }
 
 struct Planner<'p> {
@@ -359,7 +304,7 @@ impl Planner<'_> {
         let any = || Reg::all().find(|reg| !is_pinned(reg));
         let found = first.or_else(empty).or_else(unneeded).or_else(any);
         // Three are pinned at most, so there is one.
-        let reg = found.unwrap_or(Reg(FIRST));
+        let reg = found.unwrap_or(Reg::FIRST);
         if let Some(slot) = self.state.0.get_mut(reg.index()) {
             *slot = None;
         }

@@ -5,7 +5,7 @@ use filterc_ebpf::code;
 use filterc_ir::test::Operand;
 use filterc_ir::{Cmp, Dag, Node, NodeId, Test, Word};
 
-use super::registers::Value;
+use super::value::Value;
 
 /// A branch as a jump.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,16 @@ fn values(left: Value, right: Value, (cmp, signed): (Cmp, bool), mask: u64) -> (
 }
 
 impl Question {
+    /// The value that is a constant where it holds. It is forgotten there: a verifier would follow
+    /// all that comes behind once for each such constant. Who needs it still, which is seldom,
+    /// loads it again, and it is any number.
+    pub(super) const fn fixed(&self) -> Option<Value> {
+        match *self {
+            Self::Constant { op: code::JEQ, value, .. } => Some(value),
+            Self::Constant { .. } | Self::Values { .. } | Self::Differ { .. } => None,
+        }
+    }
+
     /// What it needs in registers.
     pub(super) fn wants(&self) -> impl Iterator<Item = Value> {
         let (first, second) = match *self {

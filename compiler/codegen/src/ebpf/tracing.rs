@@ -8,7 +8,9 @@
 //! decision is told, not carried out.
 //!
 //! A call that a seccomp filter denies does not come to `sys_enter`, but to `sys_exit`; and a
-//! call that does not return, as `exit`, comes to `sys_enter` alone.
+//! call that does not return, as `exit`, comes to `sys_enter` alone. What the registers of a call
+//! that ends are worth: a return from a signal has other registers then, and the number −1, and is
+//! left out; a call that starts another program has 0 for arguments.
 //!
 //! The registers of a call are where `struct pt_regs` of `asm/ptrace.h` has them, which is an
 //! interface for user space, too, and does not change. Where the kernel remembers that a call
@@ -20,7 +22,7 @@ use filterc_ebpf::audit::{self, Moment, offset};
 use filterc_ebpf::verify::{Argument, Context};
 use filterc_ebpf::{Function, Hook, MapSpec, Module, NamedMap, Target, Unit, assemble};
 
-use super::Object;
+use super::object::Object;
 
 /// How programs get the arguments of a tracepoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -177,6 +179,10 @@ fn wrapper(moment: Moment, access: Access, layout: Layout) -> String {
     };
     let Layout { status } = layout;
     let (get_regs, base) = registers(access);
+    let gone = match moment {
+        Moment::Enter => "",
+        Moment::Exit => "if r1 == -1 goto stranger",
+    };
     let ret = match moment {
         Moment::Enter => "r1 = 0",
         Moment::Exit => "r1 = *(u64 *)(r6 + 8)",
@@ -209,9 +215,10 @@ fn wrapper(moment: Moment, access: Access, layout: Layout) -> String {
          call bpf_task_storage_get
          if r0 == 0 goto stranger
          r8 = *(u64 *)(r0 + 0)
-         if r8 & {wanted} goto watched
-         goto stranger
-watched: r1 = r10
+         r1 = r8
+         r1 &= {wanted}
+         if r1 == 0 goto stranger
+         r1 = r10
          r1 += {TASK}
          r2 = {task_size}
          r3 = r7
@@ -219,6 +226,7 @@ watched: r1 = r10
          if r0 != 0 goto lost
          {get_regs}
          r1 = {nr}
+         {gone}
          *(u32 *)(r10 - {nr_at}) = r1
          r1 = {ip}
          *(u64 *)(r10 - {ip_at}) = r1
@@ -323,7 +331,7 @@ fn at32(offset: u32) -> i32 {
 
 /// Children are watched as their parents are. Both come with their types, whatever the other
 /// programs do: only so can a task that is not the current one be given a value.
-fn at_fork() -> Result<Unit, AsmError> {
+pub(super) fn at_fork() -> Result<Unit, AsmError> {
     let tasks = audit::TASKS;
     let text = format!(
         "r6 = r1

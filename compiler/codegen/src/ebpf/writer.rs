@@ -6,8 +6,8 @@
 use filterc_ebpf::{Insn, code};
 use filterc_ir::RuleId;
 
-use super::Object;
 use super::insns::{self, SCRATCH};
+use super::object::Object;
 
 /// A place that can be jumped to: the instruction there, counted from the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

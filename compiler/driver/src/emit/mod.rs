@@ -13,8 +13,9 @@ mod rust;
 mod table;
 
 use crate::compiled::{Compiled, CompiledProgram};
+use crate::module::ModuleProgram;
 
-pub use module::emit_module;
+pub use module::{emit_module, emit_programs};
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub enum Format {
     CostJson,
     /// JSON: the parameters of a program, and where they go.
     Table,
+    /// An ELF object file of eBPF programs, for libbpf, aya, and `filterc load`.
+    Obj,
 }
 
 /// Every form with its name on the command line.
@@ -60,6 +63,7 @@ pub const FORMATS: &[(&str, Format)] = &[
     ("cost", Format::Cost),
     ("cost-json", Format::CostJson),
     ("table", Format::Table),
+    ("obj", Format::Obj),
 ];
 
 impl Format {
@@ -80,25 +84,55 @@ impl Format {
     /// Whether the form is bytes that a terminal should not be shown.
     #[must_use]
     pub const fn is_binary(self) -> bool {
-        matches!(self, Self::Bpf)
+        matches!(self, Self::Bpf | Self::Obj)
     }
 }
 
-/// One of a policy's programs in some form. `name` becomes the constant's name in C and Rust.
+/// One of a policy's programs in some form; `None` if the form has no place for it. `name` becomes
+/// the constant's name in C and Rust.
 #[must_use]
-pub fn emit(compiled: &Compiled, program: &CompiledProgram, format: Format, name: &str) -> Vec<u8> {
-    match format {
-        Format::Bpf => program.bytes().to_vec(),
-        Format::Asm => asm::emit(program).into_bytes(),
-        Format::C => c::emit(compiled, program, name).into_bytes(),
-        Format::Rust => rust::emit(compiled, program, name).into_bytes(),
-        Format::Json => json::emit(compiled, program).into_bytes(),
-        Format::Hir => hir::emit(compiled).into_bytes(),
-        Format::Ir => ir::text(program.dag()).into_bytes(),
-        Format::Dot => ir::dot(program.dag()).into_bytes(),
-        Format::Hex => hex::text(program.bytes()).into_bytes(),
-        Format::Cost => cost::text(compiled, program).into_bytes(),
-        Format::CostJson => cost::json(compiled, program).into_bytes(),
-        Format::Table => table::emit(compiled, program).into_bytes(),
-    }
+pub fn emit(
+    compiled: &Compiled,
+    program: &CompiledProgram,
+    format: Format,
+    name: &str,
+) -> Option<Vec<u8>> {
+    let text = match format {
+        Format::Bpf => return Some(program.bytes().to_vec()),
+        Format::Asm => asm::emit(program),
+        Format::C => c::emit(compiled, program, name),
+        Format::Rust => rust::emit(compiled, program, name),
+        Format::Json => json::emit(compiled, program),
+        Format::Hir => hir::emit(compiled),
+        Format::Ir => ir::text(program.dag()),
+        Format::Dot => ir::dot(program.dag()),
+        Format::Hex => hex::text(program.bytes()),
+        Format::Cost => cost::text(compiled, program),
+        Format::CostJson => cost::json(compiled, program),
+        Format::Table => table::emit(compiled, program),
+        // Object files are of eBPF.
+        Format::Obj => return None,
+    };
+    Some(text.into_bytes())
+}
+
+/// One of a policy's eBPF modules in some form; `None` if the form has no place for it.
+#[must_use]
+pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
+    let text = match format {
+        Format::Bpf => return module::bytes(program),
+        Format::Obj => return module::object(program),
+        Format::Hex => hex::text(&module::bytes(program)?),
+        Format::Asm => module::asm(program),
+        Format::Ir => ir::text(program.dag()),
+        Format::Dot => ir::dot(program.dag()),
+        Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => return None,
+    };
+    Some(text.into_bytes())
 }

@@ -104,7 +104,8 @@ impl Map {
                 }
                 Content::Hash(BTreeMap::new())
             }
-            MapKind::Array => {
+            // A host runs on one processor: its values are all that programs see.
+            MapKind::Array | MapKind::PercpuArray => {
                 if key_size != 4 || value_size == 0 || max_entries == 0 {
                     return Err(MapError::BadSize);
                 }
@@ -165,7 +166,9 @@ impl Map {
     pub(super) fn direct(&self, offset: u32) -> Option<u64> {
         match &self.content {
             Content::Array(block, _)
-                if self.spec.max_entries == 1 && offset < self.spec.value_size =>
+                if self.spec.kind == MapKind::Array
+                    && self.spec.max_entries == 1
+                    && offset < self.spec.value_size =>
             {
                 Some(Memory::block_address(*block, offset as usize))
             }

@@ -55,7 +55,7 @@ enum Gives {
     Task,
 }
 
-const KEYED: &[MapKind] = &[MapKind::Hash, MapKind::Array];
+const KEYED: &[MapKind] = &[MapKind::Hash, MapKind::Array, MapKind::PercpuArray];
 const RINGS: &[MapKind] = &[MapKind::Ringbuf];
 const TASKS: &[MapKind] = &[MapKind::TaskStorage];
 

@@ -18,14 +18,15 @@ use crate::machine::{Alu, Extend, MAX_FRAMES, Reg, Size, Source, Symbol, Test, W
 use crate::op::{Callee, Op};
 
 /// Most instructions that are walked; the kernel's own limit is a million.
-const MAX_STEPS: usize = 100_000;
+const MAX_STEPS: usize = 250_000;
 
-/// Most states that are kept, in all and for one place.
+/// Most states that are kept, in all and for one place: as many as a loop over the longest text
+/// has rounds, so that each is walked once.
 const MAX_STATES: usize = 20_000;
-const MAX_STATES_OF_PLACE: usize = 32;
+const MAX_STATES_OF_PLACE: usize = 1_100;
 
 /// Most ways that wait; the kernel's own limit is 8192.
-const MAX_WAITING: usize = 4_096;
+const MAX_WAITING: usize = 6_000;
 
 /// Largest unknown part of an offset, and largest known one; the kernel's limits are twice that.
 const MAX_OFFSET: i64 = 1 << 28;

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use super::error::{BpfError, refused};
+use super::error::{Action, BpfError, refused};
 use super::sys;
 
 /// Types that the kernel has checked.
@@ -15,7 +15,7 @@ impl Btf {
     /// # Errors
     /// What the kernel said.
     pub fn load(bytes: &[u8]) -> Result<Self, BpfError> {
-        sys::btf_load(bytes).map(Self).map_err(refused("take types"))
+        sys::btf_load(bytes).map(Self).map_err(refused(Action::TakeTypes))
     }
 }
 

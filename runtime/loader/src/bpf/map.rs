@@ -2,50 +2,11 @@
 
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
+use filterc_ebpf::{MapKind, MapSpec};
+
 use super::btf::Btf;
-use super::error::{BpfError, refused};
+use super::error::{Action, BpfError, refused};
 use super::sys::{self, Attr, Shared};
-
-/// How a map is organised (`enum bpf_map_type`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MapKind {
-    /// Any keys.
-    Hash,
-    /// Keys are the numbers below `max_entries`.
-    Array,
-    /// Records for user space; `max_entries` bytes.
-    Ringbuf,
-    /// A value that belongs to a task.
-    TaskStorage,
-}
-
-impl MapKind {
-    const fn number(self) -> u32 {
-        match self {
-            Self::Hash => 1,
-            Self::Array => 2,
-            Self::Ringbuf => 27,
-            Self::TaskStorage => 29,
-        }
-    }
-}
-
-/// Values of task storage are allocated as tasks need them (`BPF_F_NO_PREALLOC`, which the
-/// kernel asks for).
-const NO_PREALLOC: u32 = 1;
-
-/// What a map is like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MapSpec {
-    /// How it is organised.
-    pub kind: MapKind,
-    /// Bytes of a key.
-    pub key_size: u32,
-    /// Bytes of a value.
-    pub value_size: u32,
-    /// Most keys, or bytes of a ring buffer.
-    pub max_entries: u32,
-}
 
 /// What an update asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -90,7 +51,7 @@ impl Map {
     }
 
     fn new(spec: MapSpec, attr: Attr) -> Result<Self, BpfError> {
-        let fd = sys::map_create(attr).map_err(refused("make a map"))?;
+        let fd = sys::map_create(attr).map_err(refused(Action::MakeMap))?;
         Ok(Self { fd, spec })
     }
 
@@ -111,7 +72,7 @@ impl Map {
     /// # Errors
     /// What the kernel said, but for ENOENT.
     pub fn lookup(&self, key: &[u8]) -> Result<Option<Vec<u8>>, BpfError> {
-        let action = "look a key up";
+        let action = Action::LookUp;
         self.check(action, key, None)?;
         let mut value = vec![0; self.spec.value_size as usize];
         match sys::map_lookup(self.fd.as_fd(), key, &mut value) {
@@ -126,7 +87,7 @@ impl Map {
     /// # Errors
     /// What the kernel said.
     pub fn update(&self, key: &[u8], value: &[u8], update: Update) -> Result<(), BpfError> {
-        let action = "change a map";
+        let action = Action::Change;
         self.check(action, key, Some(value))?;
         let flags = match update {
             Update::Any => 0,
@@ -141,7 +102,7 @@ impl Map {
     /// # Errors
     /// What the kernel said.
     pub fn delete(&self, key: &[u8]) -> Result<(), BpfError> {
-        let action = "take a key out of a map";
+        let action = Action::TakeOut;
         self.check(action, key, None)?;
         sys::map_delete(self.fd.as_fd(), key).map_err(refused(action))
     }
@@ -160,21 +121,19 @@ impl Map {
             match sys::map_next_key(self.fd.as_fd(), last, &mut next) {
                 Ok(()) => keys.push(next),
                 Err(libc::ENOENT) => break,
-                Err(errno) => return Err(refused("list the keys of a map")(errno)),
+                Err(errno) => return Err(refused(Action::ListKeys)(errno)),
             }
         }
         Ok(keys)
     }
 
     /// The kernel reads and writes as many bytes as the map says: no other lengths reach it.
-    fn check(
-        &self,
-        action: &'static str,
-        key: &[u8],
-        value: Option<&[u8]>,
-    ) -> Result<(), BpfError> {
+    fn check(&self, action: Action, key: &[u8], value: Option<&[u8]>) -> Result<(), BpfError> {
         let MapSpec { key_size, value_size, .. } = self.spec;
-        let right = key.len() == key_size as usize
+        // The values of all processors are copied at once, and nobody says how many there are.
+        let one_value = self.spec.kind != MapKind::PercpuArray;
+        let right = one_value
+            && key.len() == key_size as usize
             && value.is_none_or(|value| value.len() == value_size as usize);
         if right { Ok(()) } else { Err(refused(action)(libc::EINVAL)) }
     }
@@ -188,13 +147,14 @@ impl AsFd for Map {
 
 fn attr(spec: MapSpec, name: &str) -> Attr {
     let MapSpec { kind, key_size, value_size, max_entries } = spec;
-    let flags = if kind == MapKind::TaskStorage { NO_PREALLOC } else { 0 };
     let attr = Attr::new().u32(0, kind.number()).u32(4, key_size).u32(8, value_size);
-    attr.u32(12, max_entries).u32(16, flags).name(28, name)
+    attr.u32(12, max_entries).u32(16, kind.flags()).name(28, name)
 }
 
 /// The reading end of a ring buffer.
 pub struct RingReader {
+    /// A descriptor of our own, so that the map stays.
+    map: OwnedFd,
     /// Where we are: a page that the kernel reads.
     consumer: Shared,
     /// Where the kernel is: a page, and the records behind it, twice in a row.
@@ -216,14 +176,16 @@ impl RingReader {
     /// # Errors
     /// What the kernel said; EINVAL for other maps.
     pub fn new(map: &Map) -> Result<Self, BpfError> {
-        let refused = refused("map a ring buffer into memory");
+        let refused = refused(Action::MapMemory);
         if map.spec.kind != MapKind::Ringbuf {
             return Err(refused(libc::EINVAL));
         }
         let (page, size) = (sys::page_size(), map.spec.max_entries as usize);
         let consumer = Shared::map(map.as_fd(), 0, page, true).map_err(&refused)?;
         let producer = Shared::map(map.as_fd(), page, page + 2 * size, false).map_err(&refused)?;
-        Ok(Self { consumer, producer, page, size })
+        let map = map.as_fd().try_clone_to_owned();
+        let map = map.map_err(|error| refused(error.raw_os_error().unwrap_or(libc::EBADF)))?;
+        Ok(Self { map, consumer, producer, page, size })
     }
 
     /// The finished records, up to the first that is not.
@@ -250,6 +212,13 @@ impl RingReader {
         }
         let room = (length + HEADER).next_multiple_of(8);
         self.consumer.set_u64(0, position + room as u64)
+    }
+}
+
+impl AsFd for RingReader {
+    /// Readable when there are records.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.map.as_fd()
     }
 }
 

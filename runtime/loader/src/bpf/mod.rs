@@ -1,5 +1,6 @@
 //! eBPF programs and maps of the running kernel, through raw `bpf(2)`.
 //!
+//! * [`Loaded`]: all of a module: its maps, its programs with types and policy lines.
 //! * [`Program`]: has the kernel verify a program, runs it once, attaches it.
 //! * [`Map`], [`RingReader`]: what programs and user space share.
 //! * [`Btf`]: types, for maps that must have them.
@@ -9,11 +10,19 @@
 
 mod btf;
 mod error;
+mod kernel;
+mod load;
+mod log;
 mod map;
 mod program;
 mod sys;
+mod tasks;
 
 pub use btf::Btf;
-pub use error::{BpfError, Refusal};
-pub use map::{Map, MapKind, MapSpec, RingReader, Update};
-pub use program::{Link, Log, Program, ProgramKind, ProgramSpec};
+pub use error::{Action, At, BpfError, CODES, ModuleLoadError, Refusal, Rejection};
+pub use filterc_ebpf::{MapKind, MapSpec};
+pub use kernel::thread_status_offset;
+pub use load::Loaded;
+pub use map::{Map, RingReader, Update};
+pub use program::{Link, Log, Program, ProgramKind, ProgramSpec, ProgramTypes};
+pub use tasks::{CgroupError, Process};

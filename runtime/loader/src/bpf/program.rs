@@ -4,10 +4,12 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 
 use filterc_abi::Endian;
+use filterc_ebpf::btf::{FunctionType, LineRecord};
 use filterc_ebpf::machine::{Callee, Op, Symbol};
 use filterc_ebpf::{Insn, encode, well_formed};
 
-use super::error::{BpfError, Refusal, refused};
+use super::btf::Btf;
+use super::error::{Action, BpfError, Refusal, refused};
 use super::map::Map;
 use super::sys::{self, Attr, ProgramText};
 
@@ -70,6 +72,28 @@ pub struct ProgramSpec<'a> {
     pub maps: &'a [&'a Map],
 }
 
+/// What the kernel is told of a program besides: it then quotes lines of the policy.
+#[derive(Clone, Copy, Debug)]
+pub struct ProgramTypes<'a> {
+    /// The types of its module.
+    pub btf: &'a Btf,
+    /// Its functions.
+    pub functions: &'a [FunctionType],
+    /// Its lines.
+    pub lines: &'a [LineRecord],
+}
+
+impl ProgramTypes<'_> {
+    fn function_words(&self) -> Vec<u32> {
+        self.functions.iter().flat_map(|function| [function.slot, function.id]).collect()
+    }
+
+    fn line_words(&self) -> Vec<u32> {
+        let words = |line: &LineRecord| [line.slot, line.file, line.text, line.place];
+        self.lines.iter().flat_map(words).collect()
+    }
+}
+
 /// A program that the kernel has accepted.
 #[derive(Debug)]
 pub struct Program {
@@ -87,11 +111,42 @@ impl Program {
     /// The errno, and what the verifier said. A program that is not well-formed, or names maps
     /// that `spec` does not have, is refused with EINVAL and never reaches the kernel.
     pub fn load(insns: &[Insn], spec: &ProgramSpec<'_>) -> Result<Self, Refusal> {
+        Self::load_with(insns, spec, None)
+    }
+
+    /// The same for a program whose functions have types, and whose instructions lines.
+    ///
+    /// # Errors
+    /// As there; EINVAL where the functions are not those of the program.
+    pub fn load_typed(
+        insns: &[Insn],
+        spec: &ProgramSpec<'_>,
+        types: &ProgramTypes<'_>,
+    ) -> Result<Self, Refusal> {
+        Self::load_with(insns, spec, Some(types))
+    }
+
+    fn load_with(
+        insns: &[Insn],
+        spec: &ProgramSpec<'_>,
+        types: Option<&ProgramTypes<'_>>,
+    ) -> Result<Self, Refusal> {
         check_places(insns, spec.maps.len())?;
         let bytes = encode(insns, Endian::HOST);
         let descriptors: Vec<RawFd> = spec.maps.iter().map(|map| map.as_fd().as_raw_fd()).collect();
         let license = spec.license;
-        let text = ProgramText { insns: &bytes, license, descriptors: &descriptors };
+        let functions = types.map(ProgramTypes::function_words).unwrap_or_default();
+        let lines = types.map(ProgramTypes::line_words).unwrap_or_default();
+        let btf = types.map(|types| types.btf.as_fd());
+        let descriptors = &descriptors;
+        let text = ProgramText {
+            insns: &bytes,
+            license,
+            descriptors,
+            btf,
+            functions: &functions,
+            lines: &lines,
+        };
         let level = match spec.log {
             Log::Refusals => 0,
             Log::Statistics => 4,
@@ -103,17 +158,17 @@ impl Program {
             let (result, length) = sys::prog_load(attr(spec), &text, &mut log, asked);
             match result {
                 Ok(fd) => return Ok(Self { fd, log: text_of(&log) }),
-                // Only now it matters what the verifier has to say.
-                Err(_) if asked == 0 => {
-                    asked = 1;
-                    log = vec![0; 1 << 16];
-                }
                 // The log did not fit: it has to, for the verdict to be known.
                 Err(libc::ENOSPC) if length > length_of(&log) && length <= MAX_LOG => {
                     log = vec![0; length as usize];
                 }
+                // Only now it matters what the verifier has to say of the one way that is at fault.
+                Err(_) if asked != 1 => {
+                    asked = 1;
+                    log = vec![0; 1 << 16];
+                }
                 Err(errno) => {
-                    let error = refused("accept the program")(errno);
+                    let error = refused(Action::Accept)(errno);
                     return Err(Refusal { error, log: text_of(&log) });
                 }
             }
@@ -132,7 +187,7 @@ impl Program {
     /// # Errors
     /// What the kernel said: EINVAL for a context that is shorter than the program's accesses.
     pub fn test_run(&self, context: &mut [u8]) -> Result<u32, BpfError> {
-        sys::test_run(self.fd.as_fd(), context).map_err(refused("run the program"))
+        sys::test_run(self.fd.as_fd(), context).map_err(refused(Action::Run))
     }
 
     /// Attaches a program of the kind [`ProgramKind::RawTracepoint`] to the tracepoint of that
@@ -165,13 +220,13 @@ impl Program {
     /// What the kernel said.
     pub fn attach_tracepoint(&self, id: u64) -> Result<Link, BpfError> {
         const PERF_EVENT: u32 = 41;
-        let event = sys::open_tracepoint(id).map_err(refused("open the tracepoint"))?;
+        let event = sys::open_tracepoint(id).map_err(refused(Action::OpenTracepoint))?;
         let link = sys::link_create(self.fd.as_fd(), event.as_fd(), PERF_EVENT);
         Ok(Link { _link: link.map_err(refused(ATTACH))?, _event: Some(event) })
     }
 }
 
-const ATTACH: &str = "attach the program";
+const ATTACH: Action = Action::Attach;
 
 impl AsFd for Program {
     fn as_fd(&self) -> BorrowedFd<'_> {
@@ -188,7 +243,7 @@ pub struct Link {
 
 /// The kernel takes descriptors by their place from memory: none beyond those that are there.
 fn check_places(insns: &[Insn], maps: usize) -> Result<(), Refusal> {
-    let invalid = |log: String| Refusal { error: refused("accept the program")(libc::EINVAL), log };
+    let invalid = |log: String| Refusal { error: refused(Action::Accept)(libc::EINVAL), log };
     let program = well_formed(insns).map_err(|error| invalid(error.to_string()))?;
     for op in program.ops() {
         let place = if let Op::Address(_, Symbol::MapIndex(at) | Symbol::MapIndexValue(at, _)) = op

@@ -144,6 +144,12 @@ pub(super) struct ProgramText<'a> {
     pub(super) insns: &'a [u8],
     pub(super) license: &'a CStr,
     pub(super) descriptors: &'a [RawFd],
+    /// The types that the numbers of functions below are from.
+    pub(super) btf: Option<BorrowedFd<'a>>,
+    /// `struct bpf_func_info`, word by word.
+    pub(super) functions: &'a [u32],
+    /// `struct bpf_line_info`, word by word.
+    pub(super) lines: &'a [u32],
 }
 
 /// `BPF_PROG_LOAD`: a descriptor, or the errno; and how long the verifier's log would be.
@@ -153,7 +159,9 @@ pub(super) fn prog_load(
     log: &mut [u8],
     log_level: u32,
 ) -> (Result<OwnedFd, c_int>, u32) {
-    let ProgramText { insns, license, descriptors } = *text;
+    const FUNCTION: u32 = 8;
+    const LINE: u32 = 16;
+    let ProgramText { insns, license, descriptors, btf, functions, lines } = *text;
     let license = license.to_bytes_with_nul();
     let mut attr = attr.u32(4, length(insns) / 8).u64(8, at(insns)).u64(16, at(license));
     if log_level != 0 {
@@ -165,7 +173,13 @@ pub(super) fn prog_load(
     if !descriptors.is_empty() {
         attr = attr.u64(120, at(descriptors));
     }
-    // SAFETY: the kernel reads as many instructions as said, the licence up to its NUL, and
+    if let Some(btf) = btf {
+        let count = |words: &[u32], size: u32| length(words) / (size / 4);
+        attr = attr.fd(72, btf).u32(76, FUNCTION).u64(80, at(functions));
+        attr = attr.u32(88, count(functions, FUNCTION)).u32(92, LINE).u64(96, at(lines));
+        attr = attr.u32(104, count(lines, LINE));
+    }
+    // SAFETY: the kernel reads as many instructions, functions and lines as said, the licence up to its NUL, and
     // those descriptors that an instruction names by its place; `check_places` has seen that
     // they are there. It writes into the log's length.
     let result = unsafe { bpf(Command::ProgLoad, &mut attr) };
@@ -230,6 +244,22 @@ pub(super) fn open_tracepoint(id: u64) -> Result<OwnedFd, c_int> {
         libc::syscall(libc::SYS_perf_event_open, attr, any_task, processor, group, FD_CLOEXEC)
     };
     if result < 0 { Err(errno()) } else { new_fd(result) }
+}
+
+/// `pidfd_open`: a process; or a thread, which kernels before 6.9 know only if it is the first of
+/// its process.
+pub(super) fn pidfd_open(id: u32, thread: bool) -> Result<OwnedFd, c_int> {
+    const THREAD: libc::c_uint = libc::O_EXCL.cast_unsigned();
+    let id = libc::pid_t::try_from(id).map_err(|_| libc::ESRCH)?;
+    let open = |flags: libc::c_uint| {
+        // SAFETY: takes no addresses.
+        let result = unsafe { libc::syscall(libc::SYS_pidfd_open, id, flags) };
+        if result < 0 { Err(errno()) } else { new_fd(result) }
+    };
+    match open(if thread { THREAD } else { 0 }) {
+        Err(libc::EINVAL) if thread => open(0),
+        result => result,
+    }
 }
 
 /// Pages of a ring buffer in our memory.

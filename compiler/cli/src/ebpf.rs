@@ -1,0 +1,123 @@
+//! eBPF modules of the command line: from an object file or a policy, into the kernel.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use clap::Args;
+use filterc::options::Layout;
+use filterc::{Options, Target, compile_events, compile_module};
+use filterc::{Options, Target, compile_module};
+use filterc_abi::Endian;
+use filterc_ebpf::{Line, Module};
+use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection, thread_status_offset};
+use filterc_object::ObjectError;
+use serde_json::{Value, json};
+
+use crate::commands::compile::parse_target;
+use crate::commands::event::ProgramArgs;
+use crate::console::{Console, Failure};
+use crate::input;
+use crate::options::PolicyArgs;
+
+/// What is to go into the kernel.
+#[derive(Args, Debug)]
+pub(crate) struct ModuleArgs {
+    /// An object file (`policy.bpf.o`), or a policy; `-` is a policy on standard input
+    #[arg(value_name = "FILE")]
+    file: std::path::PathBuf,
+
+    /// What is made of a policy: `syscall`, `raw_tracepoint`, `tp_btf` or `tracepoint`
+    #[arg(long, value_parser = parse_target, default_value = "tp_btf", value_name = "TARGET")]
+    target: Target,
+
+    #[command(flatten)]
+    program: ProgramArgs,
+
+    #[command(flatten)]
+    policy_args: PolicyArgs,
+}
+
+impl ModuleArgs {
+    /// The programs.
+    pub(crate) fn module(&self, console: &Console) -> Result<Module, Failure> {
+        if self.target == Target::Seccomp {
+            let text =
+                "a seccomp filter is no eBPF program: `filterc run` starts a command under it";
+            return Err(Failure::Environment(text.to_owned()));
+        }
+        if self.is_object()? {
+            let bytes = input::bytes(&self.file)?;
+            return filterc_object::read_as(&bytes, Endian::HOST)
+                .map_err(|error| unreadable(&self.file, &error));
+        }
+        let options = input::options(&self.policy_args, console)?;
+        // The kernel that it is for is this one.
+        let status = thread_status_offset().and_then(|offset| u8::try_from(offset).ok());
+        let layout = status.map_or(options.layout, |status| Layout { status });
+        let options = Options { target: self.target, layout, ..options };
+        let options = Options { target: self.target, ..options };
+        if self.target == Target::Tracepoint {
+            let source = input::source(&self.file)?;
+            let compiled = compile_events(&source, &options, &self.program.options())?;
+            console.diagnostics(&compiled.sources, &compiled.warnings);
+            return Ok(compiled.module);
+        }
+        let compiled = compile_module(&input::source(&self.file)?, &options)?;
+        console.diagnostics(compiled.sources(), compiled.warnings());
+        let here = compiled.programs().find(|program| program.endian() == Endian::HOST);
+        here.map(|program| program.module().clone()).ok_or_else(|| {
+            let text = "the policy covers no ABI of this machine's byte order; add one with --arch";
+            Failure::Environment(text.to_owned())
+        })
+    }
+
+    /// Whether the file is an object file, whatever its name is.
+    fn is_object(&self) -> Result<bool, Failure> {
+        if self.file == Path::new("-") {
+            return Ok(false);
+        }
+        let mut magic = Vec::new();
+        File::open(&self.file)
+            .and_then(|file| file.take(4).read_to_end(&mut magic))
+            .map_err(|error| Failure::io(&self.file, &error))?;
+        Ok(filterc_object::is_object(&magic))
+    }
+}
+
+fn unreadable(path: &Path, error: &ObjectError) -> Failure {
+    let text = format!("{}: {error}", path.display());
+    Failure::Coded { code: error.code(), text, details: Value::Null }
+}
+
+/// Loads a module.
+pub(crate) fn load(module: &Module, log: Log) -> Result<Loaded, Failure> {
+    Loaded::load_logged(module, log).map_err(|error| refused(&error))
+}
+
+/// Why the kernel does not have a module, or does not do what it was asked with it.
+pub(crate) fn refused(error: &ModuleLoadError) -> Failure {
+    let details = if let ModuleLoadError::Rejected(rejection) = error {
+        details(rejection)
+    } else {
+        Value::Null
+    };
+    Failure::Coded { code: error.code(), text: error.to_string(), details }
+}
+
+fn details(rejection: &Rejection) -> Value {
+    let line = |line: &Line| json!({ "file": line.file, "line": line.line, "column": line.column, "text": line.text });
+    let at = rejection
+        .at
+        .as_ref()
+        .map(|at| json!({ "slot": at.slot, "insn": at.insn, "line": at.line.as_ref().map(line) }));
+    json!({
+        "program": rejection.unit,
+        "errno": rejection.errno,
+        "reason": rejection.reason,
+        "at": at,
+        "path": rejection.path.iter().map(line).collect::<Vec<_>>(),
+        "suggestion": rejection.suggestion,
+        "log": rejection.log,
+    })
+}

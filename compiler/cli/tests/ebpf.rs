@@ -1,0 +1,336 @@
+//! eBPF on the command line: object files, what the kernel says of them, and tasks that are
+//! watched. Only processes and control groups of our own are.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use filterc_abi::Endian;
+use filterc_ebpf::{Function, Hook, Line, Module, Unit, assemble};
+use filterc_testkit::corpus::folder;
+use serde_json::Value;
+
+/// Tells directories that are made, on both ABIs of the machine.
+const POLICY: &str = "arch x86_64, i386\ndefault allow\nunknown allow\nforeign allow\n\
+    errno(EACCES) mkdir, mkdirat\n";
+
+fn tool(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_filterc"));
+    command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn filterc(args: &[&str]) -> Output {
+    tool(args).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn path(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A fresh folder for a test's own files, with the policy.
+fn scratch(name: &str) -> (PathBuf, PathBuf) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("ebpf-{name}"));
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    let policy = folder.join("policy.flt");
+    fs::write(&policy, POLICY).unwrap();
+    (folder, policy)
+}
+
+/// Whether programs can be loaded here at all; whoever cannot is told why, with a code.
+fn may_load(output: &Output) -> bool {
+    if output.status.success() {
+        return true;
+    }
+    let text = stderr(output);
+    let known = ["F0835", "F0836", "F0838"].iter().any(|code| text.contains(code));
+    assert!(known && output.status.code() == Some(1), "{text}");
+    println!("skipped: {}", text.lines().last().unwrap_or_default());
+    false
+}
+
+#[test]
+fn object_files_are_made_and_loaded() {
+    let (folder, policy) = scratch("object");
+    let object = folder.join("policy.bpf.o");
+    let made = filterc(&[path(&policy), "-o", path(&object)]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let (module, endian) = filterc_object::read(&fs::read(&object).unwrap()).unwrap();
+    assert_eq!(endian, Endian::Little);
+    let hooks: Vec<String> = module.units.iter().map(|unit| unit.hook.section()).collect();
+    assert_eq!(hooks, ["tp_btf/sys_enter", "tp_btf/sys_exit", "tp_btf/sched_process_fork"]);
+    assert!(module.units[0].lines.iter().any(|line| line.text.starts_with("errno(EACCES)")));
+    // The form by name is the same as by extension.
+    let named = filterc(&[path(&policy), "--emit", "obj", "--target", "tp_btf", "-o", "-"]);
+    assert_eq!(named.stdout, fs::read(&object).unwrap());
+    let wrong = filterc(&[path(&policy), "--emit", "obj", "--target", "seccomp", "-o", "-"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("has no form `obj`"));
+
+    let loaded = filterc(&["load", path(&object)]);
+    if !may_load(&loaded) {
+        return;
+    }
+    let text = stdout(&loaded);
+    assert!(text.starts_with("enter: accepted at tp_btf/sys_enter, "), "{text}");
+    assert!(text.contains("; processed "), "{text}");
+    for target in ["syscall", "raw_tracepoint", "tp_btf"] {
+        let loaded = filterc(&["load", path(&policy), "--target", target, "--json", "--log"]);
+        assert_eq!(loaded.status.code(), Some(0), "{}", stderr(&loaded));
+        for line in stdout(&loaded).lines() {
+            let object: Value = serde_json::from_str(line).unwrap();
+            assert!(object["slots"].as_u64().unwrap() > 10, "{line}");
+            assert!(object["log"].as_str().unwrap().contains("R10=fp0"), "{line}");
+        }
+    }
+    let wrong = filterc(&["load", path(&policy), "--target", "seccomp"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}
+
+fn object(folder: &Path, hook: Hook, text: &str, lines: Vec<Line>, endian: Endian) -> PathBuf {
+    let name = "main".to_owned();
+    let functions = vec![Function { name: name.clone(), slot: 0 }];
+    let unit = Unit { name, hook, insns: assemble(text).unwrap(), functions, lines };
+    let module = Module { license: "GPL".into(), maps: Vec::new(), units: vec![unit] };
+    let path = folder.join("main.bpf.o");
+    fs::write(&path, filterc_object::write(&module, endian).unwrap()).unwrap();
+    path
+}
+
+fn coded(output: &Output, code: &str) {
+    let text = stderr(output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains(&format!("error[{code}]: ")), "{code}: {text}");
+}
+
+#[test]
+fn files_that_are_not_loaded_have_a_code() {
+    let (folder, policy) = scratch("files");
+    // The beginning of a program for this machine.
+    let native = folder.join("native");
+    fs::write(&native, &fs::read(env!("CARGO_BIN_EXE_filterc")).unwrap()[..4096]).unwrap();
+    coded(&filterc(&["load", path(&native)]), "F0830");
+    let made = filterc(&[path(&policy), "--emit", "obj", "-o", "-"]).stdout;
+    let cut = folder.join("cut.o");
+    fs::write(&cut, &made[..made.len() - 100]).unwrap();
+    let output = filterc(&["load", path(&cut)]);
+    assert!(["F0830", "F0831"].iter().any(|code| stderr(&output).contains(code)));
+    let other = object(&folder, Hook::Syscall, "r0 = 0\nexit", Vec::new(), Endian::Big);
+    coded(&filterc(&["load", path(&other)]), "F0834");
+    let missing = filterc(&["load", path(&folder.join("nothing"))]);
+    assert_eq!(missing.status.code(), Some(2));
+    for code in ["F0830", "F0837", "F0847"] {
+        assert!(stdout(&filterc(&["explain", code])).starts_with(&format!("# {code}: ")));
+    }
+}
+
+#[test]
+fn refusals_quote_the_policy() {
+    let (folder, policy) = scratch("refusals");
+    if !may_load(&filterc(&["load", path(&policy)])) {
+        return;
+    }
+    let line = |slot, line, text: &str| Line {
+        slot,
+        file: "team/policy.flt".to_owned(),
+        line,
+        column: 1,
+        text: text.to_owned(),
+    };
+    let text = "r1 = *(u64 *)(r1 + 0)\nif r1 == 0 goto no\nr0 = *(u8 *)(r1 + 4)\nno: r0 = 0\nexit";
+    let lines = vec![line(0, 4, "allow read"), line(2, 5, "allow write if fd == 1")];
+    let bad = object(&folder, Hook::Syscall, text, lines, Endian::Little);
+    let output = filterc(&["load", path(&bad)]);
+    coded(&output, "F0837");
+    let text = stderr(&output);
+    for part in [
+        "reason: R1 invalid mem access 'scalar'",
+        "at: team/policy.flt:5:1, instruction 2: r0 = *(u8 *)(r1 + 4)",
+        "    5 | allow write if fd == 1",
+        "team/policy.flt:4: allow read",
+        "suggestion: ",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let log = filterc(&["load", path(&bad), "--log"]);
+    assert!(stdout(&log).contains("; allow write if fd == 1"), "{}", stdout(&log));
+    let json = filterc(&["load", path(&bad), "--message-format", "json"]);
+    let object_of: Value = serde_json::from_slice(&json.stderr).unwrap();
+    assert_eq!(object_of["code"], "F0837");
+    assert_eq!(object_of["at"]["line"]["line"], 5);
+    assert_eq!(object_of["path"][0]["text"], "allow read");
+
+    // Security modules: loaded, or refused with a reason and nothing else.
+    let lsm = Hook::Lsm("file_open".to_owned());
+    let lsm = object(&folder, lsm, "r0 = 0\nexit", Vec::new(), Endian::Little);
+    let output = filterc(&["load", path(&lsm)]);
+    if !output.status.success() {
+        assert!(["F0836", "F0841"].iter().any(|code| stderr(&output).contains(code)));
+        assert_eq!(output.status.code(), Some(1));
+        println!("{}", stderr(&output).trim());
+    }
+}
+
+#[test]
+fn a_command_is_watched() {
+    let (folder, policy) = scratch("for");
+    let made = folder.join("made");
+    let args = ["attach", path(&policy), "--json", "--when", "both", "--for", "mkdir", "-p"];
+    let output = filterc(&[&args[..], &[path(&made)]].concat());
+    if !may_load(&output) {
+        return;
+    }
+    // It is told, and nothing is prevented.
+    assert!(made.is_dir());
+    let text = stdout(&output);
+    let records: Vec<Value> = text.lines().map(|it| serde_json::from_str(it).unwrap()).collect();
+    assert!(!records.is_empty());
+    for record in &records {
+        assert!(record["call"].as_str().unwrap().starts_with("mkdir"), "{record}");
+        assert_eq!(record["action"], "errno(EACCES)");
+    }
+    assert!(records.iter().any(|record| record["moment"] == "exit" && record["ret"] == 0));
+    // All calls, as text, from an object file; the command's status is told.
+    let object = folder.join("policy.bpf.o");
+    assert!(filterc(&[path(&policy), "-o", path(&object)]).status.success());
+    let output = filterc(&["attach", path(&object), "--all", "--for", "sh", "-c", "exit 7"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stdout(&output).contains(" execve(filename=0x"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("): allow\n"));
+    assert!(stderr(&output).contains("ended with the status 7"), "{}", stderr(&output));
+    let none = filterc(&["attach", path(&object), "--for", "no-such-command-anywhere"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(stderr(&none).contains("F0814"));
+}
+
+/// A shell that makes directories in a folder when it gets a line, and then ends.
+fn shell(folder: &Path) -> Child {
+    Command::new("/bin/sh")
+        .args(["-c", "read go; mkdir one; (mkdir two); read end"])
+        .current_dir(folder)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Attaches with these arguments, has the shell go on when the tool says that it watches, and
+/// ends the tool by a signal once both directories were told.
+fn watched(args: &[&str], shell: &mut Child, signal: &str) -> Option<String> {
+    let mut attached = tool(args).spawn().unwrap();
+    let mut input = shell.stdin.take().unwrap();
+    let mut notes = BufReader::new(attached.stderr.take().unwrap()).lines();
+    let mut said: Vec<String> = Vec::new();
+    for line in notes.by_ref().map_while(Result::ok) {
+        said.push(line);
+        if said.last().is_some_and(|line| line.contains("watched")) {
+            break;
+        }
+    }
+    if !said.last().is_some_and(|line| line.contains("watched")) {
+        drop(input);
+        shell.wait().unwrap();
+        let status = attached.wait().unwrap();
+        let stderr = said.join("\n").into_bytes();
+        assert!(!may_load(&Output { status, stdout: Vec::new(), stderr }), "it ended too early");
+        return None;
+    }
+    let mut lines = BufReader::new(attached.stdout.take().unwrap()).lines();
+    let mut seen = String::new();
+    input.write_all(b"go\n").unwrap();
+    while seen.matches("mkdir").count() < 2 {
+        seen.push_str(&lines.next().unwrap().unwrap());
+        seen.push('\n');
+    }
+    let kill = ["-s", signal, &attached.id().to_string()].map(str::to_owned);
+    assert!(Command::new("kill").args(kill).status().unwrap().success());
+    let status = attached.wait().unwrap();
+    assert_eq!(status.code(), Some(0), "{status:?}");
+    drop(input);
+    shell.wait().unwrap();
+    Some(seen)
+}
+
+#[test]
+fn processes_are_watched_until_a_signal_comes() {
+    let (folder, policy) = scratch("pid");
+    for signal in ["TERM", "INT"] {
+        let _ = (fs::remove_dir(folder.join("one")), fs::remove_dir(folder.join("two")));
+        let mut shell = shell(&folder);
+        let id = shell.id().to_string();
+        let args = ["attach", path(&policy), "--pid", &id];
+        let Some(seen) = watched(&args, &mut shell, signal) else { return };
+        assert_eq!(seen.lines().count(), 2, "{seen}");
+        assert!(seen.lines().all(|line| line.ends_with("errno(EACCES)")), "{seen}");
+    }
+    coded(&filterc(&["attach", path(&policy), "--pid", "4194305"]), "F0847");
+    let output = filterc(&["attach", path(&policy), "--target", "syscall", "--pid", "1"]);
+    coded(&output, "F0846");
+    // Who is to be watched has to be said.
+    assert_eq!(filterc(&["attach", path(&policy)]).status.code(), Some(2));
+}
+
+#[test]
+fn control_groups_are_watched() {
+    let (folder, policy) = scratch("cgroup");
+    let roots = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+    let root = roots.iter().find(|root| Path::new(root).join("cgroup.procs").exists());
+    let Some(root) = root else { return println!("skipped: no control groups are mounted") };
+    let group = Path::new(root).join(format!("filterc-test-{}", std::process::id()));
+    if let Err(error) = fs::create_dir(&group) {
+        return println!("skipped: no control group can be made: {error}");
+    }
+    let mut shell = shell(&folder);
+    let moved = fs::write(group.join("cgroup.procs"), shell.id().to_string());
+    if let Err(error) = moved {
+        println!("skipped: a process cannot be moved: {error}");
+        drop(shell.stdin.take());
+        shell.wait().unwrap();
+    } else {
+        let args = ["attach", path(&policy), "--cgroup", path(&group)];
+        if let Some(seen) = watched(&args, &mut shell, "TERM") {
+            assert_eq!(seen.lines().count(), 2, "{seen}");
+        }
+    }
+    fs::remove_dir(&group).unwrap();
+    let missing = filterc(&["attach", path(&policy), "--cgroup", path(&group)]);
+    assert!(missing.status.code() == Some(2) || !may_load(&missing));
+}
+
+#[test]
+fn policies_of_the_corpus_are_accepted() {
+    let (mut accepted, mut others) = (0, 0);
+    for entry in fs::read_dir(folder("policies")).unwrap() {
+        let policy = entry.unwrap().path();
+        if policy.extension().is_none_or(|extension| extension != "flt") {
+            continue;
+        }
+        let output = filterc(&["load", path(&policy), "--target", "syscall"]);
+        match output.status.code() {
+            Some(0) => accepted += 1,
+            // For other machines, with parameters, or not to be loaded here at all.
+            _ => {
+                assert!(!stderr(&output).contains("F0837"), "{}", stderr(&output));
+                others += 1;
+            }
+        }
+    }
+    println!("{accepted} policies accepted, {others} not for this machine");
+}

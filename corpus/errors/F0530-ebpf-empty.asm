@@ -1,0 +1,1 @@
+; eBPF: nothing but this comment

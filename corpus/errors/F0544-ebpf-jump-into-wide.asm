@@ -1,0 +1,3 @@
+        goto +1
+        r1 = 5 ll
+        exit

@@ -1,0 +1,2 @@
+        mov r1, 5
+        exit

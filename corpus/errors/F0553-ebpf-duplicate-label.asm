@@ -1,0 +1,2 @@
+end:    r0 = 0
+end:    exit

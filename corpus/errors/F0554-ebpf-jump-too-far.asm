@@ -1,0 +1,2 @@
+        if r1 == 1 goto +40000
+        exit

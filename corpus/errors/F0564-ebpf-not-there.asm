@@ -1,0 +1,3 @@
+        r1 = map[idx:9] ll
+        r0 = 0
+        exit

@@ -1,0 +1,5 @@
+        call again
+        exit
+again:  call again
+        r0 = 0
+        exit

@@ -7,7 +7,6 @@ use std::path::Path;
 use clap::Args;
 use filterc::options::Layout;
 use filterc::{Options, Target, compile_events, compile_module};
-use filterc::{Options, Target, compile_module};
 use filterc_abi::Endian;
 use filterc_ebpf::{Line, Module};
 use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection, thread_status_offset};
@@ -56,7 +55,6 @@ impl ModuleArgs {
         let status = thread_status_offset().and_then(|offset| u8::try_from(offset).ok());
         let layout = status.map_or(options.layout, |status| Layout { status });
         let options = Options { target: self.target, layout, ..options };
-        let options = Options { target: self.target, ..options };
         if self.target == Target::Tracepoint {
             let source = input::source(&self.file)?;
             let compiled = compile_events(&source, &options, &self.program.options())?;

@@ -12,10 +12,11 @@ mod names;
 mod rust;
 mod table;
 
+use filterc_abi::Endian;
+use filterc_ebpf::Module;
+
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::module::ModuleProgram;
-
-pub use module::{emit_module, emit_programs};
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,20 +120,39 @@ pub fn emit(
 /// One of a policy's eBPF modules in some form; `None` if the form has no place for it.
 #[must_use]
 pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
-    let text = match format {
-        Format::Bpf => return module::bytes(program),
-        Format::Obj => return module::object(program),
-        Format::Hex => hex::text(&module::bytes(program)?),
-        Format::Asm => module::asm(program),
-        Format::Ir => ir::text(program.dag()),
-        Format::Dot => ir::dot(program.dag()),
-        Format::C
+    match format {
+        Format::Ir => Some(ir::text(program.dag()).into_bytes()),
+        Format::Dot => Some(ir::dot(program.dag()).into_bytes()),
+        Format::Bpf
+        | Format::Hex
+        | Format::Obj
+        | Format::Asm
+        | Format::C
         | Format::Rust
         | Format::Json
         | Format::Hir
         | Format::Cost
         | Format::CostJson
-        | Format::Table => return None,
-    };
-    Some(text.into_bytes())
+        | Format::Table => emit_programs(program.module(), program.endian(), format),
+    }
+}
+
+/// Any module in some form, for machines of a byte order; `None` if the form has no place for it.
+#[must_use]
+pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<Vec<u8>> {
+    match format {
+        Format::Bpf => module::bytes(module, endian),
+        Format::Obj => module::object(module, endian),
+        Format::Hex => Some(hex::text(&module::bytes(module, endian)?).into_bytes()),
+        Format::Asm => Some(module::asm(module).into_bytes()),
+        Format::Ir
+        | Format::Dot
+        | Format::C
+        | Format::Rust
+        | Format::Json
+        | Format::Hir
+        | Format::Cost
+        | Format::CostJson
+        | Format::Table => None,
+    }
 }

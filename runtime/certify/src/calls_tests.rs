@@ -1,3 +1,5 @@
+//! What boxes and values say, against all calls of them.
+
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

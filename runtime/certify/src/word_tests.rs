@@ -1,3 +1,5 @@
+//! Sets of four-bit numbers: all of them, and all members, under every operation.
+
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;

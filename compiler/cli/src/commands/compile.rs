@@ -151,6 +151,10 @@ fn events(
     options: &Options,
     console: &Console,
 ) -> Result<(), Failure> {
+    if args.certificate.is_some() || args.patch_table.is_some() {
+        let text = "--target tracepoint: certificates and patch tables are of policies".to_owned();
+        return Err(Failure::Environment(text));
+    }
     let compiled = compile_events(source, options, &args.program.options())?;
     console.diagnostics(&compiled.sources, &compiled.warnings);
     let bytes = emit::emit_programs(&compiled.module, compiled.endian, format);

@@ -20,4 +20,5 @@ pub mod neutral;
 pub mod params;
 pub mod peers;
 pub mod rng;
+pub mod scaling;
 pub mod subjects;

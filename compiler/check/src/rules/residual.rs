@@ -1,12 +1,12 @@
 //! Finds the numbers of a policy that have equal residuals.
 
-use std::collections::HashMap;
 use std::hash::{Hash, Hasher as _};
 use std::ops::Range;
 
 use filterc_hir::expr::{Predicate, Relation};
 use filterc_hir::policy::{AbiPolicy, Arm, Policy, Selector};
 use filterc_hir::types::Place;
+use hashbrown::HashMap;
 
 use super::group::{Entry, Group};
 use crate::hash::{Map, Quick};

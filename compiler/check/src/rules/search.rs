@@ -75,8 +75,28 @@ impl Searches {
         })?;
         // The bits that a goal needs stay as they are, so this holds; it costs little to be
         // sure.
-        wanted.iter().all(|(predicate, wanted)| found.holds(predicate) == *wanted).then_some(found)
+        all_hold(wanted, &found).then_some(found)
     }
+
+    /// The same, where a call is known for which all but the last one come out as wanted: mostly
+    /// it is enough to change what that looks at, and no more is tried.
+    pub(crate) fn find_near(&mut self, wanted: &[Wanted<'_>], known: &Input) -> Option<Input> {
+        // To ask whether a predicate holds is about an eighth of a step.
+        if !self.spend(wanted.len() / 8) {
+            return None;
+        }
+        let last = wanted.split_last().map_or(&[][..], |(last, _)| std::slice::from_ref(last));
+        let before = STEPS.min(self.steps);
+        let mut state = State { call: known.clone(), fixed: [0; REGISTERS], steps: before };
+        let is_found = solve(&Goal::Given(last), &mut state).is_some();
+        self.steps -= before - state.steps;
+        Some(state.call).filter(|call| is_found && all_hold(wanted, call))
+    }
+}
+
+/// Whether all predicates come out as wanted.
+pub(crate) fn all_hold(wanted: &[Wanted<'_>], call: &Input) -> bool {
+    wanted.iter().all(|(predicate, wanted)| call.holds(predicate) == *wanted)
 }
 
 /// The call with something in each argument that hardly any constant of a policy is: to be
@@ -180,8 +200,9 @@ fn reach(
         }
         Predicate::Test(test) => {
             let before = Before::of(test, state);
-            let mut attempts = Attempts::new(test, &state.call);
-            while attempts.next(state) {
+            // What stands there is tried first, and mostly does.
+            let mut attempts = None;
+            loop {
                 if state.call.holds(predicate) == wanted {
                     state.fix(test);
                     if solve(rest, state).is_some() {
@@ -189,8 +210,9 @@ fn reach(
                     }
                 }
                 before.put_back(state);
+                let attempts = attempts.get_or_insert_with(|| Attempts::new(test, &state.call));
+                attempts.next(state)?;
             }
-            None
         }
     }
 }
@@ -272,7 +294,7 @@ impl State {
     }
 }
 
-/// Values to try in the fields of a test: what stands there, then those around constants.
+/// Values to try in the fields of a test: those around constants.
 struct Attempts<'t> {
     test: &'t Test,
     other: Option<&'t Field>,
@@ -318,20 +340,17 @@ impl<'t> Attempts<'t> {
     }
 
     /// Makes the next attempt, if there is one, in a state as it was before the first.
-    fn next(&mut self, state: &mut State) -> bool {
-        let Some(position) = self.next.checked_sub(1) else {
-            self.next = 1;
-            return true;
-        };
+    fn next(&mut self, state: &mut State) -> Option<()> {
+        let position = self.next;
         self.next += 1;
         // Of two fields, each is changed in turn.
         let sides = if self.other.is_some() { 2 } else { 1 };
         let (position, side) = (position / sides, position % sides);
         let bases = self.bases.get(..self.count).unwrap_or_default();
-        let Some(base) = bases.get(position / AROUND.len()) else { return false };
-        let Some(around) = AROUND.get(position % AROUND.len()) else { return false };
+        let base = bases.get(position / AROUND.len())?;
+        let around = AROUND.get(position % AROUND.len())?;
         let field = self.other.filter(|_| side == 1).unwrap_or(self.test.field());
         state.put(field, base.wrapping_add(*around));
-        true
+        Some(())
     }
 }

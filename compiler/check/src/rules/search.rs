@@ -6,7 +6,11 @@ use filterc_hir::types::{Field, Place};
 
 use crate::input::{FIRST_PARAM, IP, Input, REGISTERS};
 
-/// Steps of one search, which bound its depth as well, and of all in one run.
+/// Steps of one search, which bound its depth as well: these and some for each predicate, as long
+/// as they are not too many; and of all in one run. What is found is found within a few steps for
+/// each predicate, and what is not costs all of them.
+const LEAST_STEPS: usize = 64;
+const STEPS_PER_WANTED: usize = 4;
 const STEPS: u32 = 300;
 const ALL_STEPS: u32 = 1 << 20;
 
@@ -66,8 +70,10 @@ impl Searches {
             flatten(predicate, *wanted, &mut literals)?;
         }
         literals.sort_by_key(|(predicate, wanted)| choices(predicate, *wanted));
+        let allowed = LEAST_STEPS + STEPS_PER_WANTED * literals.len();
+        let allowed = u32::try_from(allowed).unwrap_or(STEPS).min(STEPS);
         let found = [odd(call), call.clone()].into_iter().find_map(|call| {
-            let before = STEPS.min(self.steps);
+            let before = allowed.min(self.steps);
             let mut state = State { call, fixed: [0; REGISTERS], steps: before };
             let is_found = solve(&Goal::Given(&literals), &mut state).is_some();
             self.steps -= before - state.steps;

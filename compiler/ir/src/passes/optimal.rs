@@ -70,12 +70,15 @@ impl<const N: usize> Set<N> {
         !self.and(by).is_empty() && !self.without(by).is_empty()
     }
 
-    fn iter(self) -> impl Iterator<Item = usize> {
-        self.0.into_iter().enumerate().flat_map(|(index, word)| {
-            let next = |word: &u64| Some(word & word.wrapping_sub(1)).filter(|word| *word != 0);
-            let words = std::iter::successors(Some(word).filter(|word| *word != 0), next);
-            words.map(move |word| index * 64 + word.trailing_zeros() as usize)
-        })
+    /// Calls with each cell, in order. The search spends a good part of its time here, and an
+    /// iterator takes three times as long.
+    fn for_each(self, mut with: impl FnMut(usize)) {
+        for (index, mut word) in self.0.into_iter().enumerate() {
+            while word != 0 {
+                with(index * 64 + word.trailing_zeros() as usize);
+                word &= word - 1;
+            }
+        }
     }
 }
 
@@ -242,7 +245,9 @@ impl<'f, const N: usize> Search<'f, N> {
     }
 
     fn weight(&self, set: Set<N>) -> f64 {
-        set.iter().filter_map(|cell| self.function.cells.get(cell)).map(|cell| cell.weight).sum()
+        let mut sum = 0.0;
+        set.for_each(|cell| sum += self.function.cells.get(cell).map_or(0.0, |cell| cell.weight));
+        sum
     }
 
     /// No tree costs less: there is a test for each exit but one, and all calls run the first.

@@ -197,8 +197,8 @@ impl Order<'_> {
         depth: usize,
     ) -> Option<NodeId> {
         let weighing = Weighing { objective: self.objective, traffic: &self.traffic, arriving };
-        split::in_order(self.dag, &mut split, &weighing, &self.common);
-        let reaching = split::reaching(self.dag, &split, &weighing);
+        let passes = split::in_order(self.dag, &mut split, &weighing, &self.common);
+        let reaching = split::reaching(self.dag, &split, &passes, &weighing);
         let mut exits = exits.clone();
         let mut next = exits.get(&split.passed).copied();
         let groups = split.groups.iter().zip(&reaching);

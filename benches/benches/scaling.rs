@@ -8,51 +8,12 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::panic, reason = "a bench stops where it cannot go on")]
 
-use std::fmt::Write as _;
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use filterc::{Options, Source, compile};
+use filterc::{Options, compile};
 use filterc_testkit::corpus;
-use filterc_testkit::rng::Rng;
-
-/// So many calls, each allowed under any of so many conditions, of which there are so many
-/// different lists.
-#[derive(Clone, Copy)]
-struct Shape {
-    calls: usize,
-    conditions: usize,
-    lists: usize,
-}
-
-impl Shape {
-    const fn all_conditions(self) -> usize {
-        self.calls * self.conditions
-    }
-
-    fn source(self) -> Source {
-        let mut rng = Rng::new(1);
-        let lists: Vec<String> = (0..self.lists).map(|_| self.list(&mut rng)).collect();
-        let mut text = "arch x86_64\nkernel 6.18\ndefault errno(EPERM)\n".to_owned();
-        for (nr, list) in (0..self.calls).zip(lists.iter().cycle()) {
-            let _ = writeln!(text, "allow syscall({nr}) if {list}");
-        }
-        Source::text("scaling.flt", text)
-    }
-
-    fn list(self, rng: &mut Rng) -> String {
-        let condition = |index: usize| {
-            let value = rng.next() & 0xffff_ffff;
-            match index % 4 {
-                0 => format!("args[{}] == {value:#x}", index % 6),
-                1 => format!("(args[{}] & {value:#x}) == 0", index % 6),
-                2 => format!("args[{}] < {value:#x} && args[5] == {index}", index % 5),
-                _ => format!("args[{}] in {{ {value}, {} }}", index % 6, value / 2),
-            }
-        };
-        (0..self.conditions).map(condition).collect::<Vec<_>>().join(" || ")
-    }
-}
+use filterc_testkit::scaling::Shape;
 
 fn group(criterion: &mut Criterion, name: &str, shapes: [Shape; 3], fits: bool) {
     let options = Options { prove: false, ..corpus::options() };

@@ -24,6 +24,9 @@ pub use crate::limits::MAX_NESTING;
 /// Nobody reads more; a text that has more is no policy.
 const MAX_ERRORS: usize = 100;
 
+/// Statements for which there is room from the beginning.
+const MAX_ROOM: usize = 1 << 12;
+
 /// A parsed file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parsed {
@@ -41,7 +44,9 @@ pub fn parse(file: FileId, text: &str) -> Parsed {
     }
     let Lexed { tokens, errors, .. } = lex(file, text, Mode::Policy);
     let mut parser = Parser::new(Context::new(file, text));
-    let mut statements = Vec::with_capacity(tokens.len() / 8);
+    // Hardly more than there are, as keywords are rarely names; where they are, room is not free.
+    let keywords = tokens.iter().filter(|token| token.token.is_statement()).count();
+    let mut statements = Vec::with_capacity(keywords.min(MAX_ROOM));
     let mut at = 0;
     while at < tokens.len() && !parser.exhausted() {
         let (statement, next) = parser.statement(&tokens, at);

@@ -17,16 +17,17 @@ pub(crate) const IP: usize = 6;
 pub(crate) const FIRST_PARAM: usize = 7;
 
 /// A call, and values of parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Input {
     pub(crate) call: SeccompData,
-    pub(crate) params: Params,
+    /// Hardly any policy has parameters, so calls come without; then all of them are 0.
+    params: Option<Box<Params>>,
 }
 
 impl Input {
     /// A call, all parameters 0.
     pub(crate) const fn new(call: SeccompData) -> Self {
-        Self { call, params: [0; MAX_PARAMS] }
+        Self { call, params: None }
     }
 
     /// The calls with a number and token: one, all registers 0.
@@ -36,19 +37,41 @@ impl Input {
 
     /// What has these words.
     pub(crate) fn of_words(words: &[u32; INPUTS], endian: Endian) -> Self {
-        Self { call: call_of(words, endian), params: params_of(words) }
+        let params = params_of(words);
+        let is_zero = params == [0; MAX_PARAMS];
+        Self { call: call_of(words, endian), params: (!is_zero).then(|| Box::new(params)) }
+    }
+
+    /// The parameters.
+    pub(crate) fn params(&self) -> &Params {
+        self.params.as_deref().unwrap_or(&[0; MAX_PARAMS])
     }
 
     pub(crate) fn holds(&self, predicate: &Predicate) -> bool {
-        holds_with(predicate, &self.params, &self.call)
+        holds_with(predicate, self.params(), &self.call)
     }
 
     /// One of the words.
-    pub(crate) fn word(&mut self, register: usize) -> Option<&mut u64> {
-        match register.checked_sub(FIRST_PARAM) {
-            Some(param) => self.params.get_mut(param),
+    pub(crate) fn word(&self, register: usize) -> u64 {
+        let word = match register.checked_sub(FIRST_PARAM) {
+            Some(param) => self.params().get(param),
+            None if register == IP => Some(&self.call.instruction_pointer),
+            None => self.call.args.get(register),
+        };
+        word.copied().unwrap_or_default()
+    }
+
+    /// Gives one of the words another value.
+    pub(crate) fn set(&mut self, register: usize, value: u64) {
+        let word = match register.checked_sub(FIRST_PARAM) {
+            Some(param) => {
+                self.params.get_or_insert_with(|| Box::new([0; MAX_PARAMS])).get_mut(param)
+            }
             None if register == IP => Some(&mut self.call.instruction_pointer),
             None => self.call.args.get_mut(register),
+        };
+        if let Some(word) = word {
+            *word = value;
         }
     }
 }

@@ -34,7 +34,7 @@ pub fn satisfiable(
         .or_else(|OverBudget| by_circuit(predicates, endian, budget, &meter))
         .map_err(|OverBudget| unknown(Why::Budget))?;
     let holds = |input: &Input| predicates.iter().all(|p| input.holds(p));
-    if found.is_none_or(|input| holds(&input)) {
+    if found.as_ref().is_none_or(holds) {
         Ok(found.map(|input| input.call))
     } else {
         Err(unknown(Why::Spurious))

@@ -4,6 +4,7 @@ use filterc_hir::types::Place;
 
 use super::*;
 use crate::gates::TRUE;
+use crate::input::{FIRST_PARAM, IP};
 use crate::meter::Meter;
 use crate::random::{Rng, field, predicate};
 
@@ -17,7 +18,7 @@ fn value(space: &Space, mtbdd: &Mtbdd, function: Node, input: &Input) -> bool {
         let word = usize::from(word);
         match word.checked_sub(words.len()) {
             None => words[word] >> bit & 1 == 1,
-            Some(half) => input.params[half / 2] >> (32 * (half % 2)) >> bit & 1 == 1,
+            Some(half) => input.params()[half / 2] >> (32 * (half % 2)) >> bit & 1 == 1,
         }
     });
     value == 1
@@ -52,9 +53,10 @@ fn all_values_of_narrow_fields() {
         let mut some = [false; 2];
         for bits in 0..1_u64 << 8 {
             let (a, b, ip) = (bits & 7, bits >> 3 & 7, bits >> 6);
-            let mut call = at;
+            let mut call = at.clone();
             call.call.args = [a, b, 0, 0, 0, 0];
-            (call.call.instruction_pointer, call.params[1]) = (ip, ip);
+            call.set(IP, ip);
+            call.set(FIRST_PARAM + 1, ip);
             let expected = call.holds(&predicate);
             some[usize::from(expected)] = true;
             assert_eq!(value(&space, &mtbdd, function, &call), expected);
@@ -103,9 +105,9 @@ fn wide_fields_pairs_and_known_words() {
         }
         for _ in 0..20 {
             let args = [0; 6].map(|_| rng.pick(&near).wrapping_add(rng.next(3)));
-            let mut call = at;
+            let mut call = at.clone();
             call.call.args = args;
-            call.params[0] = rng.pick(&near);
+            call.set(FIRST_PARAM, rng.pick(&near));
             let expected = call.holds(&predicate);
             assert_eq!(value(&space, &mtbdd, function, &call), expected, "{predicate:?}");
         }

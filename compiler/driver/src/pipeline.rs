@@ -133,7 +133,10 @@ pub fn compile_observed(
             name: source.name().to_owned(),
             sources,
             statements,
-            policy: values.map_or_else(|| policy.clone(), |values| policy.bound(&values)),
+            policy: match values {
+                Some(values) => policy.bound(&values),
+                None => policy,
+            },
             warnings: diagnostics,
             defines: [options.defines.as_slice(), &options.params].concat(),
             program,

@@ -109,11 +109,12 @@ impl Expansion<'_> {
     fn file(&mut self, file: SourceFile, path: Option<&Path>) {
         // Where the path cannot be made canonical, the nesting limit still ends a cycle.
         let canonical = path.map(|p| fs::canonicalize(p).unwrap_or_else(|_| p.to_path_buf()));
-        let text = file.text.clone();
         let id: FileId = self.result.sources.add(file);
-        let parsed = parser::parse(id, &text);
+        let text = self.result.sources.get(id).map_or("", |file| &file.text);
+        let parsed = parser::parse(id, text);
         self.result.diagnostics.extend(parsed.diagnostics);
         self.open.push(canonical.unwrap_or_default());
+        self.result.statements.reserve(parsed.file.statements.len());
         for statement in parsed.file.statements {
             if let StatementKind::Include(name) = &statement.kind {
                 self.include(name, statement.span, path.and_then(Path::parent));

@@ -26,11 +26,16 @@ impl DagBuilder {
     /// No nodes yet.
     #[must_use]
     pub fn new(endian: Endian) -> Self {
+        Self::with_room(endian, 0)
+    }
+
+    /// No nodes yet, and room for so many: a pass mostly makes as many as there were.
+    pub(crate) fn with_room(endian: Endian, nodes: usize) -> Self {
         Self {
             endian,
-            nodes: Vec::new(),
-            origins: Vec::new(),
-            index: HashTable::new(),
+            nodes: Vec::with_capacity(nodes),
+            origins: Vec::with_capacity(nodes),
+            index: HashTable::with_capacity(nodes),
             hasher: DefaultHashBuilder::default(),
         }
     }

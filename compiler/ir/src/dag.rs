@@ -25,6 +25,7 @@
 //! [`Origin`] tells which rule a node is there for.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use filterc_abi::{Abi, Action, Endian};
 use filterc_hir::policy::RuleId;
@@ -63,7 +64,7 @@ pub struct Case {
 }
 
 /// A decision.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Node {
     /// The action for every call that comes here.
     Leaf(Action),
@@ -84,6 +85,24 @@ pub enum Node {
     /// Typing: at least two cases; the first starts at 0, and each starts after the one
     /// before it. Evaluation: the last case that starts at or before `nr`, unsigned.
     Switch(Vec<Case>),
+}
+
+/// In as few words as there can be; see [`Test`].
+impl Hash for Node {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Leaf(action) => action.hash(state),
+            Self::Branch { test, then, otherwise } => {
+                test.hash(state);
+                state.write_u64(u64::from(then.0) << 32 | u64::from(otherwise.0));
+            }
+            Self::Switch(cases) => {
+                for Case { first, target } in cases {
+                    state.write_u64(u64::from(*first) << 32 | u64::from(target.0));
+                }
+            }
+        }
+    }
 }
 
 impl Node {

@@ -11,6 +11,8 @@
 //! (`x > 3` is `x >= 4`), and "some bit of m is set" is "not `x & m == 0`". One spelling for
 //! one question is what lets hash-consing find that two questions are the same.
 
+use std::hash::{Hash, Hasher};
+
 use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
 use filterc_abi::{Endian, SeccompData};
 use filterc_hir::limits::MAX_PARAMS;
@@ -175,6 +177,20 @@ impl Operand {
         self.signed
     }
 
+    /// A number of 48 bits, different for each operand.
+    fn key(self) -> u64 {
+        let (tag, first, second) = match self.place {
+            Place::Nr => (0, 0, 0),
+            Place::Arch => (1, 0, 0),
+            Place::InstructionPointer => (2, 0, 0),
+            Place::Arg(register) => (3, register, 0),
+            Place::Pair { lo, hi } => (4, lo, hi),
+            Place::Param(index) => (5, index, 0),
+        };
+        let bytes = [tag, first, second, self.width, u8::from(self.signed), 0, 0, 0];
+        u64::from_le_bytes(bytes)
+    }
+
     /// The `width` low bits set.
     #[must_use]
     pub const fn mask(self) -> u64 {
@@ -274,7 +290,7 @@ impl Cmp {
 }
 
 /// A question about a call, answered yes or no.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Test {
     /// `(field & mask) cmp value`.
     ///
@@ -331,6 +347,34 @@ pub enum Test {
         /// The bits of both that count.
         mask: u32,
     },
+}
+
+/// In two or three words: nodes are interned by every pass, and field by field a test takes four
+/// times as long.
+impl Hash for Test {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let pair = |a: u32, b: u32| u64::from(a) << 32 | u64::from(b);
+        match *self {
+            Self::Word { word, mask, cmp, value } => {
+                state.write_u64(u64::from(word.0) << 8 | cmp as u64);
+                state.write_u64(pair(mask, value));
+            }
+            Self::Words { left, cmp, right, mask } => {
+                state.write_u64(u64::from(left.0) << 16 | u64::from(right.0) << 8 | cmp as u64);
+                state.write_u64(mask.into());
+            }
+            Self::Field { field, mask, cmp, value } => {
+                state.write_u64(field.key() << 8 | cmp as u64);
+                state.write_u64(mask);
+                state.write_u64(value);
+            }
+            Self::Fields { left, cmp, right, mask } => {
+                state.write_u64(left.key() << 8 | cmp as u64);
+                state.write_u64(right.key());
+                state.write_u64(mask);
+            }
+        }
+    }
 }
 
 /// What a test comes to, in its one spelling.

@@ -25,6 +25,7 @@ pub mod neutral;
 pub mod params;
 pub mod peers;
 pub mod rng;
+pub mod scaling;
 pub mod subjects;
 pub mod tracing;
 pub mod translated;

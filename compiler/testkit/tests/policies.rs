@@ -173,10 +173,12 @@ fn every_rule_of_the_corpus_is_shown_to_decide() {
     use filterc_hir::policy::RuleId;
     for compiled in corpus::policies() {
         let policy = compiled.policy();
-        for (rule, facts) in (0..).map(RuleId).zip(facts(policy).rules) {
-            let Answer::Yes(call) = facts.decides else {
-                panic!("{}: {rule:?} {facts:?}", compiled.name());
+        let facts = facts(policy);
+        for (rule, of) in (0..).map(RuleId).zip(&facts.rules) {
+            let Answer::Yes(witness) = of.decides else {
+                panic!("{}: {rule:?} {of:?}", compiled.name());
             };
+            let call = facts.call(witness);
             assert_eq!(decide(policy, &call).reason, Reason::Rule(rule), "{}", compiled.name());
         }
     }

@@ -31,7 +31,10 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
         calls.iter().filter_map(|call| decided_by(policy, call)).collect();
     for (rule, of) in (0..).map(RuleId).zip(&facts.rules) {
         let shows = |answer: Answer, is: &dyn Fn(&SeccompData) -> bool| match answer {
-            Answer::Yes(call) => assert!(is(&call), "{rule:?} {call:x?}\n{text}"),
+            Answer::Yes(witness) => {
+                let call = facts.call(witness);
+                assert!(is(&call), "{rule:?} {call:x?}\n{text}");
+            }
             Answer::No => {}
             Answer::Open => panic!("{rule:?} is open\n{text}"),
         };

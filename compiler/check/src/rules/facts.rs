@@ -5,11 +5,16 @@ use std::collections::BTreeSet;
 use filterc_abi::{Abi, SeccompData};
 use filterc_hir::policy::RuleId;
 
+/// A call that shows something: see [`Facts::call`]. The same call mostly shows several things
+/// of a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Witness(pub(super) u32);
+
 /// Whether there is a call of some kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// This is one.
-    Yes(SeccompData),
+    Yes(Witness),
     /// There is none.
     No,
     /// The policy is too large to say.
@@ -56,4 +61,14 @@ pub struct Facts {
     pub rules: Vec<RuleFacts>,
     /// All such calls, but those that took too long to say.
     pub allowed: Vec<Allowed>,
+    /// By witness.
+    pub(super) calls: Vec<SeccompData>,
+}
+
+impl Facts {
+    /// The call that a witness of these facts stands for.
+    #[must_use]
+    pub fn call(&self, witness: Witness) -> SeccompData {
+        self.calls.get(witness.0 as usize).copied().unwrap_or_default()
+    }
 }

@@ -1,7 +1,7 @@
 //! Numbers of one ABI that have equal residuals (the arms that cover a number, in rule
 //! order): what is true of one of them is true of all.
 
-use filterc_abi::Action;
+use filterc_abi::{Action, SeccompData};
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{AbiPolicy, RuleId};
 
@@ -18,28 +18,32 @@ pub(crate) struct Entry<'p> {
 }
 
 /// Numbers of one ABI that have the same residual.
-pub(crate) struct Group<'p> {
-    pub(crate) part: &'p AbiPolicy,
-    /// A call with the first of the numbers, all registers 0.
-    pub(crate) call: Input,
-    /// All of the numbers.
-    pub(crate) numbers: Vec<u32>,
+#[derive(Clone, Copy)]
+pub(crate) struct Group<'g> {
+    pub(crate) part: &'g AbiPolicy,
+    /// The first of the numbers.
+    pub(crate) nr: u32,
     /// Whether the policy's kernel has the numbers.
     pub(crate) is_known: bool,
     /// The arms that cover them, in rule order. One whose predicate is settled by the number
     /// alone has the constant for a predicate.
-    pub(crate) entries: Vec<Entry<'p>>,
+    pub(crate) entries: &'g [Entry<'g>],
 }
 
 impl Group<'_> {
     /// The token and the first number.
     pub(crate) fn head(&self) -> Head {
-        Head { arch: self.call.call.arch, nr: self.call.call.nr.cast_unsigned() }
+        Head { arch: self.part.abi().audit_arch, nr: self.nr }
+    }
+
+    /// A call with the first of the numbers, all registers 0.
+    pub(crate) fn call(&self) -> Input {
+        Input::of(self.nr.cast_signed(), self.part.abi().audit_arch)
     }
 
     /// Whether the call is one of the group, by its number and token.
-    pub(crate) fn has(&self, call: &Input) -> bool {
-        (self.call.call.nr, self.call.call.arch) == (call.call.nr, call.call.arch)
+    pub(crate) fn has(&self, call: &SeccompData) -> bool {
+        self.head() == Head { arch: call.arch, nr: call.nr.cast_unsigned() }
     }
 
     /// The action for a call of the group, without some of the rules.
@@ -61,18 +65,18 @@ impl Group<'_> {
         let (begin, end) = self.of(rule);
         // Of several arms of a rule the first is asked for, and may not be the only one.
         let entry = self.entries.get(begin..end)?.first()?;
-        find_with(self.entries.get(..begin)?, Some(entry.predicate), &self.call, searches)
+        find_with(self.entries.get(..begin)?, Some(entry.predicate), self, searches)
     }
 
     /// A call for which a rule's predicate fails, if a quick search finds one.
     pub(crate) fn find_failing(&self, rule: RuleId, searches: &mut Searches) -> Option<Input> {
         let (begin, end) = self.of(rule);
-        find_with(self.entries.get(begin..end)?, None, &self.call, searches)
+        find_with(self.entries.get(begin..end)?, None, self, searches)
     }
 
     /// A call that is not allowed, if a quick search finds one.
     pub(crate) fn find_refused(&self, searches: &mut Searches) -> Option<Input> {
-        let default = || find_with(&self.entries, None, &self.call, searches);
+        let default = || find_with(self.entries, None, self, searches);
         let by_default = (self.part.default_action() != Action::Allow).then(default).flatten();
         by_default.or_else(|| {
             let mut refusing = self.entries.iter().filter(|entry| entry.action != Action::Allow);
@@ -85,11 +89,15 @@ impl Group<'_> {
 fn find_with<'p>(
     failing: &[Entry<'p>],
     holding: Option<&'p Predicate>,
-    call: &Input,
+    group: &Group<'_>,
     searches: &mut Searches,
 ) -> Option<Input> {
-    if failing.len() > MAX_WANTED || !searches.spend(failing.len()) {
+    if failing.len() > MAX_WANTED || !searches.spend(failing.len() + 1) {
         return None;
+    }
+    let call = group.call();
+    if failing.is_empty() && holding == Some(&Predicate::True) {
+        return Some(call);
     }
     let mut wanted: Vec<(&Predicate, bool)> = holding.map(|p| (p, true)).into_iter().collect();
     for entry in failing {
@@ -101,5 +109,5 @@ fn find_with<'p>(
             }
         }
     }
-    searches.find(&wanted, call)
+    searches.find(&wanted, &call)
 }

@@ -14,6 +14,6 @@ mod run;
 mod search;
 mod views;
 
-pub use facts::{Allowed, Answer, Facts, RuleFacts};
+pub use facts::{Allowed, Answer, Facts, RuleFacts, Witness};
 pub use parts::{Parts, Superfluous, Written};
 pub use run::facts;

@@ -4,11 +4,13 @@
 //! Whoever asks says how the predicate is written, and which parts of it are looked at.
 //! Predicates that ask for `nr` are not, where what a part is worth depends on the call.
 
+use std::collections::VecDeque;
+
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
 use super::search::Searches;
-use super::views::{self, View, views};
+use super::views::{self, Matters, View, views};
 use crate::Budget;
 use crate::gates::{FALSE, Node, OverBudget, Result, TRUE};
 use crate::meter::{Meter, cost};
@@ -22,7 +24,7 @@ const LARGE_RULES: u64 = 16;
 const MAX_CONDITIONS: usize = 32;
 
 /// How a predicate is written, with a name for each part.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Written<T> {
     /// As one: it is not looked into.
     Whole,
@@ -47,10 +49,42 @@ pub struct Superfluous<T> {
     pub because_of: Option<T>,
 }
 
+impl<T: Copy> Written<T> {
+    /// The same with its parts numbered, whose names are added to a list.
+    fn numbered(&self, names: &mut Vec<T>) -> Written<usize> {
+        let mut all = |parts: &[(T, Self)]| {
+            let number = |(name, part): &(T, Self)| {
+                names.push(*name);
+                (names.len() - 1, part.numbered(names))
+            };
+            parts.iter().map(number).collect()
+        };
+        match self {
+            Self::Whole => Written::Whole,
+            Self::Any(parts) => Written::Any(all(parts)),
+            Self::All(parts) => Written::All(all(parts)),
+            Self::Not(inner) => Written::Not(Box::new(inner.numbered(names))),
+        }
+    }
+}
+
+/// What was found of a predicate, and how it was written. The same conditions for several calls
+/// are common, and not always in one rule.
+#[derive(Debug)]
+struct Judged<'p> {
+    views: Vec<View<'p>>,
+    written: Written<usize>,
+    found: Vec<Superfluous<usize>>,
+}
+
+/// So many of the latest are remembered.
+const MAX_JUDGED: usize = 16;
+
 /// Judges the parts of the predicates of one policy; all of the work is bounded.
 #[derive(Debug)]
 pub struct Parts<'p> {
     policy: &'p Policy,
+    judged: VecDeque<Judged<'p>>,
     searches: Searches,
     budget: &'p Budget,
     /// The functions of the rule at hand, once there was one.
@@ -61,7 +95,7 @@ impl<'p> Parts<'p> {
     /// Nothing is judged yet.
     #[must_use]
     pub const fn new(policy: &'p Policy, budget: &'p Budget) -> Self {
-        Self { policy, searches: Searches::new(), budget, mtbdd: None }
+        Self { policy, judged: VecDeque::new(), searches: Searches::new(), budget, mtbdd: None }
     }
 
     /// Parts of a rule's predicate that can be left out, all together. If there are none, each
@@ -74,13 +108,36 @@ impl<'p> Parts<'p> {
         written: &Written<T>,
     ) -> Vec<Superfluous<T>> {
         let Some(views) = views(self.policy, rule) else { return Vec::new() };
-        if views::all_matter(&views, &mut self.searches) {
+        let mut names = Vec::new();
+        let written = written.numbered(&mut names);
+        let is_same = |judged: &Judged<'_>| judged.views == views && judged.written == written;
+        let found = match self.judged.iter().find(|judged| is_same(judged)) {
+            Some(judged) => judged.found.clone(),
+            None => {
+                let found = self.look(&views, &written);
+                self.judged.truncate(MAX_JUDGED - 1);
+                self.judged.push_front(Judged { views, written, found: found.clone() });
+                found
+            }
+        };
+        let name = |number: usize| names.get(number).copied();
+        let named = found.into_iter().filter_map(|found| {
+            let because_of = found.because_of.and_then(name);
+            let Superfluous { part, is_alternative, is_constant, .. } = found;
+            Some(Superfluous { part: name(part)?, is_alternative, is_constant, because_of })
+        });
+        named.collect()
+    }
+
+    fn look(&mut self, views: &[View<'p>], written: &Written<usize>) -> Vec<Superfluous<usize>> {
+        let matters = views::matters(views, &mut self.searches);
+        if matters.all_inside() {
             return Vec::new();
         }
         let nodes: Vec<&Predicate> = views.iter().map(|view| view.predicate).collect();
-        let mut judge = self.judge(&views);
+        let mut judge = self.judge(views);
         let cares = vec![TRUE; views.len()];
-        match judge.look(written, &nodes, &cares) {
+        match judge.look(written, &nodes, &cares, &matters) {
             Ok(_) => judge.found,
             Err(OverBudget) => Vec::new(),
         }
@@ -124,16 +181,20 @@ struct Judge<'m, T> {
 impl<T: Copy> Judge<'_, T> {
     /// Looks for parts of a predicate that change nothing for the calls that are cared for.
     /// Gives what the predicate comes to without them.
+    ///
+    /// What is known to matter does, as long as nothing is left out.
     fn look(
         &mut self,
         written: &Written<T>,
         nodes: &[&Predicate],
         cares: &[Node],
+        matters: &Matters,
     ) -> Result<Functions> {
         match written {
+            _ if self.found.is_empty() && matters.all_inside() => self.functions(nodes),
             Written::Not(inner) => match nodes.iter().map(|node| negated(node)).collect() {
                 Some::<Vec<_>>(inside) => {
-                    let inside = self.look(inner, &inside, cares)?;
+                    let inside = self.look(inner, &inside, cares, matters)?;
                     inside.into_iter().map(|function| self.opposite(function)).collect()
                 }
                 None => self.functions(nodes),
@@ -141,7 +202,9 @@ impl<T: Copy> Judge<'_, T> {
             Written::All(parts) | Written::Any(parts) => {
                 let is_alternative = matches!(written, Written::Any(_));
                 match columns(nodes, parts.len(), is_alternative) {
-                    Some(columns) => self.list(&List { parts, columns, is_alternative }, cares),
+                    Some(columns) => {
+                        self.list(&List { parts, columns, is_alternative, matters }, cares)
+                    }
                     None => self.functions(nodes),
                 }
             }
@@ -167,9 +230,15 @@ impl<T: Copy> Judge<'_, T> {
         for ((index, (part, written)), (column, (before, own))) in
             list.parts.iter().enumerate().zip(columns).rev()
         {
+            let matters = list.matters.part(index);
+            if self.found.is_empty() && matters.is_some_and(Matters::all) {
+                behind = self.all(&behind, own)?;
+                continue;
+            }
+            let is_known = self.found.is_empty() && matters.is_some_and(Matters::itself);
             let others = self.all(before, &behind)?;
             let inner = self.all(cares, &others)?;
-            if self.implies(&inner, own)? {
+            if !is_known && self.implies(&inner, own)? {
                 let is_constant = self.implies(cares, own)?;
                 let because_of = if is_constant {
                     None
@@ -184,7 +253,8 @@ impl<T: Copy> Judge<'_, T> {
                     because_of,
                 });
             } else {
-                let own = self.look(written, column, &inner)?;
+                let own =
+                    self.look(written, column, &inner, matters.unwrap_or(&Matters::UNKNOWN))?;
                 let own = self.condition(list, own)?;
                 behind = self.all(&behind, &own)?;
             }
@@ -273,6 +343,7 @@ struct List<'a, 'p, T> {
     /// The nodes of each part, by view.
     columns: Vec<Vec<&'p Predicate>>,
     is_alternative: bool,
+    matters: &'a Matters,
 }
 
 fn negated(node: &Predicate) -> Option<&Predicate> {

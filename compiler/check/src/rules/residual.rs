@@ -1,33 +1,102 @@
 //! Finds the numbers of a policy that have equal residuals.
 
-use std::collections::HashMap;
-use std::hash::Hash;
+use std::hash::{Hash, Hasher as _};
+use std::ops::Range;
 
 use filterc_hir::expr::{Predicate, Relation};
-use filterc_hir::policy::{AbiPolicy, Arm, Policy, RuleId, Selector};
+use filterc_hir::policy::{AbiPolicy, Arm, Policy, Selector};
 use filterc_hir::types::Place;
+use hashbrown::HashMap;
 
 use super::group::{Entry, Group};
-use crate::hash::Map;
+use crate::hash::{Map, Quick};
 use crate::input::Input;
 
 /// Entries of residuals that may be looked at, over all numbers: a policy that has more is
 /// far from fitting a filter.
 const MAX_ENTRIES: usize = 1 << 22;
 
-/// The groups of a policy; `None` if it is too large to look at.
-pub(crate) fn groups(policy: &Policy) -> Option<Vec<Group<'_>>> {
-    let mut left = MAX_ENTRIES;
-    let mut groups = Vec::new();
-    for part in policy.abis() {
-        Finder::new(part).groups(&mut groups, &mut left)?;
-    }
-    Some(groups)
+/// All residuals of a policy. A policy has hundreds, most of them of one entry: what they
+/// consist of lies in one list each.
+#[derive(Default)]
+pub(crate) struct Residuals<'p> {
+    shapes: Vec<Shape<'p>>,
+    entries: Vec<Entry<'p>>,
+    /// Of each entry, what its predicate is.
+    kinds: Vec<Kind>,
+    /// Numbers, with their groups.
+    numbers: Vec<(u32, u32)>,
 }
 
-/// What of an entry tells residuals apart: the rule, the predicate, and the number if the
-/// predicate depends on it.
-type Key = (RuleId, u32, Option<u32>);
+/// Numbers with one residual.
+struct Shape<'p> {
+    part: &'p AbiPolicy,
+    /// The first of them.
+    nr: u32,
+    is_known: bool,
+    entries: Range<usize>,
+    /// Another group whose residual has the same hash.
+    next: Option<u32>,
+}
+
+/// What tells predicates apart: equal ones alike, and the number if the predicate depends on it.
+type Kind = (u32, Option<u32>);
+
+impl<'p> Residuals<'p> {
+    /// Those of a policy; `None` if it is too large to look at.
+    pub(crate) fn of(policy: &'p Policy) -> Option<Self> {
+        let mut left = MAX_ENTRIES;
+        let mut residuals = Self::default();
+        for part in policy.abis() {
+            Finder::new(part).groups(&mut residuals, &mut left)?;
+        }
+        Some(residuals)
+    }
+
+    /// How many groups there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.shapes.len()
+    }
+
+    /// One of the groups.
+    pub(crate) fn group(&self, index: usize) -> Option<Group<'_>> {
+        let Shape { part, nr, is_known, ref entries, next: _ } = *self.shapes.get(index)?;
+        Some(Group { part, nr, is_known, entries: self.entries.get(entries.clone())? })
+    }
+
+    /// All groups.
+    pub(crate) fn groups(&self) -> impl Iterator<Item = Group<'_>> {
+        (0..self.len()).filter_map(|index| self.group(index))
+    }
+
+    /// The numbers of a group.
+    pub(crate) fn numbers(&self, index: usize) -> Vec<u32> {
+        let of_group = self.numbers.iter().filter(|(_, group)| *group as usize == index);
+        of_group.map(|(nr, _)| *nr).collect()
+    }
+
+    /// Whether a group's residual is the one whose entries have just been added.
+    fn is_same(&self, index: u32, is_known: bool, from: usize) -> bool {
+        let Some(shape) = self.shapes.get(index as usize) else { return false };
+        let rules = |range: Range<usize>| {
+            self.entries.get(range).unwrap_or_default().iter().map(|entry| entry.rule)
+        };
+        shape.is_known == is_known
+            && self.kinds.get(shape.entries.clone()) == self.kinds.get(from..)
+            && rules(shape.entries.clone()).eq(rules(from..self.entries.len()))
+    }
+
+    /// The hash of the residual whose entries have just been added.
+    fn hash(&self, is_known: bool, from: usize) -> u64 {
+        let mut hasher = Quick::default();
+        is_known.hash(&mut hasher);
+        let entries = self.entries.get(from..).unwrap_or_default().iter();
+        for (entry, kind) in entries.zip(self.kinds.get(from..).unwrap_or_default()) {
+            (entry.rule, kind).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
 
 struct Finder<'p> {
     part: &'p AbiPolicy,
@@ -37,10 +106,10 @@ struct Finder<'p> {
     any: Vec<usize>,
     /// By arm: its predicate as a number, equal ones alike, and whether it asks for `nr`.
     predicates: Vec<(u32, bool)>,
-    by_key: Map<Vec<Key>, usize>,
-    /// The key at hand, and the group of the one before: neighbours are often alike.
-    key: Vec<Key>,
-    latest: Option<usize>,
+    /// The first group with each hash.
+    by_hash: Map<u64, u32>,
+    /// The group of the number before: neighbours are often alike.
+    latest: Option<u32>,
 }
 
 /// An arm of a single number: that, and where the arm stands. In one word they are sorted
@@ -71,6 +140,7 @@ impl<'p> Finder<'p> {
         let mut any = Vec::new();
         let mut predicates = Vec::with_capacity(part.arms().len());
         let mut interned = HashMap::new();
+        let mut before: Option<&Predicate> = None;
         for (index, arm) in part.arms().iter().enumerate() {
             match arm.selector {
                 Selector::Nr(nr) => own.push(Own::new(nr, index)),
@@ -82,15 +152,20 @@ impl<'p> Finder<'p> {
                 predicate @ (Predicate::Not(_)
                 | Predicate::And(_)
                 | Predicate::Or(_)
-                | Predicate::Test(_)) => (intern(&mut interned, predicate), asks_for_nr(predicate)),
+                | Predicate::Test(_)) => {
+                    // The arms of a rule stand together, and mostly have one predicate.
+                    let same = predicates.last().filter(|_| before == Some(predicate)).copied();
+                    let new = || (intern(&mut interned, predicate), asks_for_nr(predicate));
+                    same.unwrap_or_else(new)
+                }
             });
+            before = Some(&arm.predicate);
         }
         own.sort_unstable();
-        let (by_key, key) = (Map::default(), Vec::new());
-        Self { part, own, any, predicates, by_key, key, latest: None }
+        Self { part, own, any, predicates, by_hash: Map::default(), latest: None }
     }
 
-    fn groups(mut self, groups: &mut Vec<Group<'p>>, left: &mut usize) -> Option<()> {
+    fn groups(mut self, all: &mut Residuals<'p>, left: &mut usize) -> Option<()> {
         let own = std::mem::take(&mut self.own);
         let calls = self.part.abi().syscalls().iter();
         let known = calls.filter(|call| call.exists_in(self.part.kernel())).map(|call| call.nr);
@@ -100,14 +175,14 @@ impl<'p> Finder<'p> {
             let Some(nr) = same.first().map(|own| own.nr()) else { continue };
             while let Some(unnamed) = known.next_if(|known| *known < nr) {
                 if is_any {
-                    self.number(unnamed, true, &[], groups, left)?;
+                    self.number(unnamed, true, &[], all, left)?;
                 }
             }
             let is_known = known.next_if_eq(&nr).is_some();
-            self.number(nr, is_known, same, groups, left)?;
+            self.number(nr, is_known, same, all, left)?;
         }
         for unnamed in known.filter(|_| is_any) {
-            self.number(unnamed, true, &[], groups, left)?;
+            self.number(unnamed, true, &[], all, left)?;
         }
         Some(())
     }
@@ -118,7 +193,7 @@ impl<'p> Finder<'p> {
         nr: u32,
         is_known: bool,
         own: &[Own],
-        groups: &mut Vec<Group<'p>>,
+        all: &mut Residuals<'p>,
         left: &mut usize,
     ) -> Option<()> {
         if !self.part.abi().admits(nr) {
@@ -126,49 +201,64 @@ impl<'p> Finder<'p> {
         }
         let any = if is_known { self.any.as_slice() } else { &[] };
         *left = left.checked_sub(own.len() + any.len())?;
-        let arch = self.part.abi().audit_arch;
-        let call = Input::of(nr.cast_signed(), arch);
-        let before = std::mem::take(&mut self.key);
-        let arms = || merged(own, any).filter_map(|index| self.entry(index, &call));
-        // A number that the kernel lacks is a group of its own kind.
-        let unknown = (!is_known).then_some((RuleId(u32::MAX), FALSE, None));
-        let keys = || arms().map(|(key, _)| key).chain(unknown);
-        let (key, found) = if self.latest.is_some() && keys().eq(before.iter().copied()) {
-            (before, self.latest)
-        } else {
-            let key: Vec<Key> = keys().collect();
-            let found = self.by_key.get(&key).copied();
-            (key, found)
-        };
-        match found.and_then(|index| Some((index, groups.get_mut(index)?))) {
-            Some((index, group)) => {
-                group.numbers.push(nr);
-                self.latest = Some(index);
-            }
-            None => {
-                let entries = arms().map(|(_, entry)| entry).collect();
-                self.latest = Some(groups.len());
-                self.by_key.insert(key.clone(), groups.len());
-                groups.push(Group { part: self.part, call, numbers: vec![nr], is_known, entries });
+        let from = all.entries.len();
+        for index in merged(own, any) {
+            if let Some((kind, entry)) = self.entry(index, nr) {
+                all.entries.push(entry);
+                all.kinds.push(kind);
             }
         }
-        self.key = key;
+        let group = match self.known(is_known, from, all) {
+            Some(group) => {
+                all.entries.truncate(from);
+                all.kinds.truncate(from);
+                group
+            }
+            None => u32::try_from(all.shapes.len().checked_sub(1)?).ok()?,
+        };
+        // What is a group of its own so far has its first number in the shape.
+        if let Some(shape) = all.shapes.get_mut(group as usize) {
+            shape.nr = shape.nr.min(nr);
+        }
+        all.numbers.push((nr, group));
+        self.latest = Some(group);
         Some(())
     }
 
-    fn entry(&self, index: usize, call: &Input) -> Option<(Key, Entry<'p>)> {
+    /// The group with the residual whose entries have just been added; if there is none, one is
+    /// made.
+    fn known(&mut self, is_known: bool, from: usize, all: &mut Residuals<'p>) -> Option<u32> {
+        if let Some(latest) = self.latest.filter(|latest| all.is_same(*latest, is_known, from)) {
+            return Some(latest);
+        }
+        let hash = all.hash(is_known, from);
+        let first = self.by_hash.get(&hash).copied();
+        let mut at = first;
+        while let Some(index) = at {
+            if all.is_same(index, is_known, from) {
+                return Some(index);
+            }
+            at = all.shapes.get(index as usize).and_then(|shape| shape.next);
+        }
+        let new = u32::try_from(all.shapes.len()).unwrap_or(u32::MAX);
+        self.by_hash.insert(hash, new);
+        let entries = from..all.entries.len();
+        all.shapes.push(Shape { part: self.part, nr: u32::MAX, is_known, entries, next: first });
+        None
+    }
+
+    fn entry(&self, index: usize, nr: u32) -> Option<(Kind, Entry<'p>)> {
         let arm: &Arm = self.part.arms().get(index)?;
         let &(id, asks_for_nr) = self.predicates.get(index)?;
         let entry = Entry { rule: arm.rule, action: arm.action, predicate: &arm.predicate };
         if !asks_for_nr {
-            return Some(((arm.rule, id, None), entry));
+            return Some(((id, None), entry));
         }
-        Some(match settled(&arm.predicate, call) {
-            Some(true) => ((arm.rule, TRUE, None), Entry { predicate: &Predicate::True, ..entry }),
-            Some(false) => {
-                ((arm.rule, FALSE, None), Entry { predicate: &Predicate::False, ..entry })
-            }
-            None => ((arm.rule, id, Some(call.call.nr.cast_unsigned())), entry),
+        let call = Input::of(nr.cast_signed(), self.part.abi().audit_arch);
+        Some(match settled(&arm.predicate, &call) {
+            Some(true) => ((TRUE, None), Entry { predicate: &Predicate::True, ..entry }),
+            Some(false) => ((FALSE, None), Entry { predicate: &Predicate::False, ..entry }),
+            None => ((id, Some(nr)), entry),
         })
     }
 }

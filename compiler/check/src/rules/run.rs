@@ -6,14 +6,15 @@
 //! that they are in, and a group is looked at only if it has a rule that is not.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
-use super::facts::{Allowed, Answer, Facts, RuleFacts};
+use super::facts::{Allowed, Answer, Facts, RuleFacts, Witness};
 use super::group::Group;
 use super::reach::{Reach, Removal};
-use super::residual;
+use super::residual::Residuals;
 use super::search::Searches;
 use crate::Budget;
 use crate::gates::{OverBudget, Result};
@@ -31,26 +32,48 @@ pub fn facts(policy: &Policy, budget: &Budget) -> Facts {
 }
 
 fn look(policy: &Policy, budget: &Budget, searches: Searches) -> Facts {
-    let Some(groups) = residual::groups(policy) else {
+    let Some(residuals) = Residuals::of(policy) else {
         let open = Found { is_open: true, ..Found::default() };
-        return Facts { rules: vec![open.facts(); policy.rules().len()], allowed: Vec::new() };
+        return Facts { rules: vec![open.facts(); policy.rules().len()], ..Facts::default() };
     };
-    let mut run = Run::new(policy, groups, budget, searches);
+    let mut run = Run::new(policy, residuals, budget, searches);
     run.look_at_groups();
     for rule in (0..run.found.len()).rev() {
         run.look_at_removal_of(rule);
     }
-    Facts { rules: run.found.iter().map(Found::facts).collect(), allowed: run.allowed() }
+    let allowed = run.allowed();
+    let rules = run.found.iter().map(Found::facts).collect();
+    Facts { rules, allowed, calls: run.calls.0.iter().map(|input| input.call).collect() }
+}
+
+/// Calls that show something of a rule.
+#[derive(Default)]
+struct Calls(Vec<Input>);
+
+impl Calls {
+    fn add(&mut self, call: Input) -> Witness {
+        self.0.push(call);
+        Witness(u32::try_from(self.0.len() - 1).unwrap_or(u32::MAX))
+    }
+
+    /// What is known already, or what there is else.
+    fn or(
+        &mut self,
+        known: Option<Witness>,
+        new: impl FnOnce() -> Option<Input>,
+    ) -> Option<Witness> {
+        known.or_else(|| new().map(|call| self.add(call)))
+    }
 }
 
 /// What was found of a rule so far.
 #[derive(Clone, Debug, Default)]
 struct Found {
     has_predicate: bool,
-    holds: Option<Input>,
-    fails: Option<Input>,
-    decides: Option<Input>,
-    matters: Option<Input>,
+    holds: Option<Witness>,
+    fails: Option<Witness>,
+    decides: Option<Witness>,
+    matters: Option<Witness>,
     decided_by: BTreeSet<RuleId>,
     /// Earlier rules that held in each group whenever this one did; `None` at first.
     covered_by: Option<Vec<RuleId>>,
@@ -68,21 +91,34 @@ impl Found {
     }
 
     /// Adds what a quick search finds out of the rule in a group.
-    fn search(&mut self, rule: RuleId, group: &Group<'_>, searches: &mut Searches) {
-        self.decides = self.decides.or_else(|| group.find_decided(rule, searches));
+    fn search(
+        &mut self,
+        rule: RuleId,
+        group: &Group<'_>,
+        searches: &mut Searches,
+        calls: &mut Calls,
+    ) {
+        self.decides = calls.or(self.decides, || group.find_decided(rule, searches));
         self.holds = self.holds.or(self.decides);
         if self.has_predicate {
-            self.fails = self.fails.or_else(|| group.find_failing(rule, searches));
+            self.fails = calls.or(self.fails, || group.find_failing(rule, searches));
         }
     }
 
     /// Adds what the rule does in a group.
-    fn look(&mut self, rule: RuleId, group: &mut Reach, mtbdd: &mut Mtbdd) -> Result<()> {
+    fn look(
+        &mut self,
+        rule: RuleId,
+        group: &mut Reach,
+        mtbdd: &mut Mtbdd,
+        calls: &mut Calls,
+    ) -> Result<()> {
         let part = group.part(rule, mtbdd)?;
-        self.holds = self.holds.or(part.holds);
-        self.fails = self.fails.or(part.fails);
-        self.decides = self.decides.or(part.decides);
-        if self.decides.is_none() && part.holds.is_some() {
+        let holds_here = part.holds.is_some();
+        self.holds = calls.or(self.holds, || part.holds);
+        self.fails = calls.or(self.fails, || part.fails);
+        self.decides = calls.or(self.decides, || part.decides);
+        if self.decides.is_none() && holds_here {
             self.decided_by.extend(group.deciders(rule, mtbdd)?);
             self.covered_by = Some(group.covers(rule, self.covered_by.as_deref(), mtbdd)?);
         }
@@ -90,8 +126,8 @@ impl Found {
     }
 
     fn facts(&self) -> RuleFacts {
-        let answer = |input: Option<Input>| match input {
-            Some(input) => Answer::Yes(input.call),
+        let answer = |witness: Option<Witness>| match witness {
+            Some(witness) => Answer::Yes(witness),
             None if self.is_open => Answer::Open,
             None => Answer::No,
         };
@@ -110,12 +146,13 @@ impl Found {
 }
 
 struct Run<'p> {
-    groups: Vec<Group<'p>>,
+    residuals: Residuals<'p>,
     /// By group, once it was needed; an error if it was too much.
     solved: Vec<Option<Solved>>,
     found: Vec<Found>,
-    /// By rule, the groups that it is in.
-    groups_of: Vec<Vec<usize>>,
+    calls: Calls,
+    /// The groups that each rule is in, sorted.
+    groups_of: Vec<(RuleId, usize)>,
     searches: Searches,
     budget: &'p Budget,
     /// The functions of all groups, once one was needed.
@@ -131,25 +168,25 @@ struct Solved {
 impl<'p> Run<'p> {
     fn new(
         policy: &Policy,
-        groups: Vec<Group<'p>>,
+        residuals: Residuals<'p>,
         budget: &'p Budget,
         searches: Searches,
     ) -> Self {
         let mut found = vec![Found::default(); policy.rules().len()];
-        let mut groups_of = vec![Vec::new(); found.len()];
-        for (index, group) in groups.iter().enumerate() {
-            for entry in &group.entries {
-                let rule = entry.rule.0 as usize;
-                if let Some(found) = found.get_mut(rule) {
+        let mut groups_of = Vec::with_capacity(residuals.len());
+        for (index, group) in residuals.groups().enumerate() {
+            for entry in group.entries {
+                if let Some(found) = found.get_mut(entry.rule.0 as usize) {
                     found.has_predicate |= *entry.predicate != Predicate::True;
                 }
-                if let Some(of) = groups_of.get_mut(rule).filter(|of| of.last() != Some(&index)) {
-                    of.push(index);
-                }
+                groups_of.push((entry.rule, index));
             }
         }
-        let solved = groups.iter().map(|_| None).collect();
-        Self { groups, solved, found, groups_of, searches, budget, mtbdd: None }
+        groups_of.sort_unstable();
+        groups_of.dedup();
+        let calls = Calls::default();
+        let solved = std::iter::repeat_with(|| None).take(residuals.len()).collect();
+        Self { residuals, solved, found, calls, groups_of, searches, budget, mtbdd: None }
     }
 
     fn is_gone(&self, rule: RuleId) -> bool {
@@ -158,15 +195,15 @@ impl<'p> Run<'p> {
 
     /// Finds out which rules hold, fail and decide.
     fn look_at_groups(&mut self) {
-        for index in 0..self.groups.len() {
+        for index in 0..self.residuals.len() {
             if self.is_found(index) {
                 continue;
             }
-            let looked = self.ask(index, |reach, mtbdd, found| {
+            let looked = self.ask(index, |reach, mtbdd, found, calls| {
                 for rule in reach.rules() {
                     let found = found.get_mut(rule.0 as usize);
                     if let Some(found) = found.filter(|found| !found.is_settled()) {
-                        found.look(rule, reach, mtbdd)?;
+                        found.look(rule, reach, mtbdd, calls)?;
                     }
                 }
                 Ok(())
@@ -179,7 +216,7 @@ impl<'p> Run<'p> {
 
     /// Whether all rules of a group are settled, perhaps by a quick search.
     fn is_found(&mut self, index: usize) -> bool {
-        let Some(group) = self.groups.get(index) else { return true };
+        let Some(group) = self.residuals.group(index) else { return true };
         let mut is_found = true;
         for same in group.entries.chunk_by(|a, b| a.rule == b.rule) {
             let rule = same.first().map(|entry| entry.rule);
@@ -189,9 +226,9 @@ impl<'p> Run<'p> {
             };
             if same.iter().all(|entry| *entry.predicate == Predicate::False) {
                 // Here it fails, and there is no more to find.
-                found.fails = found.fails.or(Some(group.call));
+                found.fails = self.calls.or(found.fails, || Some(group.call()));
             } else {
-                found.search(rule, group, &mut self.searches);
+                found.search(rule, &group, &mut self.searches, &mut self.calls);
                 is_found &= found.is_settled();
             }
         }
@@ -199,7 +236,7 @@ impl<'p> Run<'p> {
     }
 
     fn leave_open(&mut self, group: usize) {
-        for entry in self.groups.get(group).map_or(&[][..], |group| &group.entries) {
+        for entry in self.residuals.group(group).map_or(&[][..], |group| group.entries) {
             if let Some(found) = self.found.get_mut(entry.rule.0 as usize) {
                 found.is_open = true;
             }
@@ -209,21 +246,23 @@ impl<'p> Run<'p> {
     /// Finds out whether a rule matters; those behind it were asked before.
     fn look_at_removal_of(&mut self, rule: usize) {
         let id = RuleId(u32::try_from(rule).unwrap_or(u32::MAX));
-        let groups = self.groups_of.get_mut(rule).map(std::mem::take).unwrap_or_default();
+        let from = self.groups_of.partition_point(|(rule, _)| *rule < id);
+        let to = self.groups_of.partition_point(|(rule, _)| *rule <= id);
         let mut followed_by = BTreeSet::new();
         let mut matters = None;
         let mut is_open = false;
         // The call that the rule is known to decide is as good a witness as any.
         let decides = self.found.get(rule).and_then(|found| found.decides);
-        if let Some(call) = decides.filter(|call| self.is_missed(id, &groups, call)) {
+        if let Some(call) = decides.filter(|call| self.is_missed(id, from..to, *call)) {
             matters = Some(call);
         }
-        for index in groups.into_iter().filter(|_| matters.is_none()).collect::<Vec<_>>() {
+        for position in from..to {
+            if matters.is_some() {
+                break;
+            }
+            let Some(&(_, index)) = self.groups_of.get(position) else { break };
             match self.removal(id, index) {
-                Ok(Removal::Differs(call)) => {
-                    matters = Some(*call);
-                    break;
-                }
+                Ok(Removal::Differs(call)) => matters = Some(self.calls.add(*call)),
                 Ok(Removal::Same(rules)) => followed_by.extend(rules),
                 Err(OverBudget) => is_open = true,
             }
@@ -236,10 +275,12 @@ impl<'p> Run<'p> {
     }
 
     /// Whether a call that a rule decides would be decided otherwise without it.
-    fn is_missed(&mut self, rule: RuleId, groups: &[usize], call: &Input) -> bool {
-        let mut groups = groups.iter().filter_map(|index| self.groups.get(*index));
+    fn is_missed(&mut self, rule: RuleId, groups: Range<usize>, call: Witness) -> bool {
+        let groups = self.groups_of.get(groups).unwrap_or_default().iter();
+        let mut groups = groups.filter_map(|(_, index)| self.residuals.group(*index));
+        let Some(call) = self.calls.0.get(call.0 as usize) else { return false };
         // Without a rule that names it, a number may become unknown: that is asked below.
-        let Some(group) = groups.find(|group| group.has(call) && group.is_known) else {
+        let Some(group) = groups.find(|group| group.has(&call.call) && group.is_known) else {
             return false;
         };
         if !self.searches.spend(group.entries.len()) {
@@ -251,25 +292,25 @@ impl<'p> Run<'p> {
 
     /// What becomes of a group without a rule.
     fn removal(&mut self, rule: RuleId, index: usize) -> Result<Removal> {
-        let group = self.groups.get(index).ok_or(OverBudget)?;
+        let group = self.residuals.group(index).ok_or(OverBudget)?;
         let unknown = group.part.unknown_action();
         let mut rules = group.entries.iter().map(|entry| entry.rule);
         let is_named = rules.any(|other| other != rule && !self.is_gone(other));
         if group.is_known || is_named {
-            self.ask(index, |reach, mtbdd, found| {
+            self.ask(index, |reach, mtbdd, found, _| {
                 let is_gone = |rule: RuleId| found.get(rule.0 as usize).is_some_and(|f| f.is_gone);
                 reach.without(rule, is_gone, mtbdd)
             })
         } else {
-            self.ask(index, |reach, mtbdd, _| reach.without_name(rule, unknown, mtbdd))
+            self.ask(index, |reach, mtbdd, _, _| reach.without_name(rule, unknown, mtbdd))
         }
     }
 
     /// The groups that are allowed altogether, and that some rule asks something of.
     fn allowed(&mut self) -> Vec<Allowed> {
         let mut all = Vec::new();
-        for index in 0..self.groups.len() {
-            let Some(group) = self.groups.get(index).filter(|group| group.is_known) else {
+        for index in 0..self.residuals.len() {
+            let Some(group) = self.residuals.group(index).filter(|group| group.is_known) else {
                 continue;
             };
             let asks = group.entries.iter().find(|entry| {
@@ -280,9 +321,8 @@ impl<'p> Run<'p> {
             if group.find_refused(&mut self.searches).is_some() {
                 continue;
             }
-            if self.ask(index, |reach, mtbdd, _| reach.is_allowed(mtbdd)) == Ok(true) {
-                let numbers = self.groups.get(index).map(|group| group.numbers.clone());
-                all.extend(numbers.map(|numbers| Allowed { abi, numbers, asks }));
+            if self.ask(index, |reach, mtbdd, _, _| reach.is_allowed(mtbdd)) == Ok(true) {
+                all.push(Allowed { abi, numbers: self.residuals.numbers(index), asks });
             }
         }
         all
@@ -292,10 +332,10 @@ impl<'p> Run<'p> {
     fn ask<T>(
         &mut self,
         index: usize,
-        ask: impl FnOnce(&mut Reach, &mut Mtbdd, &mut [Found]) -> Result<T>,
+        ask: impl FnOnce(&mut Reach, &mut Mtbdd, &mut [Found], &mut Calls) -> Result<T>,
     ) -> Result<T> {
-        let Self { groups, solved, found, budget, mtbdd, .. } = self;
-        let group = groups.get(index).ok_or(OverBudget)?;
+        let Self { residuals, solved, found, calls, budget, mtbdd, .. } = self;
+        let group = residuals.group(index).ok_or(OverBudget)?;
         let slot = solved.get_mut(index).ok_or(OverBudget)?;
         let new = || Mtbdd::new(budget.nodes, Meter::new(budget.steps));
         let mtbdd = mtbdd.get_or_insert_with(new);
@@ -304,11 +344,14 @@ impl<'p> Run<'p> {
                 .map_or(budget.steps / cost::OPERATION / LARGE_GROUPS, |solved| solved.steps),
         );
         let solved = slot.get_or_insert_with(|| {
-            let reach = Reach::new(group, mtbdd);
+            let reach = Reach::new(&group, mtbdd);
             Solved { reach, steps: mtbdd.steps() }
         });
-        let answer =
-            solved.reach.as_mut().map_err(|over| *over).and_then(|reach| ask(reach, mtbdd, found));
+        let answer = solved
+            .reach
+            .as_mut()
+            .map_err(|over| *over)
+            .and_then(|reach| ask(reach, mtbdd, found, calls));
         solved.steps = mtbdd.steps();
         answer
     }

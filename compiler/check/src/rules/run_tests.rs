@@ -60,28 +60,30 @@ fn searches_change_no_answer() {
     let mut rng = Rng(1);
     for _ in 0..400 {
         let policy = policy(&mut rng);
-        let (with, alone) = (
+        let (all, diagrams) = (
             facts(&policy, &Budget::default()),
             look(&policy, &Budget::default(), Searches::none()),
         );
-        for (rule, (with, alone)) in (0..).map(RuleId).zip(with.rules.iter().zip(&alone.rules)) {
+        for (rule, (with, alone)) in (0..).map(RuleId).zip(all.rules.iter().zip(&diagrams.rules)) {
             assert_eq!(answers(with).map(is_there), answers(alone).map(is_there), "{policy:?}");
             assert_eq!(with.decided_by, alone.decided_by, "{policy:?}");
             assert_eq!(with.followed_by, alone.followed_by, "{policy:?}");
-            for call in [with.decides, alone.decides] {
-                let Answer::Yes(call) = call else { continue };
+            for (facts, answer) in [(&all, with.decides), (&diagrams, alone.decides)] {
+                let Answer::Yes(witness) = answer else { continue };
+                let call = facts.call(witness);
                 assert_eq!(decide(&policy, &call).reason, Reason::Rule(rule), "{policy:?}");
             }
             let arms = policy.abis()[0].arms().iter().filter(|arm| arm.rule == rule);
-            for call in [with.holds, alone.holds] {
-                let Answer::Yes(call) = call else { continue };
+            for (facts, answer) in [(&all, with.holds), (&diagrams, alone.holds)] {
+                let Answer::Yes(witness) = answer else { continue };
+                let call = facts.call(witness);
                 assert!(arms.clone().any(|arm| holds(&arm.predicate, &call)), "{policy:?}");
             }
         }
         let allowed = |facts: Facts| {
             facts.allowed.into_iter().map(|a| (a.numbers, a.asks)).collect::<Vec<_>>()
         };
-        assert_eq!(allowed(with), allowed(alone), "{policy:?}");
+        assert_eq!(allowed(all), allowed(diagrams), "{policy:?}");
     }
 }
 

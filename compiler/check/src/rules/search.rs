@@ -6,7 +6,11 @@ use filterc_hir::types::{Field, Place};
 
 use crate::input::{FIRST_PARAM, IP, Input, REGISTERS};
 
-/// Steps of one search, which bound its depth as well, and of all in one run.
+/// Steps of one search, which bound its depth as well: these and some for each predicate, as long
+/// as they are not too many; and of all in one run. What is found is found within a few steps for
+/// each predicate, and what is not costs all of them.
+const LEAST_STEPS: usize = 64;
+const STEPS_PER_WANTED: usize = 4;
 const STEPS: u32 = 300;
 const ALL_STEPS: u32 = 1 << 20;
 
@@ -66,30 +70,49 @@ impl Searches {
             flatten(predicate, *wanted, &mut literals)?;
         }
         literals.sort_by_key(|(predicate, wanted)| choices(predicate, *wanted));
-        let call = [odd(call), *call].into_iter().find_map(|call| {
-            let before = STEPS.min(self.steps);
-            let mut left = before;
-            let state = State { call, fixed: [0; REGISTERS] };
-            let found = solve(&Goal::Given(&literals), &state, &mut left);
-            self.steps -= before - left;
-            found
+        let allowed = LEAST_STEPS + STEPS_PER_WANTED * literals.len();
+        let allowed = u32::try_from(allowed).unwrap_or(STEPS).min(STEPS);
+        let found = [odd(call), call.clone()].into_iter().find_map(|call| {
+            let before = allowed.min(self.steps);
+            let mut state = State { call, fixed: [0; REGISTERS], steps: before };
+            let is_found = solve(&Goal::Given(&literals), &mut state).is_some();
+            self.steps -= before - state.steps;
+            is_found.then_some(state.call)
         })?;
         // The bits that a goal needs stay as they are, so this holds; it costs little to be
         // sure.
-        wanted.iter().all(|(predicate, wanted)| call.holds(predicate) == *wanted).then_some(call)
+        all_hold(wanted, &found).then_some(found)
+    }
+
+    /// The same, where a call is known for which all but the last one come out as wanted: mostly
+    /// it is enough to change what that looks at, and no more is tried.
+    pub(crate) fn find_near(&mut self, wanted: &[Wanted<'_>], known: &Input) -> Option<Input> {
+        // To ask whether a predicate holds is about an eighth of a step.
+        if !self.spend(wanted.len() / 8) {
+            return None;
+        }
+        let last = wanted.split_last().map_or(&[][..], |(last, _)| std::slice::from_ref(last));
+        let before = STEPS.min(self.steps);
+        let mut state = State { call: known.clone(), fixed: [0; REGISTERS], steps: before };
+        let is_found = solve(&Goal::Given(last), &mut state).is_some();
+        self.steps -= before - state.steps;
+        Some(state.call).filter(|call| is_found && all_hold(wanted, call))
     }
 }
 
-/// The call with something in each register that hardly any constant of a policy is: to be
+/// Whether all predicates come out as wanted.
+pub(crate) fn all_hold(wanted: &[Wanted<'_>], call: &Input) -> bool {
+    wanted.iter().all(|(predicate, wanted)| call.holds(predicate) == *wanted)
+}
+
+/// The call with something in each argument that hardly any constant of a policy is: to be
 /// unlike many values is easiest so.
 fn odd(call: &Input) -> Input {
     let mut next = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut other = *call;
-    for register in 0..REGISTERS {
+    let mut other = call.clone();
+    for register in 0..FIRST_PARAM {
         next = next.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-        if let Some(word) = other.word(register) {
-            *word = next;
-        }
+        other.set(register, next);
     }
     other
 }
@@ -135,27 +158,29 @@ fn choices(predicate: &Predicate, wanted: bool) -> u32 {
     }
 }
 
-/// A call, and the bits of its registers that goals before rely on.
-#[derive(Clone, Copy)]
+/// A call, and the bits of its registers that goals before rely on. There is one for a search:
+/// what does not lead to the goal is taken back.
 struct State {
     call: Input,
     fixed: [u64; REGISTERS],
+    steps: u32,
 }
 
-fn solve(goal: &Goal<'_, '_>, state: &State, steps: &mut u32) -> Option<Input> {
-    *steps = steps.checked_sub(1)?;
+/// Reaches a goal; `None`, and the state as it was, if that is not found.
+fn solve(goal: &Goal<'_, '_>, state: &mut State) -> Option<()> {
+    state.steps = state.steps.checked_sub(1)?;
     match goal {
         Goal::Given(all) => match all.split_first() {
-            None => Some(state.call),
+            None => Some(()),
             Some(((predicate, wanted), rest)) => {
-                reach(predicate, *wanted, &Goal::Given(rest), state, steps)
+                reach(predicate, *wanted, &Goal::Given(rest), state)
             }
         },
         Goal::Parts { parts, wanted, rest } => match parts.split_first() {
-            None => solve(rest, state, steps),
+            None => solve(rest, state),
             Some((predicate, parts)) => {
                 let rest = Goal::Parts { parts, wanted: *wanted, rest };
-                reach(predicate, *wanted, &rest, state, steps)
+                reach(predicate, *wanted, &rest, state)
             }
         },
     }
@@ -166,132 +191,172 @@ fn reach(
     predicate: &Predicate,
     wanted: bool,
     rest: &Goal<'_, '_>,
-    state: &State,
-    steps: &mut u32,
-) -> Option<Input> {
+    state: &mut State,
+) -> Option<()> {
     match predicate {
-        Predicate::True if wanted => solve(rest, state, steps),
-        Predicate::False if !wanted => solve(rest, state, steps),
+        Predicate::True if wanted => solve(rest, state),
+        Predicate::False if !wanted => solve(rest, state),
         Predicate::True | Predicate::False => None,
-        Predicate::Not(inner) => solve(&Goal::one(inner, !wanted, rest), state, steps),
-        Predicate::And(parts) if wanted => {
-            solve(&Goal::Parts { parts, wanted, rest }, state, steps)
-        }
-        Predicate::Or(parts) if !wanted => {
-            solve(&Goal::Parts { parts, wanted, rest }, state, steps)
-        }
+        Predicate::Not(inner) => solve(&Goal::one(inner, !wanted, rest), state),
+        Predicate::And(parts) if wanted => solve(&Goal::Parts { parts, wanted, rest }, state),
+        Predicate::Or(parts) if !wanted => solve(&Goal::Parts { parts, wanted, rest }, state),
         // One of them is enough.
         Predicate::And(parts) | Predicate::Or(parts) => {
-            parts.iter().find_map(|part| solve(&Goal::one(part, wanted, rest), state, steps))
+            parts.iter().find_map(|part| solve(&Goal::one(part, wanted, rest), state))
         }
         Predicate::Test(test) => {
-            let mut next = *state;
-            next.fix(test.field(), test.mask());
-            if let Relation::Field(_, other) = test.relation() {
-                next.fix(other, other.ty().mask());
+            let before = Before::of(test, state);
+            // What stands there is tried first, and mostly does.
+            let mut attempts = None;
+            loop {
+                if state.call.holds(predicate) == wanted {
+                    state.fix(test);
+                    if solve(rest, state).is_some() {
+                        return Some(());
+                    }
+                }
+                before.put_back(state);
+                let attempts = attempts.get_or_insert_with(|| Attempts::new(test, &state.call));
+                attempts.next(state)?;
             }
-            let mut attempts = Attempts::new(test, state);
-            std::iter::from_fn(|| attempts.next(state)).find_map(|call| {
-                let fits = call.holds(predicate) == wanted;
-                let mut there = next;
-                there.call = call;
-                if fits { solve(rest, &there, steps) } else { None }
-            })
+        }
+    }
+}
+
+/// The registers that a field lies in, with the bits that are of it: low ones, high ones.
+fn registers(field: &Field, mask: u64) -> [Option<(usize, u64)>; 2] {
+    match field.place() {
+        Place::Nr | Place::Arch => [None, None],
+        Place::InstructionPointer => [Some((IP, mask)), None],
+        Place::Arg(register) => [Some((register.into(), mask)), None],
+        Place::Param(i) => [Some((FIRST_PARAM + usize::from(i), mask)), None],
+        Place::Pair { lo, hi } => {
+            [Some((lo.into(), mask & 0xffff_ffff)), Some((hi.into(), mask >> 32))]
+        }
+    }
+}
+
+/// The other field, where a test compares two.
+const fn other(test: &Test) -> Option<&Field> {
+    match test.relation() {
+        Relation::Field(_, other) => Some(other),
+        Relation::Compare(..) | Relation::In(_) => None,
+    }
+}
+
+/// The registers that a test looks at, as they were before it: number, value, fixed bits.
+struct Before([Option<(usize, u64, u64)>; 4]);
+
+impl Before {
+    fn of(test: &Test, state: &State) -> Self {
+        let [a, b] = registers(test.field(), u64::MAX);
+        let [c, d] = other(test).map_or([None, None], |field| registers(field, u64::MAX));
+        Self([a, b, c, d].map(|register| {
+            let (register, _) = register?;
+            let fixed = state.fixed.get(register).copied().unwrap_or_default();
+            Some((register, state.call.word(register), fixed))
+        }))
+    }
+
+    fn put_back(&self, state: &mut State) {
+        for (register, word, fixed) in self.0.iter().flatten() {
+            if state.call.word(*register) != *word {
+                state.call.set(*register, *word);
+            }
+            if let Some(slot) = state.fixed.get_mut(*register) {
+                *slot = *fixed;
+            }
         }
     }
 }
 
 impl State {
-    fn fix(&mut self, field: &Field, mask: u64) {
-        let mut fix = |register: usize, bits: u64| {
+    /// Keeps the bits that a test looks at as they are.
+    fn fix(&mut self, test: &Test) {
+        let own = registers(test.field(), test.mask());
+        let others = other(test).map_or([None, None], |field| registers(field, field.ty().mask()));
+        for (register, bits) in own.into_iter().chain(others).flatten() {
             if let Some(fixed) = self.fixed.get_mut(register) {
                 *fixed |= bits;
             }
-        };
-        match field.place() {
-            Place::Nr | Place::Arch => {}
-            Place::InstructionPointer => fix(IP, mask),
-            Place::Arg(register) => fix(register.into(), mask),
-            Place::Param(i) => fix(FIRST_PARAM + usize::from(i), mask),
-            Place::Pair { lo, hi } => {
-                fix(lo.into(), mask & 0xffff_ffff);
-                fix(hi.into(), mask >> 32);
-            }
         }
     }
 
-    /// The call with another value in a field, but for bits that are fixed.
-    fn with(&self, field: &Field, value: u64) -> Input {
-        let mut call = self.call;
-        let mask = field.ty().mask();
-        let mut put = |register: usize, value: u64, mask: u64| {
+    /// Puts a value into a field, but for bits that are fixed.
+    fn put(&mut self, field: &Field, value: u64) {
+        let [low, high] = registers(field, field.ty().mask());
+        let is_pair = high.is_some();
+        let low = low.map(|(register, mask)| (register, mask, value));
+        let high = high.map(|(register, mask)| (register, mask, value >> 32));
+        for (register, mask, value) in low.into_iter().chain(high) {
+            let value = if is_pair { value & 0xffff_ffff } else { value };
             let free = mask & !self.fixed.get(register).copied().unwrap_or(u64::MAX);
-            if let Some(word) = call.word(register) {
-                *word = (*word & !free) | (value & free);
-            }
-        };
-        match field.place() {
-            Place::Nr | Place::Arch => {}
-            Place::InstructionPointer => put(IP, value, mask),
-            Place::Arg(register) => put(register.into(), value, mask),
-            Place::Param(i) => put(FIRST_PARAM + usize::from(i), value, mask),
-            Place::Pair { lo, hi } => {
-                put(lo.into(), value & 0xffff_ffff, mask & 0xffff_ffff);
-                put(hi.into(), value >> 32, mask >> 32);
+            let word = self.call.word(register);
+            let new = (word & !free) | (value & free);
+            if new != word {
+                self.call.set(register, new);
             }
         }
-        call
     }
 }
 
-/// Values to try in the fields of a test: what stands there, then those around constants.
+/// Values to try in the fields of a test: those around constants.
 struct Attempts<'t> {
     test: &'t Test,
     other: Option<&'t Field>,
-    bases: Vec<u64>,
+    bases: [u64; BASES],
+    count: usize,
     next: usize,
 }
+
+/// Constants, at most.
+const BASES: usize = 2 * RANGES + 3;
 
 /// What is tried around each base.
 const AROUND: [u64; 3] = [0, 1, u64::MAX];
 
 impl<'t> Attempts<'t> {
-    fn new(test: &'t Test, state: &State) -> Self {
-        let ty = test.field().ty();
-        let sign = 1 << (ty.width() - 1);
-        let mut bases = Vec::with_capacity(2 * RANGES + 3);
-        let mut other = None;
+    fn new(test: &'t Test, call: &Input) -> Self {
+        let sign = 1 << (test.field().ty().width() - 1);
+        let mut new = Self { test, other: other(test), bases: [0; BASES], count: 0, next: 0 };
         match test.relation() {
-            Relation::Compare(_, value) => bases.push(*value),
+            Relation::Compare(_, value) => new.add(*value),
             Relation::In(ranges) => {
                 for range in ranges.iter().take(RANGES) {
-                    bases.extend([range.first(), range.last()]);
+                    new.add(range.first());
+                    new.add(range.last());
                 }
             }
             Relation::Field(_, field) => {
-                other = Some(field);
-                let read = |field: &Field| field.read(&state.call.call, &state.call.params);
-                bases.extend([read(field), read(test.field())]);
+                new.add(field.read(&call.call, call.params()));
+                new.add(test.field().read(&call.call, call.params()));
             }
         }
-        bases.extend([0, test.mask(), sign]);
-        Self { test, other, bases, next: 0 }
+        for base in [0, test.mask(), sign] {
+            new.add(base);
+        }
+        new
     }
 
-    /// The next call to try.
-    fn next(&mut self, state: &State) -> Option<Input> {
+    fn add(&mut self, base: u64) {
+        if let Some(slot) = self.bases.get_mut(self.count) {
+            *slot = base;
+            self.count += 1;
+        }
+    }
+
+    /// Makes the next attempt, if there is one, in a state as it was before the first.
+    fn next(&mut self, state: &mut State) -> Option<()> {
         let position = self.next;
         self.next += 1;
-        if position == 0 {
-            return Some(state.call);
-        }
-        let position = position - 1;
         // Of two fields, each is changed in turn.
         let sides = if self.other.is_some() { 2 } else { 1 };
         let (position, side) = (position / sides, position % sides);
-        let base = self.bases.get(position / AROUND.len())?;
-        let value = base.wrapping_add(*AROUND.get(position % AROUND.len())?);
+        let bases = self.bases.get(..self.count).unwrap_or_default();
+        let base = bases.get(position / AROUND.len())?;
+        let around = AROUND.get(position % AROUND.len())?;
         let field = self.other.filter(|_| side == 1).unwrap_or(self.test.field());
-        Some(state.with(field, value))
+        state.put(field, base.wrapping_add(*around));
+        Some(())
     }
 }

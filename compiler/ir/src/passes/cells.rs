@@ -3,8 +3,6 @@
 //! For each word, the answers that its tests can give together are found; the cells are all
 //! combinations of them over the words. Words are taken to be independent of each other.
 
-use hashbrown::HashMap;
-
 use super::derive;
 use super::facts::Known;
 use super::fragment::Fragment;
@@ -56,7 +54,8 @@ pub(super) struct Weighing<'w> {
 }
 
 impl Cells {
-    /// The cells of parts that follow each other; `None` if they are too many.
+    /// The cells of parts that follow each other; `None` if they are too many, or if a finer look
+    /// sees no more.
     pub(super) fn of(
         detail: Detail,
         dag: &Dag,
@@ -68,21 +67,22 @@ impl Cells {
         let (asked, tests) = match detail {
             Detail::Asked => (asked.clone(), asked),
             Detail::Finer => {
-                let finer = derive::finer(&asked).unwrap_or(asked);
+                let finer = derive::finer(&asked).unwrap_or_else(|| asked.clone());
                 let tests = with_derived(&finer);
+                if tests == asked {
+                    return None;
+                }
                 (finer, tests)
             }
         };
         let Combinations { answers, likely, settled } =
             combinations(&tests, &asked, weighing.objective)?;
+        let walk = Walk::of(dag, parts, exits, &tests);
+        let welcome: Vec<f64> = exits.iter().map(|id| weighing.traffic.welcome(*id)).collect();
         let mut cells = Vec::with_capacity(answers.len());
         for (answers, likely) in answers.iter().zip(likely) {
-            let exit = leave(dag, parts, |test| {
-                let index = tests.binary_search(test).unwrap_or_default();
-                answers & (1 << index) != 0
-            })?;
-            let weight = likely * weighing.traffic.welcome(exit);
-            cells.push(Cell { weight, exit: exits.iter().position(|other| *other == exit)? });
+            let exit = walk.exit(*answers)?;
+            cells.push(Cell { weight: likely * welcome.get(exit)?, exit });
         }
         weigh(&mut cells, &tests, settled, &answers, weighing.arriving);
         let candidates = tests.iter().enumerate().map(|(index, test)| {
@@ -108,23 +108,136 @@ impl Cells {
         entry: NodeId,
         exits: &[NodeId],
     ) -> Option<f64> {
+        let (nodes, first) = self.below(builder, entry, exits);
         // For each node the instructions of the dearest way to enter it: these are written.
-        let mut written: HashMap<NodeId, u32> = HashMap::default();
+        let mut written = vec![0; nodes.len()];
         let mut run = 0.0;
         for (cell, answers) in self.function.cells.iter().zip(&self.answers) {
-            let (mut id, mut held) = (entry, None);
-            while !exits.contains(&id) {
-                let Some(Node::Branch { test, then, otherwise }) = builder.node(id) else { break };
+            let (mut next, mut held) = (first, None);
+            while let Some(index) = next {
+                let Below { test, bit, then, otherwise, .. } = nodes.get(index)?;
                 let cost = machine::cost(test, held);
-                let most = written.entry(id).or_default();
+                let most = written.get_mut(index)?;
                 *most = cost.max(*most);
                 run += cell.weight * f64::from(cost);
                 held = machine::leaves(test);
-                let index = self.tests.binary_search(test).ok()?;
-                id = if answers & (1 << index) != 0 { *then } else { *otherwise };
+                next = if answers & (*bit)? != 0 { *then } else { *otherwise };
             }
         }
-        Some(run + self.function.size * f64::from(written.values().sum::<u32>()))
+        Some(run + self.function.size * f64::from(written.iter().sum::<u32>()))
+    }
+
+    /// The nodes between an entry and exits, by position, and the first of them: a walk for each
+    /// cell finds the others without a look-up.
+    fn below(
+        &self,
+        builder: &DagBuilder,
+        entry: NodeId,
+        exits: &[NodeId],
+    ) -> (Vec<Below>, Option<usize>) {
+        let mut nodes: Vec<Below> = Vec::new();
+        let find = |nodes: &mut Vec<Below>, id: NodeId| {
+            let Some(Node::Branch { test, .. }) = builder.node(id) else { return None };
+            if exits.contains(&id) {
+                return None;
+            }
+            let known = nodes.iter().position(|node| node.id == id);
+            known.or_else(|| {
+                let bit = self.tests.binary_search(test).ok().map(|index| 1 << index);
+                nodes.push(Below { id, test: *test, bit, then: None, otherwise: None });
+                Some(nodes.len() - 1)
+            })
+        };
+        let first = find(&mut nodes, entry);
+        let mut index = 0;
+        while let Some(Below { id, .. }) = nodes.get(index) {
+            if let Some(Node::Branch { then, otherwise, .. }) = builder.node(*id) {
+                let (yes, no) = (find(&mut nodes, *then), find(&mut nodes, *otherwise));
+                if let Some(node) = nodes.get_mut(index) {
+                    (node.then, node.otherwise) = (yes, no);
+                }
+            }
+            index += 1;
+        }
+        (nodes, first)
+    }
+}
+
+/// A node below an entry, where its arms lead to by position; without one, they leave.
+struct Below {
+    id: NodeId,
+    test: Test,
+    /// The test's bit in the answers, if it is one of the cells' tests.
+    bit: Option<Answers>,
+    then: Option<usize>,
+    otherwise: Option<usize>,
+}
+
+/// Parts that follow each other, by position: a walk for each cell finds its exit without a
+/// look-up.
+struct Walk {
+    steps: Vec<(Answers, Next, Next)>,
+    first: Next,
+}
+
+/// Where a walk goes on.
+#[derive(Clone, Copy)]
+enum Next {
+    /// At this node.
+    Step(usize),
+    /// Out by this exit.
+    Exit(usize),
+    /// Nowhere: the parts are not what they say.
+    Lost,
+}
+
+impl Walk {
+    fn of(dag: &Dag, parts: &[&Fragment], exits: &[NodeId], tests: &[Test]) -> Self {
+        let mut steps = Vec::new();
+        // From the last part to the first: all but the last go on at their first exit.
+        let mut behind: Option<Next> = None;
+        for part in parts.iter().rev() {
+            let offset = steps.len();
+            let next = |id: NodeId| match behind {
+                Some(behind) if part.exits.first() == Some(&id) => behind,
+                Some(_) | None if part.exits.contains(&id) => {
+                    let exit = exits.iter().position(|other| *other == id);
+                    exit.map_or(Next::Lost, Next::Exit)
+                }
+                Some(_) | None => {
+                    let node = part.nodes.binary_search(&id);
+                    node.map_or(Next::Lost, |node| Next::Step(offset + node))
+                }
+            };
+            for id in &part.nodes {
+                steps.push(match Fragment::branch(dag, *id) {
+                    Some((test, then, otherwise)) => {
+                        let bit = tests.binary_search(test).map_or(0, |index| 1 << index);
+                        (bit, next(then), next(otherwise))
+                    }
+                    None => (0, Next::Lost, Next::Lost),
+                });
+            }
+            behind = Some(next(part.entry));
+        }
+        Self { steps, first: behind.unwrap_or(Next::Lost) }
+    }
+
+    /// The exit of the last part that is come to.
+    fn exit(&self, answers: Answers) -> Option<usize> {
+        let mut next = self.first;
+        // No path is longer than there are nodes.
+        for _ in 0..=self.steps.len() {
+            next = match next {
+                Next::Step(step) => {
+                    let (bit, then, otherwise) = *self.steps.get(step)?;
+                    if answers & bit != 0 { then } else { otherwise }
+                }
+                Next::Exit(exit) => return Some(exit),
+                Next::Lost => return None,
+            };
+        }
+        None
     }
 }
 

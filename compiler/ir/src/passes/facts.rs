@@ -5,6 +5,11 @@
 //! never excluded, so a test is called decided only if it is. On a path that no call can
 //! take, facts may contradict each other, and any answer is right.
 
+use std::hash::{BuildHasher as _, Hash};
+
+use hashbrown::hash_table::Entry;
+use hashbrown::{DefaultHashBuilder, HashTable};
+
 use crate::test::{Cmp, Test, Word};
 
 /// Test results remembered for one word; more are forgotten, which is always sound.
@@ -13,11 +18,24 @@ const MAX_REMEMBERED: usize = 32;
 /// Values that are tried one by one.
 const FEW_VALUES: u32 = 16;
 
-/// Facts about a call.
+/// Facts about a call: those of one [`Memory`] are equal if these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Facts(u32);
+
+/// All facts that were met, each once: most paths establish what others do, and what is
+/// known of a word stays the same while others are asked.
+pub(super) struct Memory {
+    all: Interner<Listed>,
+    known: Interner<Known>,
+    /// The facts that are being put together.
+    next: Listed,
+}
+
+/// What facts consist of.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Facts {
-    /// Sorted by word.
-    words: Vec<(Word, Known)>,
+struct Listed {
+    /// What is known about words, by word.
+    words: Vec<(Word, u32)>,
     /// Comparisons of two words, and what they came to.
     pairs: Vec<(Test, bool)>,
 }
@@ -37,14 +55,28 @@ pub(super) fn support(test: &Test) -> Support {
 }
 
 impl Facts {
-    /// What the facts say about a test, if they do.
-    pub(super) fn decide(&self, test: &Test) -> Option<bool> {
+    /// Nothing is known.
+    pub(super) const NONE: Self = Self(0);
+}
+
+impl Memory {
+    pub(super) fn new() -> Self {
+        let mut new =
+            Self { all: Interner::new(), known: Interner::new(), next: Listed::default() };
+        new.all.intern(&Listed::default());
+        new
+    }
+
+    /// What facts say about a test, if they do.
+    pub(super) fn decide(&self, facts: Facts, test: &Test) -> Option<bool> {
+        let listed = self.all.get(facts.0)?;
         match test {
             Test::Word { word, mask, cmp, value } => {
-                self.words.iter().find(|(w, _)| w == word)?.1.decide(*mask, *cmp, *value)
+                let (_, known) = listed.words.iter().find(|(other, _)| other == word)?;
+                self.known.get(*known)?.decide(*mask, *cmp, *value)
             }
             Test::Words { .. } => {
-                self.pairs.iter().find(|(known, _)| known == test).map(|(_, holds)| *holds)
+                listed.pairs.iter().find(|(known, _)| known == test).map(|(_, holds)| *holds)
             }
             Test::Field { .. } | Test::Fields { .. } => None,
         }
@@ -52,34 +84,90 @@ impl Facts {
 
     /// The facts where a test has come to `holds`, as far as anything in `needed` is
     /// concerned.
-    pub(super) fn assume(&self, test: &Test, holds: bool, needed: Support) -> Self {
-        let mut facts = self.clone();
-        match test {
-            Test::Word { word, mask, cmp, value } => {
-                let place = facts.words.partition_point(|(w, _)| w < word);
-                if facts.words.get(place).is_none_or(|(w, _)| w != word) {
-                    facts.words.insert(place, (*word, Known::default()));
-                }
-                if let Some((_, known)) = facts.words.get_mut(place) {
-                    known.assume(*mask, *cmp, *value, holds);
+    pub(super) fn assume(
+        &mut self,
+        facts: Facts,
+        test: &Test,
+        holds: bool,
+        needed: Support,
+    ) -> Facts {
+        let before = self.restricted(facts, needed);
+        match *test {
+            Test::Word { word, mask, cmp, value } if needed & (1 << word.index()) != 0 => {
+                let place = self.next.words.partition_point(|(other, _)| *other < word);
+                let present = self.next.words.get(place).filter(|(other, _)| *other == word);
+                let present = present.map(|(_, known)| *known);
+                let known = present.and_then(|known| self.known.get(known));
+                let mut known = known.cloned().unwrap_or_default();
+                known.assume(mask, cmp, value, holds);
+                if known != Known::default() {
+                    let known = self.known.intern(&known);
+                    match self.next.words.get_mut(place).filter(|_| present.is_some()) {
+                        Some(entry) => entry.1 = known,
+                        None => self.next.words.insert(place, (word, known)),
+                    }
                 }
             }
-            Test::Words { .. } if facts.pairs.len() < MAX_REMEMBERED => {
-                let place = facts.pairs.partition_point(|(known, _)| known < test);
-                facts.pairs.insert(place, (*test, holds));
+            Test::Words { .. } if support(test) & !needed == 0 && before < MAX_REMEMBERED => {
+                let place = self.next.pairs.partition_point(|(known, _)| known < test);
+                self.next.pairs.insert(place, (*test, holds));
             }
-            Test::Words { .. } | Test::Field { .. } | Test::Fields { .. } => {}
+            Test::Word { .. } | Test::Words { .. } | Test::Field { .. } | Test::Fields { .. } => {}
         }
-        facts.restrict(needed)
+        Facts(self.all.intern(&self.next))
     }
 
     /// The facts about some words only.
-    pub(super) fn restrict(mut self, needed: Support) -> Self {
-        self.words.retain(|(word, known)| {
-            needed & (1 << word.index()) != 0 && *known != Known::default()
-        });
-        self.pairs.retain(|(test, _)| support(test) & !needed == 0);
-        self
+    pub(super) fn restrict(&mut self, facts: Facts, needed: Support) -> Facts {
+        self.restricted(facts, needed);
+        Facts(self.all.intern(&self.next))
+    }
+
+    /// Begins the next facts with those about some words; says how many comparisons of two
+    /// words there were before.
+    fn restricted(&mut self, facts: Facts, needed: Support) -> usize {
+        let Self { all, next, .. } = self;
+        next.words.clear();
+        next.pairs.clear();
+        let Some(listed) = all.get(facts.0) else { return 0 };
+        let is_needed = |word: Word| needed & (1 << word.index()) != 0;
+        next.words.extend(listed.words.iter().filter(|(word, _)| is_needed(*word)));
+        let pairs = listed.pairs.iter().filter(|(test, _)| support(test) & !needed == 0);
+        next.pairs.extend(pairs);
+        listed.pairs.len()
+    }
+}
+
+/// Things, each once, by position.
+struct Interner<T> {
+    items: Vec<T>,
+    index: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+}
+
+impl<T: Clone + Eq + Hash> Interner<T> {
+    fn new() -> Self {
+        Self { items: Vec::new(), index: HashTable::new(), hasher: DefaultHashBuilder::default() }
+    }
+
+    fn get(&self, id: u32) -> Option<&T> {
+        self.items.get(id as usize)
+    }
+
+    fn intern(&mut self, item: &T) -> u32 {
+        let Self { items, index, hasher } = self;
+        let is_same = |id: &u32| items.get(*id as usize) == Some(item);
+        let hash_of = |id: &u32| items.get(*id as usize).map_or(0, |item| hasher.hash_one(item));
+        match index.entry(hasher.hash_one(item), is_same, hash_of) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                // A pass that makes so many gives up long before.
+                let id = u32::try_from(items.len()).unwrap_or(u32::MAX);
+                entry.insert(id);
+                items.push(item.clone());
+                id
+            }
+        }
     }
 }
 

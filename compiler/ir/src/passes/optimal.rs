@@ -14,11 +14,30 @@ use crate::test::Test;
 /// Cells that a function may have.
 pub(super) const MAX_CELLS: usize = 256;
 
-/// A set of cells.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Set([u64; MAX_CELLS / 64]);
+/// Words of a set that is as large as it can be.
+const WORDS: usize = MAX_CELLS / 64;
+
+/// A set of cells. Most functions have few: the search is compiled for sets of one word as well,
+/// which makes it twice as fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Set<const N: usize = WORDS>([u64; N]);
+
+impl<const N: usize> Default for Set<N> {
+    fn default() -> Self {
+        Self([0; N])
+    }
+}
 
 impl Set {
+    /// The first words of it.
+    fn narrow<const N: usize>(self) -> Set<N> {
+        let mut narrow = Set::default();
+        narrow.0.iter_mut().zip(self.0).for_each(|(to, from)| *to = from);
+        narrow
+    }
+}
+
+impl<const N: usize> Set<N> {
     /// Puts a cell in.
     pub(super) fn insert(&mut self, cell: usize) {
         if let Some(word) = self.0.get_mut(cell / 64) {
@@ -43,15 +62,23 @@ impl Set {
     }
 
     fn is_empty(self) -> bool {
-        self.0 == [0; MAX_CELLS / 64]
+        self.0 == [0; N]
     }
 
-    fn iter(self) -> impl Iterator<Item = usize> {
-        self.0.into_iter().enumerate().flat_map(|(index, word)| {
-            let next = |word: &u64| Some(word & word.wrapping_sub(1)).filter(|word| *word != 0);
-            let words = std::iter::successors(Some(word).filter(|word| *word != 0), next);
-            words.map(move |word| index * 64 + word.trailing_zeros() as usize)
-        })
+    /// Whether some of its cells are in the other set, and some are not.
+    fn is_told_apart(self, by: Self) -> bool {
+        !self.and(by).is_empty() && !self.without(by).is_empty()
+    }
+
+    /// Calls with each cell, in order. The search spends a good part of its time here, and an
+    /// iterator takes three times as long.
+    fn for_each(self, mut with: impl FnMut(usize)) {
+        for (index, mut word) in self.0.into_iter().enumerate() {
+            while word != 0 {
+                with(index * 64 + word.trailing_zeros() as usize);
+                word &= word - 1;
+            }
+        }
     }
 }
 
@@ -98,100 +125,158 @@ pub(super) struct Function {
 impl Function {
     /// The cheapest tree; `None` if that takes more than so many steps.
     pub(super) fn solve(&self, steps: &mut usize) -> Option<Tree> {
-        let mut exits: Vec<Set> = Vec::new();
-        let mut all = Set::default();
-        for (index, cell) in self.cells.iter().enumerate() {
-            all.insert(index);
-            if exits.len() <= cell.exit {
-                exits.resize(cell.exit + 1, Set::default());
-            }
-            exits.get_mut(cell.exit)?.insert(index);
+        if self.cells.len() <= 64 {
+            Search::<1>::of(self, steps)?.solve()
+        } else {
+            Search::<WORDS>::of(self, steps)?.solve()
         }
-        let mut search = Search { function: self, exits, known: HashMap::default(), steps };
-        let weight = search.weight(all);
-        search.cheapest((all, None), weight)?;
-        search.tree((all, None))
     }
 }
 
-/// The cells that are left, and what A holds.
-type State = (Set, Option<Held>);
+/// The cells that are left, and what A holds: the position of that among what tests leave.
+type State<const N: usize> = (Set<N>, Option<u32>);
+
+/// A test, as the search sees it.
+struct Asked<const N: usize> {
+    test: Test,
+    holds: Set<N>,
+    /// What A holds after it.
+    leaves: Option<u32>,
+}
+
+/// What a test leaves in A.
+struct Left<const N: usize> {
+    held: Held,
+    /// Where tests hold that can use it.
+    users: Vec<Set<N>>,
+}
 
 /// A test that may be asked first.
-struct Choice {
+struct Choice<const N: usize> {
     /// No tree that begins with it costs less.
     least: f64,
     /// What itself costs.
     own: f64,
     index: usize,
     /// The cells where it holds, and where not, and their weights.
-    sets: (Set, Set),
+    sets: (Set<N>, Set<N>),
     weights: (f64, f64),
     /// What A holds after it.
-    left: Option<Held>,
+    left: Option<u32>,
 }
 
-struct Search<'f> {
+struct Search<'f, const N: usize> {
     function: &'f Function,
+    tests: Vec<Asked<N>>,
+    left: Vec<Left<N>>,
     /// For each exit its cells.
-    exits: Vec<Set>,
+    exits: Vec<Set<N>>,
     /// For each state its cost, and the test to ask.
-    known: HashMap<State, (f64, Option<usize>)>,
+    known: HashMap<State<N>, (f64, Option<usize>)>,
     steps: &'f mut usize,
 }
 
-impl Search<'_> {
+impl<'f, const N: usize> Search<'f, N> {
+    fn of(function: &'f Function, steps: &'f mut usize) -> Option<Self> {
+        let mut exits: Vec<Set<N>> = Vec::new();
+        for (index, cell) in function.cells.iter().enumerate() {
+            if exits.len() <= cell.exit {
+                exits.resize(cell.exit + 1, Set::default());
+            }
+            exits.get_mut(cell.exit)?.insert(index);
+        }
+        let mut search = Self {
+            function,
+            tests: Vec::new(),
+            left: Vec::new(),
+            exits,
+            known: HashMap::default(),
+            steps,
+        };
+        for candidate in &function.tests {
+            let leaves = machine::leaves(&candidate.test).map(|held| search.leave(held));
+            let holds = candidate.holds.narrow();
+            search.tests.push(Asked { test: candidate.test, holds, leaves });
+        }
+        Some(search)
+    }
+
+    /// The position of what A holds.
+    fn leave(&mut self, held: Held) -> u32 {
+        let known = self.left.iter().position(|left| left.held == held);
+        let position = known.unwrap_or_else(|| {
+            let can_use = |candidate: &&Candidate| {
+                candidate.wants.is_some_and(|wanted| {
+                    wanted.word == held.word && (wanted == held || held.mask == u32::MAX)
+                })
+            };
+            let users = self.function.tests.iter().filter(can_use);
+            let users = users.map(|candidate| candidate.holds.narrow()).collect();
+            self.left.push(Left { held, users });
+            self.left.len() - 1
+        });
+        u32::try_from(position).unwrap_or(u32::MAX)
+    }
+
+    fn solve(mut self) -> Option<Tree> {
+        let mut all = Set::default();
+        (0..self.function.cells.len()).for_each(|cell| all.insert(cell));
+        let weight = self.weight(all);
+        self.cheapest((all, None), weight)?;
+        self.tree((all, None))
+    }
+
     /// The exit, if there is only one.
-    fn exit(&self, set: Set) -> Option<usize> {
+    fn exit(&self, set: Set<N>) -> Option<usize> {
         let mut exits =
             self.exits.iter().enumerate().filter(|(_, cells)| !set.and(**cells).is_empty());
         let (first, _) = exits.next()?;
         exits.next().is_none().then_some(first)
     }
 
-    /// What A holds, if a test that tells cells apart can use it.
-    fn useful(&self, set: Set, held: Option<Held>) -> Option<Held> {
-        let held = held?;
-        let is_useful = |candidate: &Candidate| {
-            candidate.wants.is_some_and(|wanted| {
-                wanted.word == held.word && (wanted == held || held.mask == u32::MAX)
-            }) && !set.and(candidate.holds).is_empty()
-                && !set.without(candidate.holds).is_empty()
-        };
-        self.function.tests.iter().any(is_useful).then_some(held)
+    fn held(&self, left: Option<u32>) -> Option<&Left<N>> {
+        self.left.get(left? as usize)
     }
 
-    fn weight(&self, set: Set) -> f64 {
-        set.iter().filter_map(|cell| self.function.cells.get(cell)).map(|cell| cell.weight).sum()
+    /// What A holds, if a test that tells cells apart can use it.
+    fn useful(&self, set: Set<N>, left: Option<u32>) -> Option<u32> {
+        let mut users = self.held(left)?.users.iter();
+        if users.any(|holds| set.is_told_apart(*holds)) { left } else { None }
+    }
+
+    fn weight(&self, set: Set<N>) -> f64 {
+        let mut sum = 0.0;
+        set.for_each(|cell| sum += self.function.cells.get(cell).map_or(0.0, |cell| cell.weight));
+        sum
     }
 
     /// No tree costs less: there is a test for each exit but one, and all calls run the first.
-    fn least(&self, set: Set, weight: f64, held: Option<Held>) -> f64 {
+    fn least(&self, set: Set<N>, weight: f64, left: Option<u32>) -> f64 {
         let exits = self.exits.iter().filter(|cells| !set.and(**cells).is_empty()).count();
         let Some(tests) = exits.checked_sub(1).filter(|tests| *tests > 0) else { return 0.0 };
-        let load = if self.useful(set, held).is_some() { 0.0 } else { 1.0 };
+        let load = if self.useful(set, left).is_some() { 0.0 } else { 1.0 };
         (weight + self.function.size) * (1.0 + load) + self.function.size * (tests - 1) as f64
     }
 
     /// The recursion is as deep as there are tests.
-    fn cheapest(&mut self, (set, held): State, weight: f64) -> Option<f64> {
+    fn cheapest(&mut self, (set, left): State<N>, weight: f64) -> Option<f64> {
         if self.exit(set).is_some() || set.is_empty() {
             return Some(0.0);
         }
-        let held = self.useful(set, held);
-        if let Some((cost, _)) = self.known.get(&(set, held)) {
+        let left = self.useful(set, left);
+        if let Some((cost, _)) = self.known.get(&(set, left)) {
             return Some(*cost);
         }
-        let function = self.function;
+        let held = self.held(left).map(|left| left.held);
         // The most promising first.
-        let mut options: Vec<Choice> = Vec::with_capacity(function.tests.len());
-        *self.steps = self.steps.checked_sub(function.tests.len())?;
-        for (index, candidate) in function.tests.iter().enumerate() {
-            let (then, otherwise) = (set.and(candidate.holds), set.without(candidate.holds));
-            if !then.is_empty() && !otherwise.is_empty() {
-                let insns = machine::cost(&candidate.test, held);
-                let own = f64::from(insns) * (weight + function.size);
-                let left = machine::leaves(&candidate.test);
+        let mut options: Vec<Choice<N>> = Vec::with_capacity(self.tests.len());
+        *self.steps = self.steps.checked_sub(self.tests.len())?;
+        for (index, asked) in self.tests.iter().enumerate() {
+            if set.is_told_apart(asked.holds) {
+                let (then, otherwise) = (set.and(asked.holds), set.without(asked.holds));
+                let insns = machine::cost(&asked.test, held);
+                let own = f64::from(insns) * (weight + self.function.size);
+                let left = asked.leaves;
                 let yes = self.weight(then);
                 let weights = (yes, (weight - yes).max(0.0));
                 let least = own
@@ -217,20 +302,19 @@ impl Search<'_> {
                 best = (cost, Some(index));
             }
         }
-        self.known.insert((set, held), best);
+        self.known.insert((set, left), best);
         Some(best.0)
     }
 
-    fn tree(&self, (set, held): State) -> Option<Tree> {
+    fn tree(&self, (set, left): State<N>) -> Option<Tree> {
         if let Some(exit) = self.exit(set) {
             return Some(Tree::Exit(exit));
         }
-        let (_, test) = self.known.get(&(set, self.useful(set, held)))?;
+        let (_, test) = self.known.get(&(set, self.useful(set, left)))?;
         let test = (*test)?;
-        let candidate = self.function.tests.get(test)?;
-        let left = machine::leaves(&candidate.test);
-        let then = Box::new(self.tree((set.and(candidate.holds), left))?);
-        let otherwise = Box::new(self.tree((set.without(candidate.holds), left))?);
+        let asked = self.tests.get(test)?;
+        let then = Box::new(self.tree((set.and(asked.holds), asked.leaves))?);
+        let otherwise = Box::new(self.tree((set.without(asked.holds), asked.leaves))?);
         Some(Tree::Ask { test, then, otherwise })
     }
 }

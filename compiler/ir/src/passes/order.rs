@@ -57,7 +57,7 @@ pub(super) fn run(dag: &Dag, objective: &Objective) -> Dag {
         common: HashMap::default(),
         steps: LEAST_STEPS + STEPS_PER_NODE * dag.nodes().len(),
         tree_steps: TREE_STEPS + SHARED_TREE_STEPS / top.targets.len().max(1),
-        builder: DagBuilder::new(dag.endian()),
+        builder: DagBuilder::with_room(dag.endian(), dag.nodes().len()),
     };
     let mut plans = Vec::with_capacity(top.targets.len());
     for &id in &top.targets {
@@ -197,8 +197,8 @@ impl Order<'_> {
         depth: usize,
     ) -> Option<NodeId> {
         let weighing = Weighing { objective: self.objective, traffic: &self.traffic, arriving };
-        split::in_order(self.dag, &mut split, &weighing, &self.common);
-        let reaching = split::reaching(self.dag, &split, &weighing);
+        let passes = split::in_order(self.dag, &mut split, &weighing, &self.common);
+        let reaching = split::reaching(self.dag, &split, &passes, &weighing);
         let mut exits = exits.clone();
         let mut next = exits.get(&split.passed).copied();
         let groups = split.groups.iter().zip(&reaching);

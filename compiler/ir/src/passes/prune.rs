@@ -11,7 +11,7 @@
 
 use hashbrown::HashMap;
 
-use super::facts::{Facts, Support, support};
+use super::facts::{Facts, Memory, Support, support};
 use super::rewrite::Top;
 use crate::builder::DagBuilder;
 use crate::dag::{Dag, Node, NodeId};
@@ -44,6 +44,7 @@ struct Prune<'d> {
     dag: &'d Dag,
     /// For each old node, the words that it or a node below looks at.
     support: Vec<Support>,
+    facts: Memory,
     builder: DagBuilder,
     /// For each old node, the same node in the new DAG.
     copies: Vec<NodeId>,
@@ -55,7 +56,7 @@ struct Prune<'d> {
 
 impl<'d> Prune<'d> {
     fn new(dag: &'d Dag) -> Self {
-        let mut builder = DagBuilder::new(dag.endian());
+        let mut builder = DagBuilder::with_room(dag.endian(), dag.nodes().len());
         let mut copies: Vec<NodeId> = Vec::with_capacity(dag.nodes().len());
         let mut supports: Vec<Support> = Vec::with_capacity(dag.nodes().len());
         for (id, node) in dag.iter() {
@@ -71,6 +72,7 @@ impl<'d> Prune<'d> {
         Self {
             dag,
             support: supports,
+            facts: Memory::new(),
             builder,
             copies,
             done: HashMap::default(),
@@ -109,58 +111,81 @@ impl<'d> Prune<'d> {
 
     /// Follows all paths from a node; `None` if that takes too many pairs.
     fn prune(&mut self, id: NodeId, budget: usize) -> Option<NodeId> {
-        let start = (id, Facts::default());
+        let start = (id, Facts::NONE);
         let limit = MAX_PAIRS.min(self.done.len() + budget);
-        let mut stack = vec![start.clone()];
-        while let Some(pair) = stack.last() {
-            if self.done.contains_key(pair) {
+        let mut stack = vec![(start, None)];
+        while let Some((pair, ways)) = stack.last_mut() {
+            let pair = *pair;
+            if self.done.contains_key(&pair) {
                 stack.pop();
                 continue;
             }
             if self.done.len() >= limit {
                 return None;
             }
-            let pair = pair.clone();
-            match self.step(&pair) {
+            // What a pair leads to is found out once, and asked for again when it is done.
+            let ways = *ways.get_or_insert_with(|| self.ways(pair));
+            match self.step(pair.0, ways) {
                 Step::Done(node) => {
                     self.done.insert(pair, node);
                     stack.pop();
                 }
-                Step::First(needed) => stack.extend(needed),
+                Step::First(needed) => {
+                    stack.extend(needed.into_iter().flatten().map(|pair| (pair, None)));
+                }
             }
         }
         self.done.get(&start).copied()
     }
 
-    fn step(&mut self, (id, facts): &Pair) -> Step {
-        let Node::Branch { test, then, otherwise } = self.dag.node(*id) else {
-            return Step::Done(self.copies.get(id.index()).copied().unwrap_or(*id));
-        };
-        if let Some(holds) = facts.decide(test) {
+    fn ways(&mut self, (id, facts): Pair) -> Ways {
+        let Node::Branch { test, then, otherwise } = self.dag.node(id) else { return Ways::None };
+        if let Some(holds) = self.facts.decide(facts, test) {
             let next = if holds { *then } else { *otherwise };
-            let pair = (next, facts.clone().restrict(self.support_of(next)));
-            return match self.done.get(&pair) {
-                Some(node) => Step::Done(*node),
-                None => Step::First(vec![pair]),
-            };
+            return Ways::One((next, self.facts.restrict(facts, support_of(&self.support, next))));
         }
-        let assume = |next, holds| (next, facts.assume(test, holds, self.support_of(next)));
-        let (yes, no) = (assume(*then, true), assume(*otherwise, false));
-        match (self.done.get(&yes), self.done.get(&no)) {
-            (Some(&then), Some(&otherwise)) => {
-                let origin = self.dag.origin(*id);
-                Step::Done(self.builder.branch(*test, then, otherwise, origin))
-            }
-            (then, otherwise) => {
-                let missing = [then.is_none().then_some(yes), otherwise.is_none().then_some(no)];
-                Step::First(missing.into_iter().flatten().collect())
-            }
-        }
+        let mut assume = |next, holds| {
+            (next, self.facts.assume(facts, test, holds, support_of(&self.support, next)))
+        };
+        Ways::Two(assume(*then, true), assume(*otherwise, false))
     }
 
-    fn support_of(&self, id: NodeId) -> Support {
-        self.support.get(id.index()).copied().unwrap_or_default()
+    fn step(&mut self, id: NodeId, ways: Ways) -> Step {
+        let missing = |pair: Pair| Some(pair).filter(|pair| !self.done.contains_key(pair));
+        match (ways, self.dag.node(id)) {
+            (Ways::One(pair), _) => match self.done.get(&pair) {
+                Some(node) => Step::Done(*node),
+                None => Step::First([Some(pair), None]),
+            },
+            (Ways::Two(yes, no), Node::Branch { test, .. }) => {
+                match (self.done.get(&yes), self.done.get(&no)) {
+                    (Some(&then), Some(&otherwise)) => {
+                        let origin = self.dag.origin(id);
+                        Step::Done(self.builder.branch(*test, then, otherwise, origin))
+                    }
+                    _ => Step::First([missing(yes), missing(no)]),
+                }
+            }
+            (Ways::None | Ways::Two(..), _) => {
+                Step::Done(self.copies.get(id.index()).copied().unwrap_or(id))
+            }
+        }
     }
+}
+
+/// Where a pair leads.
+#[derive(Clone, Copy)]
+enum Ways {
+    /// Out of the target.
+    None,
+    /// Here, as the facts have decided the test.
+    One(Pair),
+    /// Here if the test holds, there if not.
+    Two(Pair, Pair),
+}
+
+fn support_of(supports: &[Support], id: NodeId) -> Support {
+    supports.get(id.index()).copied().unwrap_or_default()
 }
 
 /// What became of a pair.
@@ -168,5 +193,5 @@ enum Step {
     /// It is this node.
     Done(NodeId),
     /// These must be done first.
-    First(Vec<Pair>),
+    First([Option<Pair>; 2]),
 }

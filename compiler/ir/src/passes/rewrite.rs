@@ -9,7 +9,7 @@ pub(super) fn bottom_up(
     dag: &Dag,
     mut make: impl FnMut(&mut DagBuilder, Node, Origin) -> NodeId,
 ) -> Dag {
-    let mut builder = DagBuilder::new(dag.endian());
+    let mut builder = DagBuilder::with_room(dag.endian(), dag.nodes().len());
     let mut made: Vec<NodeId> = Vec::with_capacity(dag.nodes().len());
     for (id, node) in dag.iter() {
         // Children come first, so they are there.

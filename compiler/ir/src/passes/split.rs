@@ -146,13 +146,14 @@ struct Expected {
     cost: f64,
 }
 
-/// The groups in the order in which they are to be asked.
+/// Puts the groups in the order in which they are to be asked; gives for each how likely a call
+/// passes it.
 pub(super) fn in_order(
     dag: &Dag,
     split: &mut Split,
     weighing: &Weighing<'_>,
     common: &HashMap<u64, u32>,
-) {
+) -> Vec<f64> {
     let mut groups: Vec<(Group, Expected)> = std::mem::take(&mut split.groups)
         .into_iter()
         .map(|group| {
@@ -179,7 +180,9 @@ pub(super) fn in_order(
     });
     let gain = (before - total(&decisive)) * weighing.arriving.weight;
     let groups = if gain > shared * weighing.objective.size { decisive } else { groups };
+    let passes = groups.iter().map(|(_, expected)| expected.passes).collect();
     split.groups = groups.into_iter().map(|(group, _)| group).collect();
+    passes
 }
 
 /// Instructions that a call is expected to run.
@@ -207,18 +210,29 @@ fn expected(dag: &Dag, group: &Group, failure: NodeId, weighing: &Weighing<'_>) 
     let mut reaches = 1.0;
     let mut cost = 0.0;
     for part in &group.parts {
-        let mut flow: HashMap<NodeId, f64> = HashMap::default();
-        flow.insert(part.entry, reaches);
-        for id in part.nodes.iter().rev() {
+        // By node, and what leaves by the first exit.
+        let mut flow = vec![0.0; part.nodes.len()];
+        let mut passed = 0.0;
+        // The entry has the highest id.
+        if let Some(entry) = flow.last_mut() {
+            *entry = reaches;
+        }
+        for (index, id) in part.nodes.iter().enumerate().rev() {
             let Some((test, then, otherwise)) = Fragment::branch(dag, *id) else { continue };
-            let here = flow.get(id).copied().unwrap_or_default();
+            let here = flow.get(index).copied().unwrap_or_default();
             let holds = weighing.objective.holds(test);
             cost += here * f64::from(machine::cost(test, None));
-            *flow.entry(then).or_default() += here * holds;
-            *flow.entry(otherwise).or_default() += here * (1.0 - holds);
+            for (next, share) in [(then, here * holds), (otherwise, here * (1.0 - holds))] {
+                if part.exits.first() == Some(&next) {
+                    passed += share;
+                } else if let Ok(next) = part.nodes.binary_search(&next)
+                    && let Some(flow) = flow.get_mut(next)
+                {
+                    *flow += share;
+                }
+            }
         }
-        let next = part.exits.first();
-        reaches = next.and_then(|next| flow.get(next)).copied().unwrap_or_default();
+        reaches = passed;
     }
     let welcome = |id: Option<NodeId>| id.map_or(1.0, |id| weighing.traffic.welcome(id));
     let passed = reaches * welcome(group.passed());
@@ -235,12 +249,16 @@ fn expected(dag: &Dag, group: &Group, failure: NodeId, weighing: &Weighing<'_>) 
     Expected { passes, cost }
 }
 
-/// The calls that come to each group, in this order.
-pub(super) fn reaching(dag: &Dag, split: &Split, weighing: &Weighing<'_>) -> Vec<Arriving> {
+/// The calls that come to each group, in this order; `passes` are what [`in_order`] has found.
+pub(super) fn reaching(
+    dag: &Dag,
+    split: &Split,
+    passes: &[f64],
+    weighing: &Weighing<'_>,
+) -> Vec<Arriving> {
     let mut arriving = weighing.arriving.clone();
     let mut all = Vec::with_capacity(split.groups.len() + 1);
-    for group in &split.groups {
-        let passes = expected(dag, group, split.failure, weighing).passes;
+    for (group, passes) in split.groups.iter().zip(passes) {
         let next = Arriving {
             weight: arriving.weight * passes,
             seen: arriving

@@ -2,7 +2,6 @@
 
 use filterc_abi::Endian;
 use filterc_ebpf::Fixed;
-use filterc_grammar::source::Span;
 use filterc_hir::event::eval::Event;
 use filterc_hir::event::filter::{CmpOp, CpusOp, Matcher, MatcherKind, Never, Text};
 use filterc_hir::event::{
@@ -214,7 +213,7 @@ pub(crate) fn predicate(random: &mut Random, record: &Record, depth: usize) -> P
         1 => Predicate::False,
         2..20 => {
             let kind = kind(random, record);
-            Predicate::Test(Box::new(Test { span: Span::default(), kind }))
+            Predicate::Test(Box::new(Test { span: Default::default(), kind }))
         }
         20..38 => Predicate::And(parts(random)),
         38..54 => Predicate::Or(parts(random)),

@@ -77,12 +77,12 @@ impl<'w> Weigh<'w> {
 
     fn segment(&self, target: NodeId, first: u32, last: u32, cached: bool) -> Segment {
         let weight = self.weights.iter().map(|weights| weights.span(first, last, cached)).sum();
-        Segment { first, last, target, weight }
+        Segment { first, last, target, weight, crosses: false }
     }
 
     /// The numbers of a segment that are worth a question of their own.
     fn hot(&self, of: &Segment, least: f64, cached: bool) -> impl Iterator<Item = Segment> {
-        let Segment { first, last, target, weight } = *of;
+        let Segment { first, last, target, weight, .. } = *of;
         let start = self.called.partition_point(|nr| *nr < first);
         let called = self.called.get(start..).unwrap_or_default();
         // A segment that is no heavier than that has none.

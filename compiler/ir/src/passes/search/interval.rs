@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::bits;
 use super::chain::{CHAIN, chain};
-use super::segment::{Ask, Costs, Segment, Target};
+use super::segment::{Ask, Costs, Segment, Target, boundary, quarter_of};
 
 /// Heaviest numbers that may be missing from an interval.
 const MISSING: usize = 2;
@@ -113,6 +113,18 @@ pub(super) struct Effort {
     pub(super) holes: bool,
 }
 
+/// In a list that is sorted by the mark, where no question splits what begins before: after the
+/// first segment that begins with 01, until those that begin with 11.
+fn marked(segments: &[Segment]) -> Range<usize> {
+    let starts = segments.windows(2).position(|pair| match pair {
+        [before, after] => before.last > after.first,
+        _ => false,
+    });
+    let Some(before) = starts else { return 0..0 };
+    let end = segments.iter().position(|segment| quarter_of(segment.first) == 3);
+    before + 2..end.unwrap_or(segments.len())
+}
+
 /// All intervals of a list.
 pub(super) struct Table<'s> {
     segments: &'s [Segment],
@@ -125,6 +137,8 @@ pub(super) struct Table<'s> {
     /// At the same places, the best split where none is missing; 0 where there is one target.
     splits: Vec<u16>,
     masks: Vec<u32>,
+    /// Where intervals that begin before cannot be split: see [`marked`].
+    marked: Range<usize>,
 }
 
 impl<'s> Table<'s> {
@@ -142,7 +156,8 @@ impl<'s> Table<'s> {
         let states = [(); MISSING + 1].map(|()| Vec::with_capacity(room));
         let splits = Vec::with_capacity(room);
         let masks = Vec::new();
-        let mut table = Self { segments, costs, before, effort, states, splits, masks };
+        let marked = marked(segments);
+        let mut table = Self { segments, costs, before, effort, states, splits, masks, marked };
         for start in (0..=count).rev() {
             table.push([FOUND; MISSING + 1], 0);
             let mut row =
@@ -265,18 +280,26 @@ impl<'s> Table<'s> {
     fn splits(&self, start: usize, end: usize) -> Range<usize> {
         let of = |start, end| self.splits.get(self.at(start, end)).copied().map_or(0, usize::from);
         let (below, above) = (of(start, end - 1), of(start + 1, end));
+        let all = start + 1..end;
         if below == 0 {
-            return end - 1..end;
+            let at = end - 1;
+            return if self.is_hidden(start, at) { all } else { at..end };
         }
         if above == 0 {
             return start + 1..start + 2;
         }
         if end - start <= SHORT || self.effort.bits {
-            return start + 1..end;
+            return all;
         }
         let (least, most) = (below.saturating_sub(SLACK), above + SLACK + 1);
         let (least, most) = (least.max(start + 1), most.min(end));
-        if least < most { least..most } else { start + 1..end }
+        let is_possible = |at: usize| !self.is_hidden(start, at);
+        if (least..most).any(is_possible) { least..most } else { all }
+    }
+
+    /// Whether no question splits an interval there.
+    fn is_hidden(&self, start: usize, at: usize) -> bool {
+        self.marked.contains(&at) && start + 1 < self.marked.start
     }
 
     fn split(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
@@ -294,7 +317,7 @@ impl<'s> Table<'s> {
                 (self.get(start, at, below), self.get(at, end, count - below))
             };
             let cost = below.cost + above.cost;
-            if cost < best_key {
+            if cost < best_key && !self.is_hidden(start, at) {
                 let depth = below.depth.max(above.depth);
                 let key = cost + worst * f64::from(depth);
                 if key < best_key {
@@ -394,9 +417,11 @@ impl<'s> Table<'s> {
         match choice {
             Choice::Split(at) => {
                 let at = usize::from(at);
-                let pivot = self.segment(at)?.first;
+                let below = interval.part(interval.start, at);
                 let above = interval.part(at, interval.end);
-                Some((Ask::AtLeast(pivot), [above, interval.part(interval.start, at)]))
+                let segments = self.segments.get(interval.start..interval.end)?;
+                let (ask, above_is_yes) = boundary(segments, at - interval.start)?;
+                Some((ask, if above_is_yes { [above, below] } else { [below, above] }))
             }
             Choice::Heaviest(index) => {
                 let index = usize::from(index);

@@ -15,6 +15,7 @@ mod bits;
 mod chain;
 mod cluster;
 mod interval;
+mod narrow;
 mod segment;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,8 @@ pub(super) use segment::{Ask, Costs, Segment, Tree, is_hole};
 /// A search in segments that follow each other; they are at least one. The longest path is
 /// kept to about the logarithm of their number, however the weights are spread.
 pub(super) fn tree(segments: &[Segment], costs: Costs) -> Tree {
+    let by_mark = segment::by_mark(segments);
+    let segments = by_mark.as_deref().unwrap_or(segments);
     let weight: f64 = segments.iter().map(|segment| segment.weight).sum();
     // As dear as all else together, the longest path decides alone.
     let all = weight + costs.size * segments.len() as f64;

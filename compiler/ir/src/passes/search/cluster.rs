@@ -15,6 +15,9 @@ use super::segment::{Ask, Costs, Segment, Solved, Target, Tree, is_hole, quarter
 /// Segments that are always solved at once.
 const AT_ONCE: usize = 40;
 
+/// Where there are clusters, what of the longest path counts.
+const BLIND: f64 = 1.0 / 32.0;
+
 /// The part of all weight that makes a cluster.
 const FULL: f64 = 0.05;
 
@@ -26,6 +29,10 @@ const THOROUGH: usize = 9;
 
 /// A search of these segments.
 pub(super) fn solve(segments: &[Segment], costs: Costs) -> Tree {
+    // How deep a cluster is is not known where it stands for what it holds, so what is done there
+    // for the longest path is mostly done in vain.
+    let is_long = segments.len() > AT_ONCE;
+    let costs = if is_long { Costs { worst: costs.worst * BLIND, ..costs } } else { costs };
     let mut solver = Solver { costs, windows: Vec::new() };
     if segments.len() <= THOROUGH {
         return solver.list(segments, true).tree;

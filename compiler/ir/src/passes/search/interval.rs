@@ -260,13 +260,14 @@ impl<'s> Table<'s> {
         let none = Interval { start, end, missing: [NO; MISSING] };
         let mut states = [NONE; MISSING + 1];
         if is_heavy(first, all) {
+            let all_splits = start + 1..end;
             let (one, rest) = (none.without(first), all - self.weight(first));
             if is_heavy(second, rest) {
                 let (two, rest) = (one.without(second), rest - self.weight(second));
-                let split = self.split(&two, rest, splits.clone());
+                let split = self.split(&two, rest, all_splits.clone());
                 states[2] = self.best(&two, rest, row, split, (NO, NONE));
             }
-            let split = self.split(&one, rest, splits.clone());
+            let split = self.split(&one, rest, all_splits);
             states[1] = self.best(&one, rest, row, split, (second, states[2]));
         }
         let split = self.split(&none, all, splits);
@@ -355,8 +356,10 @@ impl<'s> Table<'s> {
         if key(&heaviest) < key(&best) {
             best = heaviest;
         }
+        let missing = u16::try_from(interval.count()).unwrap_or(u16::MAX);
+        let others = f64::from(row.others.saturating_sub(missing));
         if row.others <= CHAIN
-            && f64::from(row.others) * (size + worst) + weight < key(&best)
+            && others * (size + worst) + weight < key(&best)
             && let Some((cost, depth)) = chain(self.remaining(interval), self.costs)
         {
             let chain = State { cost, depth, choice: Choice::Chain };

@@ -4,7 +4,8 @@
 //! questions for: in `0..16`, `nr & 6 == 0` is four numbers at once. Within a block of numbers that
 //! differ in their low bits alone, a set of them is one machine word, and there are few tests: all
 //! orders, all numbers, and all masks of those bits. The search goes over the sets that tests
-//! leave, best bound first; a test that leaves more runs than there were is not tried.
+//! leave, and tries the tests that promise most; one by bits that leaves more runs than there were
+//! is none of them.
 
 use hashbrown::HashMap;
 
@@ -22,8 +23,14 @@ const RUNS: usize = 5;
 /// A number lighter than this part of a set is not asked for, unless it stands alone.
 const HEAVY: f64 = 0.2;
 
+/// The part of a set's weight that a question after the first is thought to be asked for.
+const LATER: f64 = 0.25;
+
+/// Tests of a set that are tried, of those that promise most.
+const WIDTH: usize = 2;
+
 /// Sets that are looked into.
-const STEPS: u32 = 40;
+const STEPS: u32 = 100;
 
 /// Numbers of a block, by their low bits.
 type Set = u32;
@@ -70,8 +77,8 @@ struct State {
 
 /// A test, and what it leaves.
 struct Choice {
-    /// No search that begins with it costs less.
-    least: f64,
+    /// What a search that begins with it may cost.
+    likely: f64,
     ask: Ask,
     yes: Set,
     no: Set,
@@ -150,6 +157,17 @@ impl Block {
         }
     }
 
+    /// What a search of a set may cost: a question for each run but one, the heavier half first.
+    fn likely(&self, set: Set) -> f64 {
+        match self.runs(set).count() {
+            0 | 1 => 0.0,
+            runs => {
+                let weight = self.weight(set);
+                weight + (self.costs.size + weight * LATER) * (runs - 1) as f64 * 0.75
+            }
+        }
+    }
+
     /// The tests that tell a set apart, the most promising first.
     fn choices(&self, set: Set, weight: f64) -> Vec<Choice> {
         let mut choices: Vec<Choice> = Vec::with_capacity(2 * SIZE);
@@ -157,7 +175,7 @@ impl Block {
             let (yes, no) = (set & yes, set & !yes);
             let is_new = |other: &Choice| other.yes != yes && other.yes != no;
             if yes != 0 && no != 0 && choices.iter().all(is_new) {
-                choices.push(Choice { least: 0.0, ask, yes, no });
+                choices.push(Choice { likely: 0.0, ask, yes, no });
             }
         };
         let runs: Vec<Set> = self.runs(set).collect();
@@ -186,10 +204,10 @@ impl Block {
             }
         }
         for choice in &mut choices {
-            choice.least =
-                weight + self.costs.size + self.least(choice.yes) + self.least(choice.no);
+            choice.likely =
+                weight + self.costs.size + self.likely(choice.yes) + self.likely(choice.no);
         }
-        choices.sort_by(|a, b| a.least.total_cmp(&b.least));
+        choices.sort_by(|a, b| a.likely.total_cmp(&b.likely));
         choices
     }
 
@@ -210,9 +228,9 @@ impl Block {
         let here = weight + self.costs.size;
         let mut best = State { cost: f64::INFINITY, depth: 0, ask: None };
         let mut best_key = f64::INFINITY;
-        for Choice { least, ask, yes, no } in self.choices(set, weight) {
-            if least >= best_key {
-                break;
+        for Choice { ask, yes, no, .. } in self.choices(set, weight).into_iter().take(WIDTH) {
+            if here + self.least(yes) + self.least(no) >= best_key {
+                continue;
             }
             let (yes, no) = (self.best(yes)?, self.best(no)?);
             let (cost, depth) = (here + yes.cost + no.cost, 1 + yes.depth.max(no.depth));

@@ -36,6 +36,7 @@ pub mod source;
 pub use compiled::{Compiled, CompiledProgram};
 pub use diagnostics::Diagnostics;
 pub use emit::Format;
+pub use objective::Shares;
 pub use options::{Goal, OptLevel, Options};
 pub use pipeline::{Analysis, Observer, analyse, compile, compile_observed};
 pub use profile::Profile;

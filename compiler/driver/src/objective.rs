@@ -35,6 +35,7 @@ use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{AbiPolicy, Policy, Selector};
 use filterc_ir::Objective;
 use filterc_ir::objective::{Frequencies, Sample};
+use serde::Serialize;
 
 use crate::options::{Goal, Options};
 use crate::profile::{self, Profile};
@@ -52,14 +53,24 @@ const PROFILED: f64 = 15.0 / 16.0;
 /// Where calls come from: in a library, as mostly.
 const CALLER: u64 = 0x7fff_f7ea_0000;
 
-/// The objective for the ABIs of one byte order.
-pub(crate) fn objective(policy: &Policy, endian: Endian, options: &Options) -> Objective {
+/// Where it is known from how often calls are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shares {
+    /// The shipped ranking of calls.
+    Ranking,
+    /// The profile that was given, with a sixteenth of the ranking.
+    Profile,
+}
+
+/// The objective for the ABIs of one byte order, and where its shares are from.
+pub(crate) fn objective(policy: &Policy, endian: Endian, options: &Options) -> (Objective, Shares) {
     let parts: Vec<_> = policy.abis().iter().filter(|part| part.abi().endian == endian).collect();
     let bitmap = options.bitmap && parts.iter().any(|part| part.kernel() >= BITMAP_SINCE);
-    let shares = shares(&parts);
+    let of_calls = shares(&parts);
     let seen = options.profile.as_ref().map(|profile| Seen::of(profile, &parts));
     let mut of_abis = Vec::with_capacity(parts.len());
-    for (part, share) in parts.iter().zip(shares) {
+    for (part, share) in parts.iter().zip(of_calls) {
         of_abis.push(match seen.as_ref().and_then(|seen| seen.on(part.abi())) {
             Some(seen) => seen.frequencies(part.abi(), share),
             None => ranking::frequencies(part.abi()).scaled(share),
@@ -70,16 +81,22 @@ pub(crate) fn objective(policy: &Policy, endian: Endian, options: &Options) -> O
         let seen = seen.as_ref().and_then(|seen| seen.on(part.abi()));
         sample(part, frequencies, seen, &mut samples);
     }
-    Objective { samples, frequencies: by_token(of_abis), ..weights(options.goal, bitmap, seen.is_some()) }
+    // A profile of other ABIs says nothing of these.
+    let is_profiled = seen.is_some_and(|seen| !seen.on.is_empty());
+    let shares = if is_profiled { Shares::Profile } else { Shares::Ranking };
+    let weights = weights(options.goal, bitmap, shares);
+    (Objective { samples, frequencies: by_token(of_abis), ..weights }, shares)
 }
 
-fn weights(goal: Goal, bitmap: bool, profiled: bool) -> Objective {
-    let (size, worst, every, uncached, install) = match goal {
-        Goal::Balanced if profiled => (1.0 / 64.0, 1.0 / 256.0, 1.0, 1.0 / 2.0, 1.0 / 16384.0),
-        Goal::Balanced => (1.0 / 4.0, 3.0 / 16.0, 1.0, 1.0 / 2.0, 1.0 / 16384.0),
-        Goal::Size => (16.0, 1.0 / 256.0, 1.0 / 16.0, 1.0 / 16.0, 1.0 / 65536.0),
-        Goal::Speed => (1.0 / 4096.0, 1.0 / 256.0, 1.0 / 8.0, 1.0, 1.0 / 65536.0),
-        Goal::Install => (1.0 / 256.0, 1.0 / 256.0, 1.0 / 256.0, 1.0 / 256.0, 1.0),
+fn weights(goal: Goal, bitmap: bool, shares: Shares) -> Objective {
+    let (size, worst, every, uncached, install) = match (goal, shares) {
+        (Goal::Balanced, Shares::Profile) => {
+            (1.0 / 64.0, 1.0 / 256.0, 1.0, 1.0 / 2.0, 1.0 / 16384.0)
+        }
+        (Goal::Balanced, Shares::Ranking) => (1.0 / 4.0, 3.0 / 16.0, 1.0, 1.0 / 2.0, 1.0 / 16384.0),
+        (Goal::Size, _) => (16.0, 1.0 / 256.0, 1.0 / 16.0, 1.0 / 16.0, 1.0 / 65536.0),
+        (Goal::Speed, _) => (1.0 / 4096.0, 1.0 / 256.0, 1.0 / 8.0, 1.0, 1.0 / 65536.0),
+        (Goal::Install, _) => (1.0 / 256.0, 1.0 / 256.0, 1.0 / 256.0, 1.0 / 256.0, 1.0),
     };
     let (every, uncached, install) =
         if bitmap { (every, uncached, install) } else { (every + uncached, 0.0, 0.0) };

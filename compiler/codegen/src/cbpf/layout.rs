@@ -35,12 +35,13 @@ pub(super) fn lay_out(dag: &Dag, objective: &Objective) -> Object {
     layout.arch(&roots)
 }
 
-/// The roots in the order in which they are asked for: those that weigh most first, since each
-/// pays for the tests of those before it; equal ones as in the policy.
+/// The roots in the order in which they are asked for: those of most calls first, since each
+/// call pays for the tests before its own; those of about as many as in the policy.
 fn by_weight<'d>(dag: &'d Dag, objective: &Objective) -> Vec<&'d Root> {
-    let weight = |root: &&Root| objective.at(root).span(0, u32::MAX, false);
+    const STEPS: f64 = 32.0;
+    let share = |root: &Root| (objective.share(root, 0, u32::MAX) * STEPS).round();
     let mut roots: Vec<&Root> = dag.roots().iter().collect();
-    roots.sort_by(|a, b| weight(b).total_cmp(&weight(a)));
+    roots.sort_by(|a, b| share(b).total_cmp(&share(a)));
     roots
 }
 

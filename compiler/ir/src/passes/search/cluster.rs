@@ -13,10 +13,10 @@ use super::narrow;
 use super::segment::{Ask, Costs, Segment, Solved, Target, Tree, is_hole, quarter_of};
 
 /// Segments that are always solved at once.
-const AT_ONCE: usize = 40;
+pub(super) const AT_ONCE: usize = 40;
 
-/// Where there are clusters, what of the longest path counts.
-const BLIND: f64 = 1.0 / 32.0;
+/// How much better a window is to be searched for by itself: it cannot be taken apart any more.
+const GAIN: f64 = 1.05;
 
 /// The part of all weight that makes a cluster.
 const FULL: f64 = 0.05;
@@ -29,10 +29,6 @@ const THOROUGH: usize = 9;
 
 /// A search of these segments.
 pub(super) fn solve(segments: &[Segment], costs: Costs) -> Tree {
-    // How deep a cluster is is not known where it stands for what it holds, so what is done there
-    // for the longest path is mostly done in vain.
-    let is_long = segments.len() > AT_ONCE;
-    let costs = if is_long { Costs { worst: costs.worst * BLIND, ..costs } } else { costs };
     let mut solver = Solver { costs, windows: Vec::new() };
     if segments.len() <= THOROUGH {
         return solver.list(segments, true).tree;
@@ -75,7 +71,7 @@ impl Solver {
         for window in windows {
             let part = segments.get(window.clone())?;
             let Some(solved) = narrow::solve(part, self.costs) else { continue };
-            if solved.key(self.costs) >= self.list(part, false).key(self.costs) {
+            if solved.key(self.costs) * GAIN >= self.list(part, false).key(self.costs) {
                 continue;
             }
             items.extend(segments.get(next..window.start)?);

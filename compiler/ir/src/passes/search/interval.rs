@@ -134,6 +134,9 @@ pub(super) struct Table<'s> {
     effort: Effort,
     /// By how many are missing, then by [`Table::at`].
     states: [Vec<State>; MISSING + 1],
+    /// Cost and depth where none is missing once more, by [`Table::below`]: what ends at one
+    /// place stands together here.
+    ends: Vec<(f64, u16)>,
     /// At the same places, the best split where none is missing; 0 where there is one target.
     splits: Vec<u16>,
     masks: Vec<u32>,
@@ -157,15 +160,17 @@ impl<'s> Table<'s> {
         let splits = Vec::with_capacity(room);
         let masks = Vec::new();
         let marked = marked(segments);
-        let mut table = Self { segments, costs, before, effort, states, splits, masks, marked };
+        let ends = vec![(0.0, 0); room];
+        let mut table =
+            Self { segments, costs, before, effort, states, ends, splits, masks, marked };
         for start in (0..=count).rev() {
-            table.push([FOUND; MISSING + 1], 0);
+            table.push((start, start), [FOUND; MISSING + 1], 0);
             let mut row =
                 Row { heaviest: [NO; MISSING], rest: None, is_known: false, others: 0, one: true };
             for end in start + 1..=count {
                 table.extend(&mut row, start, end - 1);
                 if row.one {
-                    table.push([FOUND; MISSING + 1], 0);
+                    table.push((start, end), [FOUND; MISSING + 1], 0);
                 } else {
                     table.solve(start, end, &row);
                 }
@@ -190,12 +195,21 @@ impl<'s> Table<'s> {
         rows * (rows + 1) / 2 + (end - start)
     }
 
+    /// Where an interval stands in [`Table::ends`].
+    const fn below(start: usize, end: usize) -> usize {
+        end * (end + 1) / 2 + start
+    }
+
     fn get(&self, start: usize, end: usize, missing: usize) -> State {
         let states = self.states.get(missing);
         states.and_then(|states| states.get(self.at(start, end))).copied().unwrap_or(NONE)
     }
 
-    fn push(&mut self, states: [State; MISSING + 1], split: u16) {
+    fn push(&mut self, (start, end): (usize, usize), states: [State; MISSING + 1], split: u16) {
+        let [none, ..] = states;
+        if let Some(slot) = self.ends.get_mut(Self::below(start, end)) {
+            *slot = (none.cost, none.depth);
+        }
         for (all, state) in self.states.iter_mut().zip(states) {
             all.push(state);
         }
@@ -260,6 +274,7 @@ impl<'s> Table<'s> {
         let none = Interval { start, end, missing: [NO; MISSING] };
         let mut states = [NONE; MISSING + 1];
         if is_heavy(first, all) {
+            // Where the heaviest are missing, the best split is somewhere else.
             let all_splits = start + 1..end;
             let (one, rest) = (none.without(first), all - self.weight(first));
             if is_heavy(second, rest) {
@@ -273,7 +288,7 @@ impl<'s> Table<'s> {
         let split = self.split(&none, all, splits);
         states[0] = self.best(&none, all, row, split, (first, states[1]));
         let at = if let Choice::Split(at) = split.choice { at } else { 0 };
-        self.push(states, at);
+        self.push((start, end), states, at);
     }
 
     /// Where an interval may be split: about between where its two longest parts are. (For
@@ -304,19 +319,16 @@ impl<'s> Table<'s> {
     }
 
     fn split(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
-        let Costs { size, worst } = self.costs;
+        let worst = self.costs.worst;
         let Interval { start, end, missing } = *interval;
         let count = interval.count();
         let (mut best, mut best_key, mut best_at) = (FOUND, f64::INFINITY, 0);
-        let [states, ..] = &self.states;
+        if count == 0 {
+            return self.split_whole(interval, weight, splits);
+        }
         for at in splits {
-            let (below, above) = if count == 0 {
-                let get = |at: usize| states.get(at).copied().unwrap_or(NONE);
-                (get(self.at(start, at)), get(self.at(at, end)))
-            } else {
-                let below = missing.iter().filter(|index| **index < at).count();
-                (self.get(start, at, below), self.get(at, end, count - below))
-            };
+            let below = missing.iter().filter(|index| **index < at).count();
+            let (below, above) = (self.get(start, at, below), self.get(at, end, count - below));
             let cost = below.cost + above.cost;
             if cost < best_key && !self.is_hidden(start, at) {
                 let depth = below.depth.max(above.depth);
@@ -326,11 +338,39 @@ impl<'s> Table<'s> {
                 }
             }
         }
+        self.at_best(best, best_at, weight)
+    }
+
+    /// The best split of an interval of which none is missing: most of the time goes here.
+    fn split_whole(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
+        let Interval { start, end, .. } = *interval;
+        let worst = self.costs.worst;
+        let (mut best, mut best_key, mut best_at) = (FOUND, f64::INFINITY, 0);
+        let [states, ..] = &self.states;
+        let first = self.at(start, splits.start);
+        let below = states.get(first..first + splits.len()).unwrap_or_default();
+        let first = Self::below(splits.start, end);
+        let above = self.ends.get(first..first + splits.len()).unwrap_or_default();
+        for (at, (below, (cost, depth))) in splits.zip(below.iter().zip(above)) {
+            let cost = below.cost + cost;
+            if cost < best_key && !self.is_hidden(start, at) {
+                let depth = below.depth.max(*depth);
+                let key = cost + worst * f64::from(depth);
+                if key < best_key {
+                    (best, best_key, best_at) = (State { cost, depth, ..FOUND }, key, at);
+                }
+            }
+        }
+        self.at_best(best, best_at, weight)
+    }
+
+    /// The state of what is split there: not at all if that is 0.
+    fn at_best(&self, best: State, best_at: usize, weight: f64) -> State {
         if best_at == 0 {
             return NONE;
         }
         State {
-            cost: best.cost + weight + size,
+            cost: best.cost + weight + self.costs.size,
             depth: best.depth + 1,
             choice: Choice::Split(u16::try_from(best_at).unwrap_or(u16::MAX)),
         }

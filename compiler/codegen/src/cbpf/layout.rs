@@ -38,10 +38,20 @@ pub(super) fn lay_out(dag: &Dag, objective: &Objective) -> Object {
 /// The roots in the order in which they are asked for: those of most calls first, since each
 /// call pays for the tests before its own; those of about as many as in the policy.
 fn by_weight<'d>(dag: &'d Dag, objective: &Objective) -> Vec<&'d Root> {
-    const STEPS: f64 = 32.0;
-    let share = |root: &Root| (objective.share(root, 0, u32::MAX) * STEPS).round();
+    /// How often a share is halved at most.
+    const HALVES: u32 = 32;
+    let share = |root: &Root| objective.share(root, 0, u32::MAX);
+    let most = dag.roots().iter().map(share).fold(0.0, f64::max);
+    let halved = |root: &Root| {
+        let (mut share, mut halves) = (share(root), 0);
+        while share < 0.75 * most && halves < HALVES {
+            share *= 2.0;
+            halves += 1;
+        }
+        halves
+    };
     let mut roots: Vec<&Root> = dag.roots().iter().collect();
-    roots.sort_by(|a, b| share(b).total_cmp(&share(a)));
+    roots.sort_by_key(|root| halved(root));
     roots
 }
 

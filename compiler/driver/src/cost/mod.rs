@@ -206,6 +206,10 @@ fn emulation(program: &CompiledProgram, abi: &'static Abi) -> AbiCost {
     AbiCost { abi: abi.name, foreign, calls: 0, allowed: 0, cached: 0, emulated, install }
 }
 
+/// Machines that can run a second ABI, but have no bitmap for it: `SECCOMP_ARCH_COMPAT` is not
+/// defined in their `asm/seccomp.h`.
+const ONE_BITMAP: &[&str] = &["riscv"];
+
 /// The other ABIs of the program's machines that have a bitmap of their own.
 fn foreign(program: &CompiledProgram) -> impl Iterator<Item = AbiCost> {
     let of_policy = |abi: &&'static Abi| program.abi_names().contains(&abi.name);
@@ -216,7 +220,9 @@ fn foreign(program: &CompiledProgram) -> impl Iterator<Item = AbiCost> {
         let has_token = own.clone().any(|own| own.audit_arch == abi.audit_arch);
         !has_token && own.any(|own| own.kernel_arch == abi.kernel_arch)
     };
-    let others = filterc_abi::abis().iter().filter(is_beside).filter(|abi| abi.bitmap_len() > 0);
+    let has_bitmap =
+        |abi: &&'static Abi| abi.bitmap_len() > 0 && !ONE_BITMAP.contains(&abi.kernel_arch);
+    let others = filterc_abi::abis().iter().filter(is_beside).filter(has_bitmap);
     others.map(|abi| emulation(program, abi))
 }
 

@@ -20,6 +20,9 @@ const MISSING: usize = 2;
 /// A number lighter than this part of an interval is not asked for first.
 const HEAVY: f64 = 0.25;
 
+/// Nor is one that is lighter than this part of the list.
+const HOT: f64 = 1.0 / 64.0;
+
 /// Beside a test of bits, a list this short is solved by such tests again.
 pub(super) const NESTED: usize = 6;
 
@@ -134,9 +137,8 @@ pub(super) struct Table<'s> {
     effort: Effort,
     /// By how many are missing, then by [`Table::at`].
     states: [Vec<State>; MISSING + 1],
-    /// Cost and depth where none is missing once more, by [`Table::below`]: what ends at one
-    /// place stands together here.
-    ends: Vec<(f64, u16)>,
+    /// Cost and depth once more, by [`Table::below`]: what ends at one place stands together here.
+    ends: [Vec<(f64, u16)>; MISSING + 1],
     /// At the same places, the best split where none is missing; 0 where there is one target.
     splits: Vec<u16>,
     masks: Vec<u32>,
@@ -160,7 +162,7 @@ impl<'s> Table<'s> {
         let splits = Vec::with_capacity(room);
         let masks = Vec::new();
         let marked = marked(segments);
-        let ends = vec![(0.0, 0); room];
+        let ends = [(); MISSING + 1].map(|()| vec![(0.0, 0); room]);
         let mut table =
             Self { segments, costs, before, effort, states, ends, splits, masks, marked };
         for start in (0..=count).rev() {
@@ -206,9 +208,10 @@ impl<'s> Table<'s> {
     }
 
     fn push(&mut self, (start, end): (usize, usize), states: [State; MISSING + 1], split: u16) {
-        let [none, ..] = states;
-        if let Some(slot) = self.ends.get_mut(Self::below(start, end)) {
-            *slot = (none.cost, none.depth);
+        for (ends, state) in self.ends.iter_mut().zip(&states) {
+            if let Some(slot) = ends.get_mut(Self::below(start, end)) {
+                *slot = (state.cost, state.depth);
+            }
         }
         for (all, state) in self.states.iter_mut().zip(states) {
             all.push(state);
@@ -269,7 +272,10 @@ impl<'s> Table<'s> {
         let all = sum(end) - sum(start);
         let [first, second] = row.heaviest;
         // Heavy enough here is heavy enough in any part, so parts have the states they need.
-        let is_heavy = |index: usize, of: f64| index != NO && self.weight(index) >= of * HEAVY;
+        let least = self.before.last().copied().unwrap_or_default() * HOT;
+        let is_heavy = |index: usize, of: f64| {
+            index != NO && self.weight(index) >= of * HEAVY && self.weight(index) >= least
+        };
         let splits = self.splits(start, end);
         let none = Interval { start, end, missing: [NO; MISSING] };
         let mut states = [NONE; MISSING + 1];
@@ -318,50 +324,50 @@ impl<'s> Table<'s> {
         self.marked.contains(&at) && start + 1 < self.marked.start
     }
 
+    /// The best split of an interval. Most of the time goes here.
     fn split(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
-        let worst = self.costs.worst;
-        let Interval { start, end, missing } = *interval;
         let count = interval.count();
-        let (mut best, mut best_key, mut best_at) = (FOUND, f64::INFINITY, 0);
-        if count == 0 {
-            return self.split_whole(interval, weight, splits);
+        let [first, second] = interval.missing;
+        let mut best = (NONE, f64::INFINITY, 0);
+        // How many are missing below changes behind those that are.
+        let (lower, upper) = (first.min(second), if second == NO { NO } else { first.max(second) });
+        let mut from = splits.start;
+        for (below, last) in [lower, upper, NO].into_iter().take(count + 1).enumerate() {
+            let to = last.saturating_add(1).clamp(from, splits.end);
+            self.split_some(interval, (below, count - below), from..to, &mut best);
+            from = to;
         }
-        for at in splits {
-            let below = missing.iter().filter(|index| **index < at).count();
-            let (below, above) = (self.get(start, at, below), self.get(at, end, count - below));
-            let cost = below.cost + above.cost;
-            if cost < best_key && !self.is_hidden(start, at) {
-                let depth = below.depth.max(above.depth);
-                let key = cost + worst * f64::from(depth);
-                if key < best_key {
-                    (best, best_key, best_at) = (State { cost, depth, ..FOUND }, key, at);
-                }
-            }
-        }
+        let (best, _, best_at) = best;
         self.at_best(best, best_at, weight)
     }
 
-    /// The best split of an interval of which none is missing: most of the time goes here.
-    fn split_whole(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
+    /// A better split among some where so many are missing below and above, if there is one.
+    fn split_some(
+        &self,
+        interval: &Interval,
+        (below, above): (usize, usize),
+        splits: Range<usize>,
+        best: &mut (State, f64, usize),
+    ) {
         let Interval { start, end, .. } = *interval;
         let worst = self.costs.worst;
-        let (mut best, mut best_key, mut best_at) = (FOUND, f64::INFINITY, 0);
-        let [states, ..] = &self.states;
+        let (Some(below), Some(above)) = (self.states.get(below), self.ends.get(above)) else {
+            return;
+        };
         let first = self.at(start, splits.start);
-        let below = states.get(first..first + splits.len()).unwrap_or_default();
+        let below = below.get(first..first + splits.len()).unwrap_or_default();
         let first = Self::below(splits.start, end);
-        let above = self.ends.get(first..first + splits.len()).unwrap_or_default();
+        let above = above.get(first..first + splits.len()).unwrap_or_default();
         for (at, (below, (cost, depth))) in splits.zip(below.iter().zip(above)) {
             let cost = below.cost + cost;
-            if cost < best_key && !self.is_hidden(start, at) {
+            if cost < best.1 && !self.is_hidden(start, at) {
                 let depth = below.depth.max(*depth);
                 let key = cost + worst * f64::from(depth);
-                if key < best_key {
-                    (best, best_key, best_at) = (State { cost, depth, ..FOUND }, key, at);
+                if key < best.1 {
+                    *best = (State { cost, depth, ..FOUND }, key, at);
                 }
             }
         }
-        self.at_best(best, best_at, weight)
     }
 
     /// The state of what is split there: not at all if that is 0.

@@ -21,7 +21,11 @@ const MISSING: usize = 2;
 const HEAVY: f64 = 0.25;
 
 /// Nor is one that is lighter than this part of the list.
-const HOT: f64 = 1.0 / 64.0;
+const HOT: f64 = 1.0 / 16.0;
+
+/// Of an interval without its heaviest numbers all splits are tried if it had this part of the
+/// list's weight.
+const WIDE: f64 = 1.0 / 5.0;
 
 /// Beside a test of bits, a list this short is solved by such tests again.
 pub(super) const NESTED: usize = 6;
@@ -272,7 +276,8 @@ impl<'s> Table<'s> {
         let all = sum(end) - sum(start);
         let [first, second] = row.heaviest;
         // Heavy enough here is heavy enough in any part, so parts have the states they need.
-        let least = self.before.last().copied().unwrap_or_default() * HOT;
+        let total = self.before.last().copied().unwrap_or_default();
+        let least = total * HOT;
         let is_heavy = |index: usize, of: f64| {
             index != NO && self.weight(index) >= of * HEAVY && self.weight(index) >= least
         };
@@ -280,8 +285,9 @@ impl<'s> Table<'s> {
         let none = Interval { start, end, missing: [NO; MISSING] };
         let mut states = [NONE; MISSING + 1];
         if is_heavy(first, all) {
-            // Where the heaviest are missing, the best split is somewhere else.
-            let all_splits = start + 1..end;
+            // Where the heaviest are missing, the best split may be anywhere.
+            let is_wide = all >= total * WIDE;
+            let all_splits = if is_wide { start + 1..end } else { splits.clone() };
             let (one, rest) = (none.without(first), all - self.weight(first));
             if is_heavy(second, rest) {
                 let (two, rest) = (one.without(second), rest - self.weight(second));
@@ -358,12 +364,14 @@ impl<'s> Table<'s> {
         let below = below.get(first..first + splits.len()).unwrap_or_default();
         let first = Self::below(splits.start, end);
         let above = above.get(first..first + splits.len()).unwrap_or_default();
+        let (_, mut best_key, _) = *best;
         for (at, (below, (cost, depth))) in splits.zip(below.iter().zip(above)) {
             let cost = below.cost + cost;
-            if cost < best.1 && !self.is_hidden(start, at) {
+            if cost < best_key {
                 let depth = below.depth.max(*depth);
                 let key = cost + worst * f64::from(depth);
-                if key < best.1 {
+                if key < best_key && !self.is_hidden(start, at) {
+                    best_key = key;
                     *best = (State { cost, depth, ..FOUND }, key, at);
                 }
             }

@@ -17,6 +17,9 @@ const BITS: u32 = 4;
 /// Numbers of a block.
 const SIZE: usize = 1 << BITS;
 
+/// The low bits, which are also the highest number of a block.
+const LOW: u32 = (1 << BITS) - 1;
+
 /// Runs that a block has at least, for bits to be worth a try.
 const RUNS: usize = 5;
 
@@ -94,7 +97,7 @@ pub(super) fn solve(segments: &[Segment], costs: Costs) -> Option<Solved> {
 
 impl Block {
     fn of(segments: &[Segment], costs: Costs) -> Option<Self> {
-        let base = segments.first()?.first & !(SIZE as u32 - 1);
+        let base = segments.first()?.first & !LOW;
         let mut targets: Vec<(Target, Set)> = Vec::with_capacity(4);
         let mut weights = [0.0; SIZE];
         for segment in segments {
@@ -112,7 +115,7 @@ impl Block {
         }
         let mut none_of = [0; SIZE];
         for (mask, set) in (0_u32..).zip(&mut none_of) {
-            let without = (0..SIZE as u32).filter(|number| number & mask == 0);
+            let without = (0..=LOW).filter(|number| number & mask == 0);
             *set = without.fold(0, |set, number| set | 1 << number);
         }
         let known = HashMap::default();
@@ -188,13 +191,13 @@ impl Block {
                 consider(Ask::Is(self.base + run.trailing_zeros()), *run);
             }
         }
-        for (number, of_number) in self.weights.iter().enumerate() {
+        for (number, of_number) in (0..).zip(&self.weights) {
             let one = set & 1 << number;
             if one != 0 && *of_number > weight * HEAVY {
-                consider(Ask::Is(self.base + number as u32), one);
+                consider(Ask::Is(self.base + number), one);
             }
         }
-        let every = (0..SIZE as u32).filter(|number| set >> number & 1 == 1);
+        let every = (0..=LOW).filter(|number| set >> number & 1 == 1);
         let (any, all) = every.fold((0, Set::MAX), |(any, all), n| (any | n, all & n));
         for (mask, none_of) in (0_u32..).zip(self.none_of).skip(1) {
             let (yes, no) = (set & none_of, set & !none_of);

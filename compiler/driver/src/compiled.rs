@@ -9,6 +9,8 @@ use filterc_grammar::source::SourceMap;
 use filterc_hir::policy::{Policy, RuleId};
 use filterc_ir as ir;
 
+use crate::objective::Shares;
+
 /// A policy and the program that was made of it.
 #[derive(Clone, Debug)]
 pub struct Compiled {
@@ -30,6 +32,7 @@ pub struct CompiledProgram {
     pub(crate) abi_names: Vec<&'static str>,
     pub(crate) dag: ir::Dag,
     pub(crate) objective: ir::Objective,
+    pub(crate) shares: Shares,
     pub(crate) bytes: Vec<u8>,
     pub(crate) verified: Verified,
     /// The parameters that have no value, and where they go.
@@ -117,6 +120,12 @@ impl CompiledProgram {
     #[must_use]
     pub const fn objective(&self) -> &ir::Objective {
         &self.objective
+    }
+
+    /// Where it was known from how often calls are made.
+    #[must_use]
+    pub const fn shares(&self) -> Shares {
+        self.shares
     }
 
     /// Whether parameters have no value yet: what the program decides as it stands is decided

@@ -217,7 +217,7 @@ fn generate(
     let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
     done("build");
     // The kernel has no bitmap for these: every call runs them.
-    let objective = objective(policy, endian, &Options { bitmap: false, ..options.clone() });
+    let (objective, _) = objective(policy, endian, &Options { bitmap: false, ..options.clone() });
     done("objective");
     let level = options.opt_level.number();
     let dag = ir::passes::run(dag, level, &objective, &mut |pass, _| done(pass));

@@ -4,18 +4,25 @@
 //!
 //! | goal | an instruction there | run by every call | … not in the bitmap | emulated for a number |
 //! |---|---|---|---|---|
-//! | balanced | 1/64 | 1 | 1/2 | 1/16384 |
+//! | balanced | 1/4 | 1 | 1/2 | 1/16384 |
+//! | balanced, with a profile | 1/64 | 1 | 1/2 | 1/16384 |
 //! | size | 16 | 1/16 | 1/16 | 1/65536 |
 //! | speed | 1/4096 | 1/8 | 1 | 1/65536 |
 //! | install | 1/256 | 1/256 | 1/256 | 1 |
+//!
+//! A test of `nr` on the longest path counts as much as if 3/16 of all calls took it (balanced,
+//! without a profile), else 1/256 of them.
 //!
 //! What is balanced: a filter is attached once and lives for some ten thousand calls, so an emulated
 //! instruction is worth that part of one that every call runs. Calls in the bitmap run nothing
 //! since Linux 5.11, but everything on older kernels, under a tracer of all calls or where a
 //! second filter does not allow them, so they count, and the others half as much again. An
-//! instruction that no call runs costs memory and room in caches: 64 are worth one that all do.
-//! The choice was measured on the recordings (`cargo run -p filterc-testkit --example measure`):
-//! with any weight four times as large or as small, no neutral workload changes by more than 4 %.
+//! instruction that no call runs costs memory and room in caches: with a profile 64 are worth one
+//! that all do. Without one, how often calls are made is known of other programs only: then what
+//! is certain counts more, and 4 are; and the calls of this program may well be those that take
+//! the longest path. The choice was measured on the recordings
+//! (`cargo run -p filterc-testkit --example measure`): with any weight four times as large or as
+//! small, neither Docker's policy nor the one of arguments changes by more than 4 %.
 //!
 //! Without the bitmap (`--no-bitmap`, or a policy for a kernel before 5.11) every call runs the
 //! program and nothing is emulated: then what a call costs that is not in the bitmap is what every
@@ -28,6 +35,7 @@ use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{AbiPolicy, Policy, Selector};
 use filterc_ir::Objective;
 use filterc_ir::objective::{Frequencies, Sample};
+use serde::Serialize;
 
 use crate::options::{Goal, Options};
 use crate::profile::{self, Profile};
@@ -45,14 +53,24 @@ const PROFILED: f64 = 15.0 / 16.0;
 /// Where calls come from: in a library, as mostly.
 const CALLER: u64 = 0x7fff_f7ea_0000;
 
-/// The objective for the ABIs of one byte order.
-pub(crate) fn objective(policy: &Policy, endian: Endian, options: &Options) -> Objective {
+/// Where it is known from how often calls are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shares {
+    /// The shipped ranking of calls.
+    Ranking,
+    /// The profile that was given, with a sixteenth of the ranking.
+    Profile,
+}
+
+/// The objective for the ABIs of one byte order, and where its shares are from.
+pub(crate) fn objective(policy: &Policy, endian: Endian, options: &Options) -> (Objective, Shares) {
     let parts: Vec<_> = policy.abis().iter().filter(|part| part.abi().endian == endian).collect();
     let bitmap = options.bitmap && parts.iter().any(|part| part.kernel() >= BITMAP_SINCE);
-    let shares = shares(&parts);
+    let of_calls = shares(&parts);
     let seen = options.profile.as_ref().map(|profile| Seen::of(profile, &parts));
     let mut of_abis = Vec::with_capacity(parts.len());
-    for (part, share) in parts.iter().zip(shares) {
+    for (part, share) in parts.iter().zip(of_calls) {
         of_abis.push(match seen.as_ref().and_then(|seen| seen.on(part.abi())) {
             Some(seen) => seen.frequencies(part.abi(), share),
             None => ranking::frequencies(part.abi()).scaled(share),
@@ -63,19 +81,26 @@ pub(crate) fn objective(policy: &Policy, endian: Endian, options: &Options) -> O
         let seen = seen.as_ref().and_then(|seen| seen.on(part.abi()));
         sample(part, frequencies, seen, &mut samples);
     }
-    Objective { samples, frequencies: by_token(of_abis), ..weights(options.goal, bitmap) }
+    // A profile of other ABIs says nothing of these.
+    let is_profiled = seen.is_some_and(|seen| !seen.on.is_empty());
+    let shares = if is_profiled { Shares::Profile } else { Shares::Ranking };
+    let weights = weights(options.goal, bitmap, shares);
+    (Objective { samples, frequencies: by_token(of_abis), ..weights }, shares)
 }
 
-fn weights(goal: Goal, bitmap: bool) -> Objective {
-    let (size, every, uncached, install) = match goal {
-        Goal::Balanced => (1.0 / 64.0, 1.0, 1.0 / 2.0, 1.0 / 16384.0),
-        Goal::Size => (16.0, 1.0 / 16.0, 1.0 / 16.0, 1.0 / 65536.0),
-        Goal::Speed => (1.0 / 4096.0, 1.0 / 8.0, 1.0, 1.0 / 65536.0),
-        Goal::Install => (1.0 / 256.0, 1.0 / 256.0, 1.0 / 256.0, 1.0),
+fn weights(goal: Goal, bitmap: bool, shares: Shares) -> Objective {
+    let (size, worst, every, uncached, install) = match (goal, shares) {
+        (Goal::Balanced, Shares::Profile) => {
+            (1.0 / 64.0, 1.0 / 256.0, 1.0, 1.0 / 2.0, 1.0 / 16384.0)
+        }
+        (Goal::Balanced, Shares::Ranking) => (1.0 / 4.0, 3.0 / 16.0, 1.0, 1.0 / 2.0, 1.0 / 16384.0),
+        (Goal::Size, _) => (16.0, 1.0 / 256.0, 1.0 / 16.0, 1.0 / 16.0, 1.0 / 65536.0),
+        (Goal::Speed, _) => (1.0 / 4096.0, 1.0 / 256.0, 1.0 / 8.0, 1.0, 1.0 / 65536.0),
+        (Goal::Install, _) => (1.0 / 256.0, 1.0 / 256.0, 1.0 / 256.0, 1.0 / 256.0, 1.0),
     };
     let (every, uncached, install) =
         if bitmap { (every, uncached, install) } else { (every + uncached, 0.0, 0.0) };
-    Objective { size, every, uncached, install, ..Objective::default() }
+    Objective { size, worst, every, uncached, install, ..Objective::default() }
 }
 
 /// Which part of all calls each ABI makes if nothing says so. Machines are equally likely, and

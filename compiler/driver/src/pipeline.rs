@@ -193,7 +193,7 @@ fn generate(
 ) -> Result<CompiledProgram, Box<Diagnostic>> {
     let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
     done("build");
-    let mut objective = objective(policy, endian, options);
+    let (mut objective, shares) = objective(policy, endian, options);
     done("objective");
     let level = options.opt_level.number();
     let mut dag = ir::passes::run(dag, level, &objective, &mut |pass, _| done(pass));
@@ -234,7 +234,18 @@ fn generate(
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abi_names = parts.map(|part| part.abi().name).collect();
     let origin = object.origin;
-    Ok(CompiledProgram { endian, abi_names, dag, objective, bytes, verified, table, origin, proof })
+    Ok(CompiledProgram {
+        endian,
+        abi_names,
+        dag,
+        objective,
+        shares,
+        bytes,
+        verified,
+        table,
+        origin,
+        proof,
+    })
 }
 
 /// The byte orders of a policy's ABIs: one program is for one of them.

@@ -3,7 +3,7 @@
 //! The cost of a program is
 //!
 //! ```text
-//! size · instructions  +  Σ over numbers nr of weight(nr) · instructions that a call of nr runs
+//! size · instructions  +  worst · instructions on the longest path  +  Σ over numbers nr of weight(nr) · instructions that a call of nr runs
 //!
 //! weight(nr) = every · share(nr)                    each call, as on kernels before 5.11
 //!            + uncached · share(nr)   if not cached each call that the kernel really runs it for
@@ -36,6 +36,9 @@ use crate::test::{Cmp, Test};
 pub struct Objective {
     /// An instruction of the program, executed or not.
     pub size: f64,
+    /// An instruction on the longest path, as a part of all calls: a test of `nr` of the switch
+    /// that the weights of all its numbers come to.
+    pub worst: f64,
     /// An instruction that every call runs.
     pub every: f64,
     /// An instruction that every call runs which is not in the kernel's bitmap.
@@ -93,6 +96,7 @@ impl Default for Objective {
     fn default() -> Self {
         Self {
             size: 1.0 / 64.0,
+            worst: 1.0 / 256.0,
             every: 1.0,
             uncached: 1.0 / 2.0,
             install: 1.0 / 16384.0,
@@ -225,6 +229,7 @@ impl Objective {
         let samples = self.samples.iter();
         Self {
             size: bounded(self.size),
+            worst: bounded(self.worst),
             every: bounded(self.every),
             uncached: bounded(self.uncached),
             install: bounded(self.install),

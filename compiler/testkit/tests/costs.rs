@@ -105,6 +105,29 @@ fn what_the_corpus_costs() {
     });
 }
 
+/// What is promised of the neutral workloads, whatever else the objective weighs: instructions,
+/// instructions run without a profile and with one, and the longest path.
+#[test]
+fn the_neutral_workloads_keep_their_bounds() {
+    let bounds = [
+        ("docker", 92, 7.0, 6.5, 22),
+        ("small", 20, 7.8, 7.2, 10),
+        ("argheavy", 720, 16.5, 15.5, 60),
+    ];
+    for (name, insns, run, run_trained, worst) in bounds {
+        let plain = compiled(&neutral(name), &corpus::options());
+        let program = plain.program();
+        assert!(program.insns().len() <= insns, "{name}: {} instructions", program.insns().len());
+        assert!(measure::executed(program.verified()) <= run, "{name}");
+        let longest = filterc::cost::longest_path(program.insns());
+        assert!(longest <= worst, "{name}: {longest}");
+        let trained = Options { profile: Some(measure::trained()), ..corpus::options() };
+        let trained = compiled(&neutral(name), &trained);
+        let ran = measure::executed(trained.program().verified());
+        assert!(ran <= run_trained, "{name}: {ran} with a profile");
+    }
+}
+
 /// The whole is the sum of its parts.
 #[test]
 fn rules_add_up() {

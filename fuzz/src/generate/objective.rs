@@ -33,6 +33,7 @@ pub fn objective(u: &mut Unstructured<'_>, dag: &Dag, calls: &[SeccompData]) -> 
     if u.arbitrary()? {
         let weights = [
             &mut objective.size,
+            &mut objective.worst,
             &mut objective.every,
             &mut objective.uncached,
             &mut objective.install,

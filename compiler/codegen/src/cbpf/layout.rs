@@ -11,7 +11,7 @@
 use filterc_abi::seccomp::offset;
 use filterc_cbpf::{Insn, code};
 use filterc_ir::machine::Held;
-use filterc_ir::{Dag, Flow, Node, NodeId, Objective, RuleId, Word};
+use filterc_ir::{Dag, Flow, Node, NodeId, Objective, Root, RuleId, Word};
 
 use super::object::Object;
 use super::relax::{Label, Writer};
@@ -26,12 +26,33 @@ const MAX_COPY: usize = 12;
 /// The program of a lowered DAG, whatever its length.
 pub(super) fn lay_out(dag: &Dag, objective: &Objective) -> Object {
     let mut layout = Layout::of(dag, objective);
+    let roots = by_weight(dag, objective);
     // The first ABI's code comes to stand next to the test for it.
-    for root in dag.roots().iter().rev() {
+    for root in roots.iter().rev() {
         layout.write(root.node);
     }
     layout.write(dag.foreign());
-    layout.arch()
+    layout.arch(&roots)
+}
+
+/// The roots in the order in which they are asked for: those of most calls first, since each
+/// call pays for the tests before its own; those of about as many as in the policy.
+fn by_weight<'d>(dag: &'d Dag, objective: &Objective) -> Vec<&'d Root> {
+    /// How often a share is halved at most.
+    const HALVES: u32 = 32;
+    let share = |root: &Root| objective.share(root, 0, u32::MAX);
+    let most = dag.roots().iter().map(share).fold(0.0, f64::max);
+    let halved = |root: &Root| {
+        let (mut share, mut halves) = (share(root), 0);
+        while share < 0.75 * most && halves < HALVES {
+            share *= 2.0;
+            halves += 1;
+        }
+        halves
+    };
+    let mut roots: Vec<&Root> = dag.roots().iter().collect();
+    roots.sort_by_key(|root| halved(root));
+    roots
 }
 
 /// A place for each [`Entry`] of a node.
@@ -254,10 +275,10 @@ impl<'d> Layout<'d> {
     }
 
     /// The tests of `arch`, in front of everything, and the whole program.
-    fn arch(mut self) -> Object {
+    fn arch(mut self, roots: &[&Root]) -> Object {
         let dag = self.dag;
         let mut next = self.label(dag.foreign(), ARCH);
-        for root in dag.roots().iter().rev() {
+        for root in roots.iter().rev() {
             let (Some(node), Some(other)) = (self.label(root.node, ARCH), next) else { continue };
             let jeq = code::JMP | code::JEQ | code::K;
             self.writer.jump(jeq, root.audit_arch, (node, other), None);

@@ -1,7 +1,7 @@
 //! Classic BPF for seccomp: *select* the instructions of each node, *lay out* the nodes so
 //! that all jumps go forward, and *relax* the jumps that are too far for eight bits.
 //!
-//! The program asks for `arch` first, in the order of the policy's ABIs, and what none of
+//! The program asks for `arch` first, the likeliest first by the objective, and what none of
 //! them claims is foreign; then it does what the DAG says. Up to where the DAG looks at
 //! something other than `nr`, only instructions run that the kernel's constant-allow
 //! emulation understands: `ld [nr]`, `ld [arch]`, jumps by constants, `ja`, `and`, `ret`.

@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::lints;
+use crate::objective::Shares;
 use visits::Visits;
 
 /// What a program costs.
@@ -31,6 +32,8 @@ pub struct Cost {
     pub converted: usize,
     /// Instructions on the longest path, whether a call can take it or not.
     pub worst_path: usize,
+    /// Where it is known from how often calls are made.
+    pub shares: Shares,
     /// Instructions that a call runs, over all calls: what counts before Linux 5.11.
     pub expected_path: f64,
     /// The part of all calls that the kernel runs the program for.
@@ -41,7 +44,7 @@ pub struct Cost {
     pub dispatch: Dispatch,
     /// What the optimizer minimised, and the value that it reached.
     pub objective: Weighted,
-    /// The kernel's bitmap, by ABI, in the policy's order.
+    /// The kernel's bitmap, by ABI: in the policy's order, then those that are foreign.
     pub abis: Vec<AbiCost>,
     /// By rule, in the order of the text; first what is there for none.
     pub rules: Vec<RuleCost>,
@@ -64,6 +67,8 @@ pub struct Dispatch {
 pub struct Weighted {
     /// An instruction of the program.
     pub size: f64,
+    /// A test of `nr` on the longest path, as a part of all calls. It is no part of the sum.
+    pub worst: f64,
     /// An instruction that every call runs.
     pub every: f64,
     /// An instruction that every call runs which is not in the bitmap.
@@ -75,10 +80,16 @@ pub struct Weighted {
 }
 
 /// What the kernel's bitmap does for one ABI.
+///
+/// A kernel makes one for its native ABI and one for its compat ABI, whichever of them a policy is
+/// for. Those that it is not for are counted if one of their machine is; a kernel can be built
+/// without them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct AbiCost {
     /// The ABI.
     pub abi: &'static str,
+    /// Whether the policy is not for it, and allows none of its calls in any way.
+    pub foreign: bool,
     /// Calls that the policy's kernel has.
     pub calls: usize,
     /// Of these, how many are allowed whatever their arguments are.
@@ -120,12 +131,14 @@ pub fn cost(compiled: &Compiled, program: &CompiledProgram) -> Cost {
         insns,
         converted: converted_len(program.verified()),
         worst_path: longest_path(program.insns()),
+        shares: program.shares(),
         expected_path: ratio(visits.all.iter().sum(), visits.share),
         uncached: ratio(visits.uncached_share, visits.share),
         uncached_path: ratio(visits.uncached.iter().sum(), visits.uncached_share),
         dispatch: Dispatch { tests: ratio(visits.tests, visits.share), entropy, entropy_of_runs },
         objective: Weighted {
             size: objective.size,
+            worst: objective.worst,
             every: objective.every,
             uncached: objective.uncached,
             install: objective.install,
@@ -178,13 +191,39 @@ fn abi_costs(compiled: &Compiled, program: &CompiledProgram) -> Vec<AbiCost> {
             always += usize::from(is_cached || is_allowed());
             cached += usize::from(is_cached && call.nr < abi.bitmap_len());
         }
-        let emulated = abi.bitmap_len();
-        let steps =
-            |nr: u32| const_trace(program.verified(), nr.cast_signed(), abi.audit_arch).pcs.len();
-        let install = (0..emulated).map(steps).sum();
-        AbiCost { abi: abi.name, calls, allowed: always, cached, emulated, install }
+        AbiCost { calls, allowed: always, cached, ..emulation(program, abi) }
     };
-    parts.map(count).collect()
+    parts.map(count).chain(foreign(program)).collect()
+}
+
+/// What is run to attach a program, of one ABI's numbers.
+fn emulation(program: &CompiledProgram, abi: &'static Abi) -> AbiCost {
+    let emulated = abi.bitmap_len();
+    let steps =
+        |nr: u32| const_trace(program.verified(), nr.cast_signed(), abi.audit_arch).pcs.len();
+    let install = (0..emulated).map(steps).sum();
+    let foreign = !program.abi_names().contains(&abi.name);
+    AbiCost { abi: abi.name, foreign, calls: 0, allowed: 0, cached: 0, emulated, install }
+}
+
+/// Machines that can run a second ABI, but have no bitmap for it: `SECCOMP_ARCH_COMPAT` is not
+/// defined in their `asm/seccomp.h`.
+const ONE_BITMAP: &[&str] = &["riscv"];
+
+/// The other ABIs of the program's machines that have a bitmap of their own.
+fn foreign(program: &CompiledProgram) -> impl Iterator<Item = AbiCost> {
+    let of_policy = |abi: &&'static Abi| program.abi_names().contains(&abi.name);
+    let own = move || filterc_abi::abis().iter().filter(of_policy);
+    let is_beside = move |abi: &&'static Abi| {
+        let mut own = own().filter(|own| own.endian == abi.endian);
+        // Two ABIs with one token share what is emulated for it.
+        let has_token = own.clone().any(|own| own.audit_arch == abi.audit_arch);
+        !has_token && own.any(|own| own.kernel_arch == abi.kernel_arch)
+    };
+    let has_bitmap =
+        |abi: &&'static Abi| abi.bitmap_len() > 0 && !ONE_BITMAP.contains(&abi.kernel_arch);
+    let others = filterc_abi::abis().iter().filter(is_beside).filter(has_bitmap);
+    others.map(|abi| emulation(program, abi))
 }
 
 fn rule_costs(program: &CompiledProgram, visits: &Visits) -> Vec<RuleCost> {

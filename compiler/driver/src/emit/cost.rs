@@ -6,6 +6,7 @@ use filterc_grammar::source::Span;
 
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::cost::{Cost, RuleCost, cost};
+use crate::objective::Shares;
 use crate::render::position;
 
 pub(super) fn json(compiled: &Compiled, program: &CompiledProgram) -> String {
@@ -36,7 +37,11 @@ fn totals(cost: &Cost, out: &mut String) {
     let chain = "of 32768 for all filters of a thread".to_owned();
     line("  converted", cost.converted.to_string(), chain);
     line("worst path", cost.worst_path.to_string(), String::new());
-    line("expected path", mean(cost.expected_path), "of all calls".to_owned());
+    let shares = match cost.shares {
+        Shares::Ranking => "of all calls, as the shipped ranking has them",
+        Shares::Profile => "of all calls, as the profile has them",
+    };
+    line("expected path", mean(cost.expected_path), shares.to_owned());
     let part = format!("of the {:.1} % that are not in the bitmap", 100.0 * cost.uncached);
     line("", mean(cost.uncached_path), part);
     let install: usize = cost.abis.iter().map(|abi| abi.install).sum();
@@ -73,11 +78,17 @@ fn bitmap(cost: &Cost, out: &mut String) {
         "bitmap", "calls", "allowed", "cached", "numbers", "emulated"
     );
     for abi in &cost.abis {
-        let _ = writeln!(
-            out,
-            "{:16} {:>8} {:>8} {:>8} {:>8} {:>8}",
-            abi.abi, abi.calls, abi.allowed, abi.cached, abi.emulated, abi.install
+        let line = format!(
+            "{:16} {:>8} {:>8} {:>8} {:>8} {:>8}  {}",
+            abi.abi,
+            abi.calls,
+            abi.allowed,
+            abi.cached,
+            abi.emulated,
+            abi.install,
+            if abi.foreign { "foreign" } else { "" }
         );
+        let _ = writeln!(out, "{}", line.trim_end());
     }
 }
 

@@ -6,7 +6,7 @@
 //! then searched by order, by a chain, or by one more test of bits that leaves nothing.
 
 use super::chain::{chain, chain_tree};
-use super::segment::{Ask, Costs, Segment, Target, Tree, merge};
+use super::segment::{Ask, Costs, MARK, Segment, Target, Tree, boundary, merge, quarter_of};
 
 /// The most segments that are looked at.
 pub(super) const SEGMENTS: usize = 12;
@@ -161,21 +161,39 @@ pub(super) fn split(
     none.clear();
     some.clear();
     for segment in segments {
-        let Segment { first, last, .. } = *segment;
-        let without = first_without(first, mask).filter(|number| *number <= last);
-        let with = first_with(first, mask).filter(|number| *number <= last);
+        let (without, with) = if segment.crosses {
+            let low = Segment { last: MARK - 1, ..*segment };
+            let high = Segment { first: 2 * MARK, ..*segment };
+            let both = |of: &dyn Fn(&Segment) -> Option<(u32, u32)>| match (of(&low), of(&high)) {
+                (Some((first, _)), Some((_, last))) => Some((first, last)),
+                (one, other) => one.or(other),
+            };
+            (both(&|part| without(part, mask)), both(&|part| with(part, mask)))
+        } else {
+            (without(segment, mask), with(segment, mask))
+        };
         // Where both are possible each is taken to be as likely.
         let weight =
             if without.is_some() && with.is_some() { segment.weight / 2.0 } else { segment.weight };
-        if let Some(first) = without {
-            let last = last_without(last, mask);
-            none.push(Segment { first, last, weight, ..*segment });
-        }
-        if let Some(first) = with {
-            let last = last_with(last, mask);
-            some.push(Segment { first, last, weight, ..*segment });
-        }
+        let part = |(first, last)| {
+            let crosses = segment.crosses && quarter_of(first) < quarter_of(last);
+            Segment { first, last, weight, crosses, ..*segment }
+        };
+        none.extend(without.map(part));
+        some.extend(with.map(part));
     }
+}
+
+/// The first and the last number of a segment that has no bit of a mask.
+fn without(segment: &Segment, mask: u32) -> Option<(u32, u32)> {
+    let first = first_without(segment.first, mask).filter(|number| *number <= segment.last);
+    first.map(|first| (first, last_without(segment.last, mask)))
+}
+
+/// The first and the last number of a segment that has a bit of a mask.
+fn with(segment: &Segment, mask: u32) -> Option<(u32, u32)> {
+    let first = first_with(segment.first, mask).filter(|number| *number <= segment.last);
+    first.map(|first| (first, last_with(segment.last, mask)))
 }
 
 /// The first number from this one on that has no bit of a mask.
@@ -276,6 +294,9 @@ fn simple(segments: &[Segment], costs: Costs) -> Option<Simple> {
     if segments.len() <= FEW {
         for at in 1..segments.len() {
             let (below, above) = segments.split_at(at);
+            if boundary(segments, at).is_none() {
+                continue;
+            }
             if let Some((below, above)) = simple(below, costs).zip(simple(above, costs)) {
                 let depth = below.depth.max(above.depth) + 1;
                 consider(below.cost + above.cost + here, depth, Shape::Split(at));
@@ -283,7 +304,7 @@ fn simple(segments: &[Segment], costs: Costs) -> Option<Simple> {
         }
         let heavy = |segment: &Segment| segment.is_single() && segment.weight > here * HEAVY;
         for (index, _) in segments.iter().enumerate().filter(|(_, segment)| heavy(segment)) {
-            if let Some(rest) = simple(&without(segments, index), costs) {
+            if let Some(rest) = simple(&all_but(segments, index), costs) {
                 consider(rest.cost + here, rest.depth + 1, Shape::Is(index));
             }
         }
@@ -292,7 +313,7 @@ fn simple(segments: &[Segment], costs: Costs) -> Option<Simple> {
 }
 
 /// The segments but one.
-fn without(segments: &[Segment], index: usize) -> Vec<Segment> {
+fn all_but(segments: &[Segment], index: usize) -> Vec<Segment> {
     let mut rest = Vec::with_capacity(segments.len());
     let others = segments.iter().enumerate().filter(|(other, _)| *other != index);
     merge(others.map(|(_, segment)| segment), &mut rest);
@@ -305,13 +326,14 @@ fn simple_tree(segments: &[Segment], costs: Costs) -> Option<Tree> {
         Shape::Found => found(segments),
         Shape::Split(at) => {
             let (below, above) = segments.split_at_checked(at)?;
-            let pivot = above.first()?.first;
-            let (yes, no) = (simple_tree(above, costs)?, simple_tree(below, costs)?);
-            Some(Tree::ask(Ask::AtLeast(pivot), yes, no))
+            let (ask, above_is_yes) = boundary(segments, at)?;
+            let (above, below) = (simple_tree(above, costs)?, simple_tree(below, costs)?);
+            let (yes, no) = if above_is_yes { (above, below) } else { (below, above) };
+            Some(Tree::ask(ask, yes, no))
         }
         Shape::Is(index) => {
             let one = segments.get(index)?;
-            let rest = simple_tree(&without(segments, index), costs)?;
+            let rest = simple_tree(&all_but(segments, index), costs)?;
             Some(Tree::ask(Ask::Is(one.first), Tree::Found(one.target), rest))
         }
         Shape::Chain => chain_tree(segments.iter()),

@@ -9,10 +9,14 @@
 use super::bits;
 use super::chain::chain_tree;
 use super::interval::{Choice, Effort, Interval, NESTED, Table};
-use super::segment::{Ask, Costs, Segment, Target, Tree, is_hole};
+use super::narrow;
+use super::segment::{Ask, Costs, Segment, Solved, Target, Tree, is_hole, quarter_of};
 
 /// Segments that are always solved at once.
-const AT_ONCE: usize = 40;
+pub(super) const AT_ONCE: usize = 40;
+
+/// How much better a window is to be searched for by itself: it cannot be taken apart any more.
+const GAIN: f64 = 1.05;
 
 /// The part of all weight that makes a cluster.
 const FULL: f64 = 0.05;
@@ -25,24 +29,23 @@ const THOROUGH: usize = 9;
 
 /// A search of these segments.
 pub(super) fn solve(segments: &[Segment], costs: Costs) -> Tree {
-    Solver { costs }.list(segments, segments.len() <= THOROUGH).tree
+    let mut solver = Solver { costs, windows: Vec::new() };
+    if segments.len() <= THOROUGH {
+        return solver.list(segments, true).tree;
+    }
+    match solver.with_windows(segments) {
+        Some(items) => solver.list(&items, false).tree,
+        None => solver.list(segments, false).tree,
+    }
 }
+
+/// The target that stands for the first window; those of others follow.
+const WINDOWS: u32 = 1 << 31;
 
 struct Solver {
     costs: Costs,
-}
-
-/// A tree, and what it costs.
-struct Solved {
-    tree: Tree,
-    cost: f64,
-    depth: u16,
-}
-
-impl Solved {
-    const fn found(target: Target) -> Self {
-        Self { tree: Tree::Found(target), cost: 0.0, depth: 0 }
-    }
+    /// Windows that are solved.
+    windows: Vec<Solved>,
 }
 
 /// The segments of a list that are solved at once, and which of them are clusters.
@@ -60,6 +63,38 @@ impl<'s> Items<'s> {
 }
 
 impl Solver {
+    /// The segments with windows in the place of what these hold, if there are any.
+    fn with_windows(&mut self, segments: &[Segment]) -> Option<Vec<Segment>> {
+        let windows = narrow::windows(segments);
+        let mut items = Vec::with_capacity(segments.len());
+        let mut next = 0;
+        for window in windows {
+            let part = segments.get(window.clone())?;
+            let Some(solved) = narrow::solve(part, self.costs) else { continue };
+            if solved.key(self.costs) * GAIN >= self.list(part, false).key(self.costs) {
+                continue;
+            }
+            items.extend(segments.get(next..window.start)?);
+            let target = WINDOWS.checked_add(u32::try_from(self.windows.len()).ok()?)?;
+            self.windows.push(solved);
+            items.push(Segment {
+                first: part.first()?.first,
+                last: part.last()?.last,
+                target: Target::new(target),
+                weight: part.iter().map(|segment| segment.weight).sum(),
+                crosses: false,
+            });
+            next = window.end;
+        }
+        items.extend(segments.get(next..)?);
+        (next > 0).then_some(items)
+    }
+
+    /// What a target stands for, if it is a window.
+    fn window(&self, target: Target) -> Option<&Solved> {
+        self.windows.get(target.index().checked_sub(WINDOWS as usize)?)
+    }
+
     fn list(&self, segments: &[Segment], thorough: bool) -> Solved {
         let items = if segments.len() <= AT_ONCE {
             Items { items: segments.to_vec(), clusters: Vec::new() }
@@ -75,8 +110,7 @@ impl Solver {
             return solved;
         }
         let other = solve(true);
-        let key = |solved: &Solved| solved.cost + self.costs.worst * f64::from(solved.depth);
-        if key(&other) < key(&solved) { other } else { solved }
+        if other.key(self.costs) < solved.key(self.costs) { other } else { solved }
     }
 
     fn interval(&self, items: &Items<'_>, table: &Table<'_>, interval: &Interval) -> Solved {
@@ -143,7 +177,7 @@ impl Solver {
     fn target(&self, items: &Items<'_>, target: Target) -> Solved {
         match items.cluster(target) {
             Some(cluster) => self.list(cluster, false),
-            None => Solved::found(target),
+            None => self.window(target).cloned().unwrap_or_else(|| Solved::found(target)),
         }
     }
 
@@ -162,12 +196,12 @@ impl Solver {
         }
         let mut segments: Vec<Segment> = Vec::with_capacity(bits::SEGMENTS);
         for segment in remaining {
-            if items.cluster(segment.target).is_some() {
+            if items.cluster(segment.target).is_some() || self.window(segment.target).is_some() {
                 return solved;
             }
             segments.push(*segment);
         }
-        let key = solved.cost + self.costs.worst * f64::from(solved.depth);
+        let key = solved.key(self.costs);
         let quickly = |side: &[Segment]| bits::quickly(side, self.costs);
         let Some(found) = bits::cheapest(&segments, self.costs, key, quickly) else {
             return solved;
@@ -199,7 +233,10 @@ fn clusters(segments: &[Segment]) -> Items<'_> {
         let is_good = !is_hole(segments, index) && !is_hole(segments, index.wrapping_sub(1));
         let is_full = sum + weight > full || count > many;
         let is_too_full = sum + weight > 2.0 * full || count > many + many / 2;
-        if (is_full && is_good || is_too_full) && start < index {
+        // Where a list is sorted by the mark, what is in it must be seen.
+        let is_marked = run.first().is_some_and(|first| quarter_of(first.first) == 1)
+            && segments.get(start).is_some_and(|start| quarter_of(start.first) != 1);
+        if (is_full && is_good || is_too_full || is_marked) && start < index {
             items.close(segments.get(start..index).unwrap_or_default());
             (start, sum) = (index, 0.0);
         }
@@ -226,6 +263,7 @@ impl<'s> Items<'s> {
         self.clusters.push(part);
         let weight = part.iter().map(|segment| segment.weight).sum();
         let target = Target::new(target);
-        self.items.push(Segment { first: first.first, last: last.last, target, weight });
+        let crosses = last.crosses;
+        self.items.push(Segment { first: first.first, last: last.last, target, weight, crosses });
     }
 }

@@ -12,13 +12,20 @@ use std::ops::Range;
 
 use super::bits;
 use super::chain::{CHAIN, chain};
-use super::segment::{Ask, Costs, Segment, Target};
+use super::segment::{Ask, Costs, Segment, Target, boundary, quarter_of};
 
 /// Heaviest numbers that may be missing from an interval.
 const MISSING: usize = 2;
 
 /// A number lighter than this part of an interval is not asked for first.
 const HEAVY: f64 = 0.25;
+
+/// Nor is one that is lighter than this part of the list.
+const HOT: f64 = 1.0 / 16.0;
+
+/// Of an interval without its heaviest numbers all splits are tried if it had this part of the
+/// list's weight.
+const WIDE: f64 = 1.0 / 5.0;
 
 /// Beside a test of bits, a list this short is solved by such tests again.
 pub(super) const NESTED: usize = 6;
@@ -113,6 +120,18 @@ pub(super) struct Effort {
     pub(super) holes: bool,
 }
 
+/// In a list that is sorted by the mark, where no question splits what begins before: after the
+/// first segment that begins with 01, until those that begin with 11.
+fn marked(segments: &[Segment]) -> Range<usize> {
+    let starts = segments.windows(2).position(|pair| match pair {
+        [before, after] => before.last > after.first,
+        _ => false,
+    });
+    let Some(before) = starts else { return 0..0 };
+    let end = segments.iter().position(|segment| quarter_of(segment.first) == 3);
+    before + 2..end.unwrap_or(segments.len())
+}
+
 /// All intervals of a list.
 pub(super) struct Table<'s> {
     segments: &'s [Segment],
@@ -122,9 +141,13 @@ pub(super) struct Table<'s> {
     effort: Effort,
     /// By how many are missing, then by [`Table::at`].
     states: [Vec<State>; MISSING + 1],
+    /// Cost and depth once more, by [`Table::below`]: what ends at one place stands together here.
+    ends: [Vec<(f64, u16)>; MISSING + 1],
     /// At the same places, the best split where none is missing; 0 where there is one target.
     splits: Vec<u16>,
     masks: Vec<u32>,
+    /// Where intervals that begin before cannot be split: see [`marked`].
+    marked: Range<usize>,
 }
 
 impl<'s> Table<'s> {
@@ -142,15 +165,18 @@ impl<'s> Table<'s> {
         let states = [(); MISSING + 1].map(|()| Vec::with_capacity(room));
         let splits = Vec::with_capacity(room);
         let masks = Vec::new();
-        let mut table = Self { segments, costs, before, effort, states, splits, masks };
+        let marked = marked(segments);
+        let ends = [(); MISSING + 1].map(|()| vec![(0.0, 0); room]);
+        let mut table =
+            Self { segments, costs, before, effort, states, ends, splits, masks, marked };
         for start in (0..=count).rev() {
-            table.push([FOUND; MISSING + 1], 0);
+            table.push((start, start), [FOUND; MISSING + 1], 0);
             let mut row =
                 Row { heaviest: [NO; MISSING], rest: None, is_known: false, others: 0, one: true };
             for end in start + 1..=count {
                 table.extend(&mut row, start, end - 1);
                 if row.one {
-                    table.push([FOUND; MISSING + 1], 0);
+                    table.push((start, end), [FOUND; MISSING + 1], 0);
                 } else {
                     table.solve(start, end, &row);
                 }
@@ -175,12 +201,22 @@ impl<'s> Table<'s> {
         rows * (rows + 1) / 2 + (end - start)
     }
 
+    /// Where an interval stands in [`Table::ends`].
+    const fn below(start: usize, end: usize) -> usize {
+        end * (end + 1) / 2 + start
+    }
+
     fn get(&self, start: usize, end: usize, missing: usize) -> State {
         let states = self.states.get(missing);
         states.and_then(|states| states.get(self.at(start, end))).copied().unwrap_or(NONE)
     }
 
-    fn push(&mut self, states: [State; MISSING + 1], split: u16) {
+    fn push(&mut self, (start, end): (usize, usize), states: [State; MISSING + 1], split: u16) {
+        for (ends, state) in self.ends.iter_mut().zip(&states) {
+            if let Some(slot) = ends.get_mut(Self::below(start, end)) {
+                *slot = (state.cost, state.depth);
+            }
+        }
         for (all, state) in self.states.iter_mut().zip(states) {
             all.push(state);
         }
@@ -240,24 +276,31 @@ impl<'s> Table<'s> {
         let all = sum(end) - sum(start);
         let [first, second] = row.heaviest;
         // Heavy enough here is heavy enough in any part, so parts have the states they need.
-        let is_heavy = |index: usize, of: f64| index != NO && self.weight(index) >= of * HEAVY;
+        let total = self.before.last().copied().unwrap_or_default();
+        let least = total * HOT;
+        let is_heavy = |index: usize, of: f64| {
+            index != NO && self.weight(index) >= of * HEAVY && self.weight(index) >= least
+        };
         let splits = self.splits(start, end);
         let none = Interval { start, end, missing: [NO; MISSING] };
         let mut states = [NONE; MISSING + 1];
         if is_heavy(first, all) {
+            // Where the heaviest are missing, the best split may be anywhere.
+            let is_wide = all >= total * WIDE;
+            let all_splits = if is_wide { start + 1..end } else { splits.clone() };
             let (one, rest) = (none.without(first), all - self.weight(first));
             if is_heavy(second, rest) {
                 let (two, rest) = (one.without(second), rest - self.weight(second));
-                let split = self.split(&two, rest, splits.clone());
+                let split = self.split(&two, rest, all_splits.clone());
                 states[2] = self.best(&two, rest, row, split, (NO, NONE));
             }
-            let split = self.split(&one, rest, splits.clone());
+            let split = self.split(&one, rest, all_splits);
             states[1] = self.best(&one, rest, row, split, (second, states[2]));
         }
         let split = self.split(&none, all, splits);
         states[0] = self.best(&none, all, row, split, (first, states[1]));
         let at = if let Choice::Split(at) = split.choice { at } else { 0 };
-        self.push(states, at);
+        self.push((start, end), states, at);
     }
 
     /// Where an interval may be split: about between where its two longest parts are. (For
@@ -265,48 +308,83 @@ impl<'s> Table<'s> {
     fn splits(&self, start: usize, end: usize) -> Range<usize> {
         let of = |start, end| self.splits.get(self.at(start, end)).copied().map_or(0, usize::from);
         let (below, above) = (of(start, end - 1), of(start + 1, end));
+        let all = start + 1..end;
         if below == 0 {
-            return end - 1..end;
+            let at = end - 1;
+            return if self.is_hidden(start, at) { all } else { at..end };
         }
         if above == 0 {
             return start + 1..start + 2;
         }
         if end - start <= SHORT || self.effort.bits {
-            return start + 1..end;
+            return all;
         }
         let (least, most) = (below.saturating_sub(SLACK), above + SLACK + 1);
         let (least, most) = (least.max(start + 1), most.min(end));
-        if least < most { least..most } else { start + 1..end }
+        let is_possible = |at: usize| !self.is_hidden(start, at);
+        if (least..most).any(is_possible) { least..most } else { all }
     }
 
+    /// Whether no question splits an interval there.
+    fn is_hidden(&self, start: usize, at: usize) -> bool {
+        self.marked.contains(&at) && start + 1 < self.marked.start
+    }
+
+    /// The best split of an interval. Most of the time goes here.
     fn split(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
-        let Costs { size, worst } = self.costs;
-        let Interval { start, end, missing } = *interval;
         let count = interval.count();
-        let (mut best, mut best_key, mut best_at) = (FOUND, f64::INFINITY, 0);
-        let [states, ..] = &self.states;
-        for at in splits {
-            let (below, above) = if count == 0 {
-                let get = |at: usize| states.get(at).copied().unwrap_or(NONE);
-                (get(self.at(start, at)), get(self.at(at, end)))
-            } else {
-                let below = missing.iter().filter(|index| **index < at).count();
-                (self.get(start, at, below), self.get(at, end, count - below))
-            };
-            let cost = below.cost + above.cost;
+        let [first, second] = interval.missing;
+        let mut best = (NONE, f64::INFINITY, 0);
+        // How many are missing below changes behind those that are.
+        let (lower, upper) = (first.min(second), if second == NO { NO } else { first.max(second) });
+        let mut from = splits.start;
+        for (below, last) in [lower, upper, NO].into_iter().take(count + 1).enumerate() {
+            let to = last.saturating_add(1).clamp(from, splits.end);
+            self.split_some(interval, (below, count - below), from..to, &mut best);
+            from = to;
+        }
+        let (best, _, best_at) = best;
+        self.at_best(best, best_at, weight)
+    }
+
+    /// A better split among some where so many are missing below and above, if there is one.
+    fn split_some(
+        &self,
+        interval: &Interval,
+        (below, above): (usize, usize),
+        splits: Range<usize>,
+        best: &mut (State, f64, usize),
+    ) {
+        let Interval { start, end, .. } = *interval;
+        let worst = self.costs.worst;
+        let (Some(below), Some(above)) = (self.states.get(below), self.ends.get(above)) else {
+            return;
+        };
+        let first = self.at(start, splits.start);
+        let below = below.get(first..first + splits.len()).unwrap_or_default();
+        let first = Self::below(splits.start, end);
+        let above = above.get(first..first + splits.len()).unwrap_or_default();
+        let (_, mut best_key, _) = *best;
+        for (at, (below, (cost, depth))) in splits.zip(below.iter().zip(above)) {
+            let cost = below.cost + cost;
             if cost < best_key {
-                let depth = below.depth.max(above.depth);
+                let depth = below.depth.max(*depth);
                 let key = cost + worst * f64::from(depth);
-                if key < best_key {
-                    (best, best_key, best_at) = (State { cost, depth, ..FOUND }, key, at);
+                if key < best_key && !self.is_hidden(start, at) {
+                    best_key = key;
+                    *best = (State { cost, depth, ..FOUND }, key, at);
                 }
             }
         }
+    }
+
+    /// The state of what is split there: not at all if that is 0.
+    fn at_best(&self, best: State, best_at: usize, weight: f64) -> State {
         if best_at == 0 {
             return NONE;
         }
         State {
-            cost: best.cost + weight + size,
+            cost: best.cost + weight + self.costs.size,
             depth: best.depth + 1,
             choice: Choice::Split(u16::try_from(best_at).unwrap_or(u16::MAX)),
         }
@@ -332,8 +410,10 @@ impl<'s> Table<'s> {
         if key(&heaviest) < key(&best) {
             best = heaviest;
         }
+        let missing = u16::try_from(interval.count()).unwrap_or(u16::MAX);
+        let others = f64::from(row.others.saturating_sub(missing));
         if row.others <= CHAIN
-            && f64::from(row.others) * (size + worst) + weight < key(&best)
+            && others * (size + worst) + weight < key(&best)
             && let Some((cost, depth)) = chain(self.remaining(interval), self.costs)
         {
             let chain = State { cost, depth, choice: Choice::Chain };
@@ -394,9 +474,11 @@ impl<'s> Table<'s> {
         match choice {
             Choice::Split(at) => {
                 let at = usize::from(at);
-                let pivot = self.segment(at)?.first;
+                let below = interval.part(interval.start, at);
                 let above = interval.part(at, interval.end);
-                Some((Ask::AtLeast(pivot), [above, interval.part(interval.start, at)]))
+                let segments = self.segments.get(interval.start..interval.end)?;
+                let (ask, above_is_yes) = boundary(segments, at - interval.start)?;
+                Some((ask, if above_is_yes { [above, below] } else { [below, above] }))
             }
             Choice::Heaviest(index) => {
                 let index = usize::from(index);

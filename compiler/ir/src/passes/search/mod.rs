@@ -15,19 +15,29 @@ mod bits;
 mod chain;
 mod cluster;
 mod interval;
+mod narrow;
 mod segment;
 #[cfg(test)]
 mod tests;
 
 pub(super) use segment::{Ask, Costs, Segment, Tree, is_hole};
 
+/// The part of all weight that the longest path counts for at most where there are clusters.
+const BLIND: f64 = 1.0 / 256.0;
+
 /// A search in segments that follow each other; they are at least one. The longest path is
 /// kept to about the logarithm of their number, however the weights are spread.
 pub(super) fn tree(segments: &[Segment], costs: Costs) -> Tree {
+    let by_mark = segment::by_mark(segments);
+    let segments = by_mark.as_deref().unwrap_or(segments);
     let weight: f64 = segments.iter().map(|segment| segment.weight).sum();
     // As dear as all else together, the longest path decides alone.
     let all = weight + costs.size * segments.len() as f64;
-    let tree = cluster::solve(segments, costs);
+    // How deep a cluster is is not known where it stands for what it holds, so what is done there
+    // for the longest path is mostly done in vain.
+    let is_long = segments.len() > cluster::AT_ONCE;
+    let worst = if is_long { costs.worst.min(weight * BLIND) } else { costs.worst };
+    let tree = cluster::solve(segments, Costs { worst, ..costs });
     if tree.depth() <= bound(segments.len()) {
         return tree;
     }

@@ -16,6 +16,8 @@ pub(in crate::passes) struct Segment {
     pub(in crate::passes) target: Target,
     /// What a question that all of them come to costs.
     pub(in crate::passes) weight: f64,
+    /// Whether those that begin with 01 are not its own: see [`by_mark`].
+    pub(in crate::passes) crosses: bool,
 }
 
 impl Segment {
@@ -68,12 +70,79 @@ impl Tree {
     }
 }
 
+/// A tree, and what it costs.
+#[derive(Clone, Debug)]
+pub(super) struct Solved {
+    pub(super) tree: Tree,
+    pub(super) cost: f64,
+    pub(super) depth: u16,
+}
+
+impl Solved {
+    pub(super) const fn found(target: Target) -> Self {
+        Self { tree: Tree::Found(target), cost: 0.0, depth: 0 }
+    }
+
+    /// What there is to make least of.
+    pub(super) fn key(&self, costs: Costs) -> f64 {
+        self.cost + costs.worst * f64::from(self.depth)
+    }
+}
+
+/// The bit that marks numbers of x32.
+pub(super) const MARK: u32 = 1 << 30;
+
+/// Which of the four parts a number is in that its two highest bits make.
+pub(super) const fn quarter_of(number: u32) -> u32 {
+    number >> 30
+}
+
+/// The same segments in another order, where that makes them fewer: first all numbers without the
+/// mark. So `nr & MARK == 0` takes apart what lies next to each other, and the numbers that begin
+/// with 10 go with those that begin with 00 if they lead to the same. Such a segment is said to
+/// *cross*: from its first number to its last there are those that begin with 01, which are not its.
+pub(in crate::passes) fn by_mark(segments: &[Segment]) -> Option<Vec<Segment>> {
+    let quarter = |quarter: u32| {
+        let (start, end) = (quarter * MARK, quarter * MARK + (MARK - 1));
+        let inside = segments.iter().filter(move |s| s.first <= end && s.last >= start);
+        inside.map(move |segment| {
+            let Segment { first, last, weight, .. } = *segment;
+            // What is cut weighs on one side alone: hardly a call is so high.
+            let weight = if first >= start { weight } else { 0.0 };
+            Segment { first: first.max(start), last: last.min(end), weight, ..*segment }
+        })
+    };
+    let mut high = quarter(2);
+    // Orders would not take apart what crosses and what does not.
+    let (Some(middle), None) = (high.next(), high.next()) else { return None };
+    let mut all: Vec<Segment> = quarter(0).collect();
+    merge_one(&mut all, middle);
+    if let Some(last) = all.last_mut() {
+        last.crosses = quarter_of(last.first) == 0;
+    }
+    all.extend(quarter(1).chain(quarter(3)));
+    (all.len() < segments.len()).then_some(all)
+}
+
+/// What asks for the segments from one on, and whether that is what yes means; `None` if no
+/// question does.
+pub(super) fn boundary(segments: &[Segment], at: usize) -> Option<(Ask, bool)> {
+    let (before, after) = segments.split_at_checked(at)?;
+    let pivot = after.iter().map(|segment| segment.first).min()?;
+    if before.iter().all(|segment| segment.last < pivot) {
+        return Some((Ask::AtLeast(pivot), true));
+    }
+    let [before, after] = [before.last()?, after.first()?].map(|segment| quarter_of(segment.first));
+    (before != 1 && after == 1).then_some((Ask::NoneOf(MARK), false))
+}
+
 /// Adds a segment, to the one before it if they lead to the same.
 pub(super) fn merge_one(segments: &mut Vec<Segment>, segment: Segment) {
     match segments.last_mut() {
         Some(before) if before.target == segment.target => {
-            before.last = segment.last;
+            before.last = before.last.max(segment.last);
             before.weight += segment.weight;
+            before.crosses |= segment.crosses;
         }
         Some(_) | None => segments.push(segment),
     }

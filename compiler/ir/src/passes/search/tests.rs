@@ -83,7 +83,7 @@ fn random_segments(rng: &mut Rng, count: usize) -> Vec<Segment> {
         while segments.last().is_some_and(|before| before.target == next) && rng.below(8) > 0 {
             next = target(rng.below(3));
         }
-        segments.push(Segment { first, last, target: next, weight: rng.weight() });
+        segments.push(Segment { first, last, target: next, weight: rng.weight(), crosses: false });
         first = last.wrapping_add(1);
     }
     segments
@@ -109,6 +109,51 @@ fn a_search_finds_every_number() {
             }
         }
     }
+}
+
+/// Segments low and high, as where ABIs are told apart by bits of the number.
+fn marked_segments(rng: &mut Rng, count: usize) -> Vec<Segment> {
+    let mut firsts: Vec<u32> = (0..count)
+        .map(|_| {
+            let high = [0, 0, 1, 1, 2, 3][rng.below(6) as usize] << 30;
+            high + [0, 0, rng.below(40) as u32, 0x3fff_ffff][rng.below(4) as usize]
+        })
+        .chain([0])
+        .collect();
+    firsts.sort_unstable();
+    firsts.dedup();
+    let lasts = firsts.iter().skip(1).map(|first| first - 1).chain([u32::MAX]);
+    let segment = |(first, last): (&u32, u32)| {
+        let weight = if *first < 1 << 31 { rng.weight() } else { 0.0 };
+        Segment { first: *first, last, target: target(rng.below(3)), weight, crosses: false }
+    };
+    firsts.iter().zip(lasts).map(segment).collect()
+}
+
+#[test]
+fn a_search_by_the_mark_finds_every_number() {
+    let mut rng = Rng(0x32);
+    let mut sorted = 0;
+    for round in 0..4000 {
+        let count = 1 + rng.below(if round % 10 == 0 { 150 } else { 16 }) as usize;
+        let segments = marked_segments(&mut rng, count);
+        sorted += usize::from(super::segment::by_mark(&segments).is_some());
+        let costs = Costs { size: rng.weight() / 8.0, worst: rng.weight() / 64.0 };
+        let tree = tree(&segments, costs);
+        for segment in &segments {
+            let bits = (0..32).map(|bit| segment.first | 1 << bit);
+            let near =
+                [segment.first, segment.last, segment.first + (segment.last - segment.first) / 2];
+            for nr in bits.chain(near).filter(|nr| (segment.first..=segment.last).contains(nr)) {
+                assert_eq!(
+                    find(&tree, nr).0,
+                    segment.target,
+                    "{round}: {nr:#x} {segments:x?} {tree:x?}"
+                );
+            }
+        }
+    }
+    assert!(sorted > 100, "{sorted}");
 }
 
 #[test]
@@ -221,6 +266,7 @@ fn short_lists_cost_hardly_more_than_the_best_of_all_trees() {
                 last: if i == numbers { u32::MAX } else { i as u32 },
                 target: targets[i],
                 weight: weights[i],
+                crosses: false,
             })
             .collect();
         let tree = tree(&segments, costs);

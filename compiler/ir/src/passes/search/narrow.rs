@@ -1,0 +1,266 @@
+//! The best search of a few numbers that stand close together, among all tests there are.
+//!
+//! Where calls of several kinds stand side by side, tests of bits find what order takes many
+//! questions for: in `0..16`, `nr & 6 == 0` is four numbers at once. Within a block of numbers that
+//! differ in their low bits alone, a set of them is one machine word, and there are few tests: all
+//! orders, all numbers, and all masks of those bits. The search goes over the sets that tests
+//! leave, and tries the tests that promise most; one by bits that leaves more runs than there were
+//! is none of them.
+
+use hashbrown::HashMap;
+
+use super::segment::{Ask, Costs, Segment, Solved, Target, Tree};
+
+/// Low bits in which the numbers of a block may differ.
+const BITS: u32 = 4;
+
+/// Numbers of a block.
+const SIZE: usize = 1 << BITS;
+
+/// The low bits, which are also the highest number of a block.
+const LOW: u32 = (1 << BITS) - 1;
+
+/// Runs that a block has at least, for bits to be worth a try.
+const RUNS: usize = 5;
+
+/// A number lighter than this part of a set is not asked for, unless it stands alone.
+const HEAVY: f64 = 0.2;
+
+/// The part of a set's weight that a question after the first is thought to be asked for.
+const LATER: f64 = 0.25;
+
+/// Tests of a set that are tried, of those that promise most.
+const WIDTH: usize = 2;
+
+/// Sets that are looked into.
+const STEPS: u32 = 100;
+
+/// Numbers of a block, by their low bits.
+type Set = u32;
+
+/// All parts of a list that are worth a search of their own, in order, as ranges of it.
+pub(super) fn windows(segments: &[Segment]) -> Vec<std::ops::Range<usize>> {
+    let block = |segment: &Segment| {
+        let (first, last) = (segment.first >> BITS, segment.last >> BITS);
+        (first == last).then_some(first)
+    };
+    let mut windows = Vec::new();
+    let mut start = 0;
+    for part in segments.chunk_by(|a, b| block(a).is_some() && block(a) == block(b)) {
+        let end = start + part.len();
+        let runs = part.chunk_by(|a, b| a.target == b.target).count();
+        if runs >= RUNS && part.len() < segments.len() {
+            windows.push(start..end);
+        }
+        start = end;
+    }
+    windows
+}
+
+/// A block of numbers.
+struct Block {
+    costs: Costs,
+    base: u32,
+    /// Which numbers lead where.
+    targets: Vec<(Target, Set)>,
+    weights: [f64; SIZE],
+    /// By mask, the numbers that have none of its bits.
+    none_of: [Set; SIZE],
+    known: HashMap<Set, State>,
+    steps: u32,
+}
+
+/// The best that is known of a set.
+#[derive(Clone, Copy)]
+struct State {
+    cost: f64,
+    depth: u16,
+    ask: Option<Ask>,
+}
+
+/// A test, and what it leaves.
+struct Choice {
+    /// What a search that begins with it may cost.
+    likely: f64,
+    ask: Ask,
+    yes: Set,
+    no: Set,
+}
+
+/// The search of a window; `None` if it is not found soon.
+pub(super) fn solve(segments: &[Segment], costs: Costs) -> Option<Solved> {
+    let mut block = Block::of(segments, costs)?;
+    let all = block.targets.iter().fold(0, |all, (_, set)| all | set);
+    let State { cost, depth, .. } = block.best(all)?;
+    Some(Solved { tree: block.tree(all)?, cost, depth })
+}
+
+impl Block {
+    fn of(segments: &[Segment], costs: Costs) -> Option<Self> {
+        let base = segments.first()?.first & !LOW;
+        let mut targets: Vec<(Target, Set)> = Vec::with_capacity(4);
+        let mut weights = [0.0; SIZE];
+        for segment in segments {
+            let (first, last) = (segment.first - base, segment.last.checked_sub(base)?);
+            let part = segment.weight / f64::from(last - first + 1);
+            let mut set = 0;
+            for number in first..=last {
+                *weights.get_mut(number as usize)? = part;
+                set |= 1 << number;
+            }
+            match targets.iter_mut().find(|(target, _)| *target == segment.target) {
+                Some((_, all)) => *all |= set,
+                None => targets.push((segment.target, set)),
+            }
+        }
+        let mut none_of = [0; SIZE];
+        for (mask, set) in (0_u32..).zip(&mut none_of) {
+            let without = (0..=LOW).filter(|number| number & mask == 0);
+            *set = without.fold(0, |set, number| set | 1 << number);
+        }
+        let known = HashMap::default();
+        Some(Self { costs, base, targets, weights, none_of, known, steps: STEPS })
+    }
+
+    fn weight(&self, set: Set) -> f64 {
+        let weights = self.weights.iter().enumerate();
+        weights.filter(|(number, _)| set >> number & 1 == 1).map(|(_, weight)| weight).sum()
+    }
+
+    /// Of a set, the numbers that lead where its lowest does.
+    fn first_target(&self, set: Set) -> Set {
+        let lowest = set & set.wrapping_neg();
+        let of_lowest = self.targets.iter().find(|(_, all)| all & lowest != 0);
+        of_lowest.map_or(set, |(_, all)| set & all)
+    }
+
+    /// How many targets there are.
+    fn targets(&self, set: Set) -> usize {
+        self.targets.iter().filter(|(_, all)| set & all != 0).count()
+    }
+
+    /// The runs of numbers with one target, in order, where others are missing.
+    fn runs(&self, set: Set) -> impl Iterator<Item = Set> {
+        let mut left = set;
+        std::iter::from_fn(move || {
+            let own = self.first_target(left);
+            let others = left & !own;
+            // All below the first other one.
+            let run = left & (others & others.wrapping_neg()).wrapping_sub(1);
+            left &= !run;
+            (run != 0).then_some(run)
+        })
+    }
+
+    /// No search of a set costs less.
+    fn least(&self, set: Set) -> f64 {
+        match self.targets(set) {
+            0 | 1 => 0.0,
+            targets => self.weight(set) + self.costs.size * (targets - 1) as f64,
+        }
+    }
+
+    /// What a search of a set may cost: a question for each run but one, the heavier half first.
+    fn likely(&self, set: Set) -> f64 {
+        match self.runs(set).count() {
+            0 | 1 => 0.0,
+            runs => {
+                let weight = self.weight(set);
+                weight + (self.costs.size + weight * LATER) * (runs - 1) as f64 * 0.75
+            }
+        }
+    }
+
+    /// The tests that tell a set apart, the most promising first.
+    fn choices(&self, set: Set, weight: f64) -> Vec<Choice> {
+        let mut choices: Vec<Choice> = Vec::with_capacity(2 * SIZE);
+        let mut consider = |ask: Ask, yes: Set| {
+            let (yes, no) = (set & yes, set & !yes);
+            let is_new = |other: &Choice| other.yes != yes && other.yes != no;
+            if yes != 0 && no != 0 && choices.iter().all(is_new) {
+                choices.push(Choice { likely: 0.0, ask, yes, no });
+            }
+        };
+        let runs: Vec<Set> = self.runs(set).collect();
+        for run in runs.iter().skip(1) {
+            let first = run.trailing_zeros();
+            consider(Ask::AtLeast(self.base + first), Set::MAX << first);
+        }
+        for run in &runs {
+            if run.count_ones() == 1 {
+                consider(Ask::Is(self.base + run.trailing_zeros()), *run);
+            }
+        }
+        for (number, of_number) in (0..).zip(&self.weights) {
+            let one = set & 1 << number;
+            if one != 0 && *of_number > weight * HEAVY {
+                consider(Ask::Is(self.base + number), one);
+            }
+        }
+        let every = (0..=LOW).filter(|number| set >> number & 1 == 1);
+        let (any, all) = every.fold((0, Set::MAX), |(any, all), n| (any | n, all & n));
+        for (mask, none_of) in (0_u32..).zip(self.none_of).skip(1) {
+            let (yes, no) = (set & none_of, set & !none_of);
+            let is_whole = mask & !(any & !all) == 0;
+            if is_whole && self.runs(yes).count() + self.runs(no).count() <= runs.len() {
+                consider(Ask::NoneOf(mask), none_of);
+            }
+        }
+        for choice in &mut choices {
+            choice.likely =
+                weight + self.costs.size + self.likely(choice.yes) + self.likely(choice.no);
+        }
+        choices.sort_by(|a, b| a.likely.total_cmp(&b.likely));
+        choices
+    }
+
+    fn key(&self, cost: f64, depth: u16) -> f64 {
+        cost + self.costs.worst * f64::from(depth)
+    }
+
+    /// The recursion is as deep as there are numbers.
+    fn best(&mut self, set: Set) -> Option<State> {
+        if set & !self.first_target(set) == 0 {
+            return Some(State { cost: 0.0, depth: 0, ask: None });
+        }
+        if let Some(state) = self.known.get(&set) {
+            return Some(*state);
+        }
+        self.steps = self.steps.checked_sub(1)?;
+        let weight = self.weight(set);
+        let here = weight + self.costs.size;
+        let mut best = State { cost: f64::INFINITY, depth: 0, ask: None };
+        let mut best_key = f64::INFINITY;
+        for Choice { ask, yes, no, .. } in self.choices(set, weight).into_iter().take(WIDTH) {
+            if here + self.least(yes) + self.least(no) >= best_key {
+                continue;
+            }
+            let (yes, no) = (self.best(yes)?, self.best(no)?);
+            let (cost, depth) = (here + yes.cost + no.cost, 1 + yes.depth.max(no.depth));
+            if self.key(cost, depth) < best_key {
+                best_key = self.key(cost, depth);
+                best = State { cost, depth, ask: Some(ask) };
+            }
+        }
+        self.known.insert(set, best);
+        Some(best)
+    }
+
+    fn holds(&self, ask: Ask) -> Set {
+        let low = |number: u32| number.checked_sub(self.base);
+        match ask {
+            Ask::AtLeast(first) => low(first).map_or(0, |low| Set::MAX << low),
+            Ask::Is(number) => low(number).map_or(0, |low| 1 << low),
+            Ask::NoneOf(mask) => self.none_of.get(mask as usize).copied().unwrap_or_default(),
+        }
+    }
+
+    fn tree(&self, set: Set) -> Option<Tree> {
+        let Some(ask) = self.known.get(&set).and_then(|state| state.ask) else {
+            let of_set = self.targets.iter().find(|(_, all)| set & all != 0);
+            return of_set.map(|(target, _)| Tree::Found(*target));
+        };
+        let yes = self.holds(ask);
+        Some(Tree::ask(ask, self.tree(set & yes)?, self.tree(set & !yes)?))
+    }
+}

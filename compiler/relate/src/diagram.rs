@@ -5,8 +5,16 @@ use std::collections::HashMap;
 use filterc_check::{Answer, Ask, Decision};
 
 use crate::fields::Fields;
-use crate::formula::Order;
 use crate::values::Shape;
+
+/// How two fields of one width stand to each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Order {
+    Equal,
+    Differ,
+    Less,
+    AtMost,
+}
 
 /// Where a truth function leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

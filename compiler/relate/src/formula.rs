@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use filterc_check::Decision;
 
-use crate::diagram::{Diagram, To};
+use crate::diagram::{Diagram, Order, To};
 use crate::fields::Fields;
 use crate::values::{Cube, Test, describe};
 
@@ -19,15 +19,6 @@ pub(crate) enum Formula {
     Compare(usize, Order, usize),
     And(Vec<Rc<Self>>),
     Or(Vec<Rc<Self>>),
-}
-
-/// How two fields of one width stand to each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Order {
-    Equal,
-    Differ,
-    Less,
-    AtMost,
 }
 
 /// What is harder to read than this is no description.

@@ -8,8 +8,9 @@ use filterc_grammar::ast::{
 };
 use filterc_grammar::source::Span;
 
+use crate::diagram::Order;
 use crate::fields::{Fields, Name, Slot};
-use crate::formula::{Formula, Order};
+use crate::formula::Formula;
 use crate::values::{Shape, Test};
 
 /// A predicate in our syntax.

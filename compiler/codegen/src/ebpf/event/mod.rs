@@ -18,6 +18,7 @@ mod plan;
 mod question;
 mod shape;
 mod source;
+mod strangers;
 mod text;
 mod writer;
 

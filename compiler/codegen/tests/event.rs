@@ -18,7 +18,7 @@ mod sample;
 
 use filterc_abi::Endian;
 use filterc_codegen::ebpf::event::{Kind, Monitored, Object, Options, emit, maps};
-use filterc_ebpf::verify::Context;
+use filterc_ebpf::verify::{Context, Patience};
 use filterc_ebpf::{
     DisasmOptions, Fixed, Host, Insn, Target, VerifyError, WellFormed, disassemble, interpret,
     verify, well_formed,
@@ -46,8 +46,13 @@ fn host(object: &Object, monitored: Monitored) -> Host<Fixed> {
 fn check(insns: &[Insn], object: &Object, monitored: Monitored) -> Result<(), VerifyError> {
     let specs: Vec<_> =
         maps(std::slice::from_ref(object), monitored).iter().map(|map| map.spec).collect();
-    let target =
-        Target { context: Context::Tracepoint, maps: &specs, descriptors: &[], returns: (0, 1) };
+    let target = Target {
+        context: Context::Tracepoint,
+        maps: &specs,
+        returns: (0, 1),
+        patience: Patience::Long,
+        ..Target::SYSCALL
+    };
     verify(insns, &target).map(|_| ())
 }
 

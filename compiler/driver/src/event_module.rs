@@ -130,6 +130,7 @@ fn program(filter: &Filter, how: &EventOptions) -> Result<Object, Box<Diagnostic
         maps: &maps,
         descriptors: &[],
         returns: (0, 1),
+        patience: ebpf::verify::Patience::Long,
     };
     match ebpf::verify(&insns, &target) {
         Ok(_) => Ok(Object { insns, ..object }),

@@ -19,7 +19,7 @@
 use filterc_abi::{Action, seccomp};
 use filterc_ebpf::asm::error::AsmError;
 use filterc_ebpf::audit::{self, Moment, offset};
-use filterc_ebpf::verify::{Argument, Context};
+use filterc_ebpf::verify::{Argument, Context, Patience};
 use filterc_ebpf::{Function, Hook, MapSpec, Module, NamedMap, Target, Unit, assemble};
 
 use super::object::Object;
@@ -137,7 +137,14 @@ pub fn target<'m>(unit: &Unit, maps: &'m [MapSpec]) -> Target<'m> {
         Hook::TracepointBtf(_) => (Context::Arguments(CALL), (0, 0)),
         Hook::Lsm(_) => (Context::Arguments(&[]), (-4095, 0)),
     };
-    Target { context, maps, descriptors: &[], returns }
+    // A filter of events may search in texts.
+    let patience = match &unit.hook {
+        Hook::Tracepoint { .. } => Patience::Long,
+        Hook::Syscall | Hook::RawTracepoint(_) | Hook::TracepointBtf(_) | Hook::Lsm(_) => {
+            Patience::Usual
+        }
+    };
+    Target { context, maps, descriptors: &[], returns, patience }
 }
 
 const FORK_EVENT: &str = "sched_process_fork";

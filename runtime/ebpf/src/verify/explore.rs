@@ -11,25 +11,37 @@ use super::call::returned;
 use super::flow::{Flow, called};
 use super::memory::Access;
 use super::scalar::{Link, Scalar};
-use super::target::Target;
+use super::target::{Patience, Target};
 use super::value::{Frame, Id, Object, Pointer, State, Value};
 use crate::error::{Kind, VerifyError};
 use crate::machine::{Alu, Extend, MAX_FRAMES, Reg, Size, Source, Symbol, Test, Width};
 use crate::op::{Callee, Op};
 
-/// Most instructions that are walked; the kernel's own limit is a million.
-const MAX_STEPS: usize = 250_000;
+/// How far a walk goes; the kernel's own limits are above all of these.
+struct Limits {
+    /// Most instructions that are walked; the kernel walks a million.
+    steps: usize,
+    /// Most states that are kept for one place: as many as a loop over the longest text has
+    /// rounds, so that each is walked once.
+    states_of_place: usize,
+    /// Most ways that wait; the kernel lets 8192.
+    waiting: usize,
+}
+
+impl Limits {
+    const fn of(patience: Patience) -> Self {
+        match patience {
+            Patience::Usual => Self { steps: 100_000, states_of_place: 32, waiting: 4_096 },
+            Patience::Long => Self { steps: 250_000, states_of_place: 1_100, waiting: 6_000 },
+        }
+    }
+}
 
 /// Comparisons of states that count as an instruction, so that time has a bound.
 const COMPARED_PER_STEP: usize = 32;
 
-/// Most states that are kept, in all and for one place: as many as a loop over the longest text
-/// has rounds, so that each is walked once.
+/// Most states that are kept in all.
 const MAX_STATES: usize = 20_000;
-const MAX_STATES_OF_PLACE: usize = 1_100;
-
-/// Most ways that wait; the kernel's own limit is 8192.
-const MAX_WAITING: usize = 6_000;
 
 /// Largest unknown part of an offset, and largest known one; the kernel's limits are twice that.
 const MAX_OFFSET: i64 = 1 << 28;
@@ -46,6 +58,7 @@ pub(super) struct Explorer<'a> {
     ops: &'a [Op],
     flow: &'a Flow,
     pub(super) target: &'a Target<'a>,
+    limits: Limits,
     nodes: Vec<Node>,
     /// For each place the states that were there, and their nodes.
     seen: BTreeMap<usize, VecDeque<(usize, State)>>,
@@ -77,6 +90,7 @@ impl<'a> Explorer<'a> {
             ops,
             flow,
             target,
+            limits: Limits::of(target.patience),
             nodes: Vec::new(),
             seen: BTreeMap::new(),
             kept: 0,
@@ -118,8 +132,8 @@ impl<'a> Explorer<'a> {
             loop {
                 steps += 1;
                 let at = |kind| VerifyError { pc, kind };
-                if steps + self.compared / COMPARED_PER_STEP > MAX_STEPS
-                    || self.waiting.len() > MAX_WAITING
+                if steps + self.compared / COMPARED_PER_STEP > self.limits.steps
+                    || self.waiting.len() > self.limits.waiting
                 {
                     return Err(at(Kind::TooComplex));
                 }
@@ -182,7 +196,7 @@ impl<'a> Explorer<'a> {
         }
         let node = self.nodes.len();
         self.nodes.push(Node { parent, pending: 1 });
-        if seen.len() >= MAX_STATES_OF_PLACE {
+        if seen.len() >= self.limits.states_of_place {
             seen.pop_front();
             self.kept -= 1;
         }

@@ -32,7 +32,7 @@ use crate::wellformed::{WellFormed, well_formed};
 use explore::{Explorer, known};
 
 pub use flow::{live_registers, successors};
-pub use target::{Argument, Context, Target};
+pub use target::{Argument, Context, Patience, Target};
 
 /// A program that the kernel accepts for its target. Only [`verify`] makes one.
 #[derive(Clone, Debug, PartialEq, Eq)]

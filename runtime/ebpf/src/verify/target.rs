@@ -13,6 +13,20 @@ pub struct Target<'a> {
     pub descriptors: &'a [(i32, usize)],
     /// Least and largest return value.
     pub returns: (i64, i64),
+    /// How long it may take.
+    pub patience: Patience,
+}
+
+/// How much of a program is walked before it is refused as too complex. What is accepted is within
+/// the kernel's limits either way; what goes round for ever is refused sooner with less.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Patience {
+    /// Milliseconds.
+    #[default]
+    Usual,
+    /// A second or so: for programs whose loops have hundreds of rounds, each of which is
+    /// walked.
+    Long,
 }
 
 /// The context of a program.
@@ -47,5 +61,6 @@ impl Target<'static> {
         maps: &[],
         descriptors: &[],
         returns: (i64::MIN, i64::MAX),
+        patience: Patience::Usual,
     };
 }

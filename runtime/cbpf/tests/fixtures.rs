@@ -19,6 +19,10 @@ fn every_code_has_a_program_that_shows_it() {
             continue;
         }
         let name = path.file_name().unwrap().to_str().unwrap();
+        // Those are of the other machine.
+        if name[5..].starts_with("-ebpf-") {
+            continue;
+        }
         let code = match assemble(&fs::read_to_string(&path).unwrap()) {
             Ok(program) => verify(&program).unwrap_err().code().to_owned(),
             Err(error) => error.code().to_owned(),

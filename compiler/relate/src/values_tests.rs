@@ -1,3 +1,5 @@
+//! Every set of few bits is described exactly, and tests read as people write them.
+
 use super::*;
 
 /// Whether a test holds for a number.

@@ -180,6 +180,11 @@ fn calls(record: &Record, rng: &mut Rng, memory: &Memory, seekable: u64) -> (Vec
     let name = record.name.strip_prefix("sys_enter_").or(record.name.strip_prefix("sys_exit_"));
     let (mut list, mut made) = (Vec::new(), Vec::new());
     let (mut comm, mut cpu) = ("", 0);
+    // A child shares the places in files that it has from us: what it seeks in is not to be the
+    // file that a log goes to.
+    for standard in 0..3 {
+        list.push(call("dup2", [seekable, standard, 0, 0, 0, 0]));
+    }
     for index in 0..CALLS {
         if index % 6 == 0 {
             let (which, to) = (rng.below(NAMES.len()), rng.below(memory.masks.len()));

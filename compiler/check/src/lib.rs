@@ -69,7 +69,7 @@ mod memory;
 mod meter;
 mod mtbdd;
 mod order;
-pub mod outcomes;
+mod outcomes;
 mod predicates;
 mod prover;
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! [`differences`] says where two sides differ: which calls, for which arguments, in the words of
 //! the policy language, with a call as an example of each. It is derived from the decision diagrams
-//! of [`filterc_check::outcomes`], so that it is about all calls; that the words say what the
+//! of [`filterc_check::outcomes()`], so that it is about all calls; that the words say what the
 //! diagrams say is what the tests of this crate prove, by having the words parsed and judged again.
 
 mod diagram;

@@ -105,17 +105,9 @@ pub(crate) fn words_of(place: Place, endian: Endian) -> (WordIndex, Option<WordI
 
 /// The call whose words, read by a filter, are these.
 pub(crate) fn call_of(words: &[u32; INPUTS], endian: Endian) -> SeccompData {
-    let word = |i: WordIndex| words.get(usize::from(i)).copied().unwrap_or_default();
-    let long = |place| {
-        let (low, high) = words_of(place, endian);
-        u64::from(word(low)) | high.map_or(0, |high| u64::from(word(high)) << 32)
-    };
-    SeccompData {
-        nr: word(NR).cast_signed(),
-        arch: word(ARCH),
-        instruction_pointer: long(Place::InstructionPointer),
-        args: [0, 1, 2, 3, 4, 5].map(|i| long(Place::Arg(i))),
-    }
+    words
+        .first_chunk()
+        .map_or_else(SeccompData::default, |words| SeccompData::of_words(words, endian))
 }
 
 /// The parameters whose words are these.

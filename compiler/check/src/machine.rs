@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::Hash;
 
+use crate::Why;
 use crate::gates::{OverBudget, Result};
 use crate::meter::Meter;
 use crate::region::{Fixed, Head, Region};
@@ -79,6 +80,15 @@ pub(crate) enum Halt {
 impl From<OverBudget> for Halt {
     fn from(OverBudget: OverBudget) -> Self {
         Self::OverBudget
+    }
+}
+
+impl From<Halt> for Why {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::OverBudget => Self::Budget,
+            Halt::Outside(outside) => Self::Outside(outside),
+        }
     }
 }
 

@@ -14,9 +14,9 @@ use crate::layout::{Order, Ties, WordIndex};
 use crate::machine::Halt;
 use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered};
-use crate::region::{Head, Region};
+use crate::region::{Head, Region, Span, cover};
 use crate::side::{Behaviour, Subject};
-use crate::{Budget, Side, Spent, Unknown, Why};
+use crate::{Budget, Side, Spent, Unknown};
 
 /// Calls whose token and number lie in a rectangle, and what the sides say to them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,31 +123,11 @@ pub fn outcomes(
         meter,
         looked: 0,
         asks: 0,
+        parts: Vec::new(),
+        row: 0,
     };
-    let mut parts: Vec<Part> = Vec::new();
-    let mut arch = Some(0);
-    while let Some(first) = arch {
-        let mut last = u32::MAX;
-        let mut nr = Some(0);
-        let row = parts.len();
-        while let Some(column) = nr {
-            let head = Head { arch: first, nr: column };
-            let (region, decision) = walk.part(head).map_err(|halt| walk.unknown(head, halt))?;
-            last = last.min(region.arch.last);
-            nr = region.nr.last.checked_add(1);
-            let nr = (column, region.nr.last);
-            match parts.last_mut().filter(|_| column > 0) {
-                Some(old) if old.decision == decision => old.nr.1 = nr.1,
-                _ => parts.push(Part { arch: (first, first), nr, decision }),
-            }
-        }
-        // A row is as high as the lowest of its parts.
-        for part in parts.iter_mut().skip(row) {
-            part.arch.1 = last;
-        }
-        arch = last.checked_add(1);
-    }
-    Ok(parts)
+    cover(&mut walk, Walk::look, Walk::close)?;
+    Ok(walk.parts)
 }
 
 struct Walk<'a> {
@@ -160,6 +140,9 @@ struct Walk<'a> {
     looked: u64,
     /// How many questions they have together.
     asks: usize,
+    parts: Vec<Part>,
+    /// Where those of the row that is looked at begin.
+    row: usize,
 }
 
 impl Walk<'_> {
@@ -170,11 +153,27 @@ impl Walk<'_> {
             nodes: self.mtbdd.len(),
             conflicts: 0,
         };
-        let why = match halt {
-            Halt::OverBudget => Why::Budget,
-            Halt::Outside(outside) => Why::Outside(outside),
-        };
+        let why = halt.into();
         Unknown { budget: self.budget, spent, at: Some((head.arch, head.nr)), why }
+    }
+
+    /// Notes what is said at a point, and how far.
+    fn look(&mut self, head: Head) -> std::result::Result<Region, Unknown> {
+        let (region, decision) = self.part(head).map_err(|halt| self.unknown(head, halt))?;
+        let nr = (head.nr, region.nr.last);
+        match self.parts.last_mut().filter(|_| head.nr > 0) {
+            Some(old) if old.decision == decision => old.nr.1 = nr.1,
+            _ => self.parts.push(Part { arch: (head.arch, head.arch), nr, decision }),
+        }
+        Ok(region)
+    }
+
+    /// Gives the parts of a row its height.
+    fn close(&mut self, arch: Span) {
+        for part in self.parts.iter_mut().skip(self.row) {
+            part.arch.1 = arch.last;
+        }
+        self.row = self.parts.len();
     }
 
     /// What is said at a point; the part around it for which that is said.

@@ -9,7 +9,7 @@ use crate::layout::{ARCH, INPUTS, NR, Order, Ties, WordIndex, call_of, params_of
 use crate::machine::Halt;
 use crate::meter::{Meter, cost};
 use crate::mtbdd::{Mtbdd, Ordered};
-use crate::region::{Head, Region};
+use crate::region::{Head, Region, cover};
 use crate::sample::Candidates;
 use crate::side::{Behaviour, Subject};
 use crate::{Budget, Counterexample, Outside, Proof, Side, Spent, Unknown, Verdict, Why};
@@ -83,25 +83,17 @@ impl<'a> Prover<'a> {
 
     /// Covers the plane, row by row.
     fn rectangles(&mut self) -> Result<(), Stop> {
-        let mut arch = Some(0);
-        while let Some(row) = arch {
-            let mut last = u32::MAX;
-            let mut nr = Some(0);
-            while let Some(column) = nr {
-                // The one question for all needs its part of the steps.
-                if self.proof.rectangles >= self.budget.rectangles
-                    || self.meter.left() < self.budget.steps / 2
-                {
-                    return Err(Stop::Shattered);
-                }
-                self.proof.rectangles += 1;
-                let region = self.compare(Some(Head { arch: row, nr: column }))?;
-                last = last.min(region.arch.last);
-                nr = region.nr.last.checked_add(1);
+        let part = |prover: &mut Self, head| {
+            // The one question for all needs its part of the steps.
+            if prover.proof.rectangles >= prover.budget.rectangles
+                || prover.meter.left() < prover.budget.steps / 2
+            {
+                return Err(Stop::Shattered);
             }
-            arch = last.checked_add(1);
-        }
-        Ok(())
+            prover.proof.rectangles += 1;
+            prover.compare(Some(head))
+        };
+        cover(self, part, |_, _| ())
     }
 
     /// Compares both sides around a point, or everywhere: the region for which that holds.

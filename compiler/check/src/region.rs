@@ -81,6 +81,29 @@ impl Region {
     }
 }
 
+/// Covers the plane of (arch, nr), row by row: `part` says for a point how far what holds there
+/// holds, and the next point is where that ends. A row is as high as the lowest of its parts, which
+/// `row` is told when it is done.
+pub(crate) fn cover<S, E>(
+    state: &mut S,
+    mut part: impl FnMut(&mut S, Head) -> Result<Region, E>,
+    mut row: impl FnMut(&mut S, Span),
+) -> Result<(), E> {
+    let mut arch = Some(0);
+    while let Some(first) = arch {
+        let mut last = u32::MAX;
+        let mut nr = Some(0);
+        while let Some(column) = nr {
+            let region = part(state, Head { arch: first, nr: column })?;
+            last = last.min(region.arch.last);
+            nr = region.nr.last.checked_add(1);
+        }
+        row(state, Span { first, last });
+        arch = last.checked_add(1);
+    }
+    Ok(())
+}
+
 /// What is known of a word where `nr` and `arch` are fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fixed {

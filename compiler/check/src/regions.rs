@@ -11,7 +11,7 @@ use crate::layout::{ARCH, INPUTS, NR, Order, Ties, call_of, params_of};
 use crate::machine::Halt;
 use crate::meter::Meter;
 use crate::mtbdd::{Mtbdd, Ordered, Way};
-use crate::region::{Head, Region, Span};
+use crate::region::{Head, Region, Span, cover};
 use crate::side::{Behaviour, Subject};
 use crate::{Budget, Params, Side, Spent, Unknown, Why};
 
@@ -72,34 +72,11 @@ pub fn differences(
         parts: 0,
         free_bits: FREE_BITS,
         found: Vec::new(),
+        row: 0,
     };
     let params = finder.left.params().max(finder.right.params());
     finder.free_bits += 64 * u32::try_from(params).unwrap_or_default();
-    let mut arch = Some(0);
-    while let Some(row) = arch {
-        let mut last = u32::MAX;
-        let mut nr = Some(0);
-        let before = finder.found.len();
-        while let Some(column) = nr {
-            if finder.parts >= budget.rectangles {
-                return Err(finder.unknown(None, Why::Budget));
-            }
-            finder.parts += 1;
-            let head = Head { arch: row, nr: column };
-            let region = match finder.part(head) {
-                Ok(region) => region,
-                Err(Halt::OverBudget) => return Err(finder.unknown(Some(head), Why::Budget)),
-                Err(Halt::Outside(outside)) => {
-                    return Err(finder.unknown(Some(head), Why::Outside(outside)));
-                }
-            };
-            last = last.min(region.arch.last);
-            nr = region.nr.last.checked_add(1);
-        }
-        // A row is as high as the lowest of its parts.
-        finder.close(before, Span { first: row, last });
-        arch = last.checked_add(1);
-    }
+    cover(&mut finder, Finder::look, Finder::close)?;
     finder.run_both()?;
     Ok(finder.found)
 }
@@ -116,6 +93,8 @@ struct Finder<'a> {
     /// Bits beside `nr` and `arch`, those of parameters among them.
     free_bits: u32,
     found: Vec<Difference>,
+    /// Where those of the row that is looked at begin.
+    row: usize,
 }
 
 impl Finder<'_> {
@@ -142,6 +121,15 @@ impl Finder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The same, within the budget.
+    fn look(&mut self, head: Head) -> Result<Region, Unknown> {
+        if self.parts >= self.budget.rectangles {
+            return Err(self.unknown(None, Why::Budget));
+        }
+        self.parts += 1;
+        self.part(head).map_err(|halt| self.unknown(Some(head), halt.into()))
     }
 
     /// The differences around a point, from there on; the part for which they are that.
@@ -188,8 +176,8 @@ impl Finder<'_> {
     }
 
     /// Gives the differences of a row its height, and joins neighbours that are the same.
-    fn close(&mut self, from: usize, arch: Span) {
-        let row = self.found.split_off(from.min(self.found.len()));
+    fn close(&mut self, arch: Span) {
+        let row = self.found.split_off(self.row.min(self.found.len()));
         for mut next in row {
             next.arch = (arch.first, arch.last);
             let width = u64::from(next.nr.1 - next.nr.0) + 1;
@@ -209,6 +197,7 @@ impl Finder<'_> {
                 None => self.found.push(next),
             }
         }
+        self.row = self.found.len();
     }
 }
 

@@ -74,8 +74,10 @@ impl WordSet {
     }
 }
 
-/// The low and the high word of a 64-bit member that begins at a byte offset.
-fn halves(at: u32, endian: Endian) -> (WordIndex, WordIndex) {
+/// The low and the high word of a 64-bit member of `struct seccomp_data` that begins at a byte
+/// offset, by their indices.
+#[must_use]
+pub fn halves(at: u32, endian: Endian) -> (u8, u8) {
     let first = word_at(at);
     match endian {
         Endian::Little => (first, first + 1),

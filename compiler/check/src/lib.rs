@@ -95,6 +95,7 @@ use filterc_hir::policy::Policy;
 
 pub use certificate::{NoCertificate, Stated, certificate, certificate_of};
 pub use count::Count;
+pub use layout::halves;
 pub use machine::{Outside, What};
 pub use order::{precedence, weaker};
 pub use outcomes::{Answer, Ask, Decision, Part, outcomes};

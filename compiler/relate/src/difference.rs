@@ -1,13 +1,12 @@
 //! Where two sides differ, call by call.
 
-use std::collections::BTreeMap;
-
 use filterc_abi::{self as abi, Abi, Action, Endian, SeccompData, Syscall};
 use filterc_check::{Answer, Budget, Count, Decision, Part, Side, Unknown, outcomes, precedence};
 use filterc_grammar::print;
 
 use crate::fields::Fields;
 use crate::formula::{Formula, formula};
+use crate::numbers::{Numbers, numbers};
 use crate::spell;
 
 /// What becomes of a call on the right side, by the kernel's precedence of actions.
@@ -141,47 +140,19 @@ fn of_part(part: &Part, endian: Endian, changes: &mut Vec<Change>) {
         push(part, calls, (part.nr, None, None), endian, changes);
         return;
     }
-    // Known calls one by one, and what is between them.
-    let mut rows: BTreeMap<u32, (&'static Abi, &'static Syscall)> = BTreeMap::new();
-    for abi in &known {
-        let calls = abi.syscalls().iter().filter(|call| abi.admits(call.nr));
-        let here = calls.filter(|call| part.nr.0 <= call.nr && call.nr <= part.nr.1);
-        rows.extend(here.map(|call| (call.nr, (*abi, call))));
-    }
-    let mut next = Some(part.nr.0);
-    for (nr, (abi, call)) in rows {
-        if let Some(first) = next.filter(|first| *first < nr) {
-            numbers(part, (first, nr - 1), &known, endian, changes);
+    for abi in known {
+        for numbers in numbers(abi, part.nr) {
+            match numbers {
+                Numbers::Call(call) => {
+                    let calls = Calls::Named { abi: abi.name, name: call.name };
+                    push(part, calls, ((call.nr, call.nr), Some(abi), Some(call)), endian, changes);
+                }
+                Numbers::Unknown(first, last) => {
+                    let calls = Calls::Numbers { abi: abi.name, first, last };
+                    push(part, calls, ((first, last), Some(abi), None), endian, changes);
+                }
+            }
         }
-        let calls = Calls::Named { abi: abi.name, name: call.name };
-        push(part, calls, ((nr, nr), Some(abi), Some(call)), endian, changes);
-        next = nr.checked_add(1);
-    }
-    if let Some(first) = next.filter(|first| *first <= part.nr.1) {
-        numbers(part, (first, part.nr.1), &known, endian, changes);
-    }
-}
-
-/// Numbers that no call has, cut where another ABI begins.
-fn numbers(
-    part: &Part,
-    (first, last): (u32, u32),
-    known: &[&'static Abi],
-    endian: Endian,
-    changes: &mut Vec<Change>,
-) {
-    let mark = known.iter().find_map(|abi| abi.mark).map_or(0, |mark| mark.bit);
-    let mut from = Some(first);
-    while let Some(first) = from.filter(|first| *first <= last) {
-        let block = if mark == 0 { u32::MAX } else { first | (mark - 1) };
-        // −1 is of the ABI whose numbers have no mark.
-        let end = block.min(last).min(if first < u32::MAX { u32::MAX - 1 } else { u32::MAX });
-        let end = if mark == 0 { last } else { end };
-        if let Some(abi) = known.iter().find(|abi| abi.admits(first)) {
-            let calls = Calls::Numbers { abi: abi.name, first, last: end };
-            push(part, calls, ((first, end), Some(abi), None), endian, changes);
-        }
-        from = end.checked_add(1);
     }
 }
 

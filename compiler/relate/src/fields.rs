@@ -2,7 +2,7 @@
 
 use filterc_abi::seccomp::offset;
 use filterc_abi::{Abi, Arg, ArgKind, Endian, Regs, SetKind, Syscall};
-use filterc_check::Decision;
+use filterc_check::{Decision, halves};
 
 use crate::values::Shape;
 
@@ -153,13 +153,4 @@ impl Asked {
 
 fn of_register(register: u8, endian: Endian) -> (u8, u8) {
     halves(offset::ARGS + 8 * u32::from(register), endian)
-}
-
-/// The words with the low and the high half of a 64-bit member.
-fn halves(at: u32, endian: Endian) -> (u8, u8) {
-    let first = u8::try_from(at / 4).unwrap_or_default();
-    match endian {
-        Endian::Little => (first, first + 1),
-        Endian::Big => (first + 1, first),
-    }
 }

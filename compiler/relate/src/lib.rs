@@ -10,6 +10,7 @@ mod difference;
 mod fields;
 mod formula;
 mod group;
+mod numbers;
 mod policy;
 mod spell;
 mod values;

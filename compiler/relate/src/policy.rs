@@ -16,6 +16,7 @@ use filterc_grammar::source::Span;
 
 use crate::fields::Fields;
 use crate::formula::{Formula, formula};
+use crate::numbers::{Numbers, numbers};
 use crate::spell;
 
 /// What a policy cannot say.
@@ -89,7 +90,7 @@ const MAX_NAMED: u32 = 512;
 pub fn policy(said: &[Said<'_>], combine: &dyn Fn(&[u32]) -> u32) -> Result<String, Inexpressible> {
     let decide = |values: &[u32]| Action::from_ret(combine(values));
     let foreign = foreign(said, &decide)?;
-    let mut abis: Vec<OfAbi> = Vec::new();
+    let mut abis: Vec<OfAbi<'_>> = Vec::new();
     for one in said {
         let known = abi::abis()
             .iter()
@@ -114,7 +115,7 @@ pub fn policy(said: &[Said<'_>], combine: &dyn Fn(&[u32]) -> u32) -> Result<Stri
     header(StatementKind::Unknown(Some(spell::action(unknown, Some(first)))));
     header(StatementKind::Foreign(spell::action(foreign, Some(first))));
     let (first_rules, groups) = (Vec::new(), BTreeMap::new());
-    let mut rules = Rules { abis: &abis, default, first, first_rules, groups };
+    let mut rules = Rules { abis: &abis, decide: &decide, default, first, first_rules, groups };
     rules.numbers(unknown)?;
     for name in abis.iter().flat_map(|it| it.fates.keys()).collect::<BTreeSet<_>>() {
         rules.call(name);
@@ -142,38 +143,59 @@ fn foreign(said: &[Said<'_>], decide: &dyn Fn(&[u32]) -> Action) -> Result<Actio
 }
 
 /// What becomes of the calls of one ABI.
-struct OfAbi {
+struct OfAbi<'s> {
     abi: &'static Abi,
     fates: BTreeMap<&'static str, Fate>,
-    /// The same in terms of registers, which mean the same on every ABI, where that can be said.
-    raw: BTreeMap<&'static str, Fate>,
+    /// What the calls with these fates are decided by.
+    parts: BTreeMap<&'static str, (&'static Syscall, &'s Part)>,
+    endian: Endian,
     /// Numbers that no call has, first and last, and what becomes of them.
     unknown: Vec<(u32, u32, Action)>,
 }
 
-impl OfAbi {
+impl<'s> OfAbi<'s> {
     fn new(
         abi: &'static Abi,
-        said: &Said<'_>,
+        said: &Said<'s>,
         decide: &dyn Fn(&[u32]) -> Action,
     ) -> Result<Self, Inexpressible> {
-        let (mut fates, mut raw) = (BTreeMap::new(), BTreeMap::new());
-        let mut unknown: Vec<(u32, u32, Action)> = Vec::new();
+        let (fates, parts, unknown) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut new = Self { abi, fates, parts, endian: said.endian, unknown };
         let here = |part: &&Part| part.arch.0 <= abi.audit_arch && abi.audit_arch <= part.arch.1;
         for part in said.parts.iter().filter(here) {
-            let inside = |call: &&Syscall| part.nr.0 <= call.nr && call.nr <= part.nr.1;
-            let mut next = Some(part.nr.0);
-            for call in abi.syscalls().iter().filter(inside) {
-                gap(abi, part, (next, call.nr.checked_sub(1)), decide, &mut unknown)?;
-                let named = Fields::new(Some(abi), Some(call), said.endian, &part.decision);
-                fates.insert(call.name, fate(abi, call, &named, part, decide)?);
-                let registers = Fields::new(None, None, said.endian, &part.decision);
-                raw.extend(fate(abi, call, &registers, part, decide).map(|it| (call.name, it)));
-                next = call.nr.checked_add(1);
+            for numbers in numbers(abi, part.nr) {
+                match numbers {
+                    Numbers::Call(call) => {
+                        let fields =
+                            Fields::new(Some(abi), Some(call), said.endian, &part.decision);
+                        new.fates.insert(call.name, fate(abi, call, &fields, part, decide)?);
+                        new.parts.insert(call.name, (call, part));
+                    }
+                    Numbers::Unknown(first, last) => {
+                        let values = part.decision.only();
+                        let error = || Inexpressible::Numbers { abi: abi.name, first, last };
+                        new.gap(first, last, decide(values.ok_or_else(error)?));
+                    }
+                }
             }
-            gap(abi, part, (next, Some(part.nr.1)), decide, &mut unknown)?;
         }
-        Ok(Self { abi, fates, raw, unknown })
+        Ok(new)
+    }
+
+    /// Numbers that no call has, behind those that are known.
+    fn gap(&mut self, first: u32, last: u32, action: Action) {
+        match self.unknown.last_mut() {
+            Some(old) if old.2 == action && old.1.checked_add(1) == Some(first) => old.1 = last,
+            _ => self.unknown.push((first, last, action)),
+        }
+    }
+
+    /// The fate of a call in terms of registers, which mean the same on every ABI; `None` if
+    /// that cannot be said.
+    fn raw(&self, name: &str, decide: &dyn Fn(&[u32]) -> Action) -> Option<Fate> {
+        let (call, part) = self.parts.get(name)?;
+        let registers = Fields::new(None, None, self.endian, &part.decision);
+        fate(self.abi, call, &registers, part, decide).ok()
     }
 
     /// Whether everything has one fate.
@@ -181,48 +203,6 @@ impl OfAbi {
         let is = |fate: &Fate| matches!(fate.as_slice(), [(only, None)] if *only == action);
         self.fates.values().all(is) && self.unknown.iter().all(|(_, _, it)| *it == action)
     }
-}
-
-/// Numbers of an ABI that no call has.
-fn gap(
-    abi: &'static Abi,
-    part: &Part,
-    (first, last): (Option<u32>, Option<u32>),
-    decide: &dyn Fn(&[u32]) -> Action,
-    unknown: &mut Vec<(u32, u32, Action)>,
-) -> Result<(), Inexpressible> {
-    let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
-    if first > last {
-        return Ok(());
-    }
-    for (first, last) in admitted(abi, first, last) {
-        let Some(values) = part.decision.only() else {
-            return Err(Inexpressible::Numbers { abi: abi.name, first, last });
-        };
-        let action = decide(values);
-        match unknown.last_mut() {
-            Some(old) if old.2 == action && old.1.checked_add(1) == Some(first) => old.1 = last,
-            _ => unknown.push((first, last, action)),
-        }
-    }
-    Ok(())
-}
-
-/// The numbers of a range that are an ABI's.
-fn admitted(abi: &'static Abi, first: u32, last: u32) -> Vec<(u32, u32)> {
-    let Some(mark) = abi.mark else { return vec![(first, last)] };
-    let mut ranges = Vec::new();
-    let mut next = Some(first);
-    while let Some(from) = next.filter(|from| *from <= last) {
-        let block = (from | (mark.bit - 1)).min(last);
-        // −1 is never marked.
-        let end = if block == u32::MAX && from != block { block - 1 } else { block };
-        if abi.admits(from) {
-            ranges.push((from, end));
-        }
-        next = end.checked_add(1);
-    }
-    ranges
 }
 
 /// The fate of a call: what is said shortly comes first.
@@ -259,7 +239,7 @@ fn fate(
 }
 
 /// What most unknown numbers come to.
-fn unknown(abis: &[OfAbi]) -> Action {
+fn unknown(abis: &[OfAbi<'_>]) -> Action {
     let mut sizes: BTreeMap<Action, u64> = BTreeMap::new();
     for (first, last, action) in abis.iter().flat_map(|it| &it.unknown) {
         *sizes.entry(*action).or_default() += u64::from(last - first) + 1;
@@ -269,7 +249,7 @@ fn unknown(abis: &[OfAbi]) -> Action {
 
 /// What calls come to that no rule names: what most are refused by, unless almost all are
 /// allowed.
-fn default(abis: &[OfAbi]) -> Action {
+fn default(abis: &[OfAbi<'_>]) -> Action {
     let mut counts: BTreeMap<Action, usize> = BTreeMap::new();
     for fate in abis.iter().flat_map(|it| it.fates.values()) {
         if let Some((action, _)) = fate.last() {
@@ -285,7 +265,8 @@ fn default(abis: &[OfAbi]) -> Action {
 }
 
 struct Rules<'a> {
-    abis: &'a [OfAbi],
+    abis: &'a [OfAbi<'a>],
+    decide: &'a dyn Fn(&[u32]) -> Action,
     default: Action,
     first: &'static Abi,
     /// Rules of calls that carry others: a later rule that allows one of these is not to reach
@@ -331,13 +312,14 @@ impl Rules<'_> {
 
     /// A call: where ABIs treat it alike one fate, else one for each, the most frequent last.
     fn call(&mut self, name: &'static str) {
-        let mut fates = self.fates_of(name, |it| &it.fates);
+        let mut fates = self.fates_of(|it| it.fates.get(name).cloned());
         if fates.len() > 1 {
             // A rule is typed on all ABIs, and a name may have another type on each.
-            let raw = self.fates_of(name, |it| &it.raw);
-            if raw.iter().map(|it| it.2.len()).sum::<usize>()
-                == fates.iter().map(|it| it.2.len()).sum()
-            {
+            let raw = self.fates_of(|it| it.raw(name, self.decide));
+            let abis = |fates: &[(String, Fate, Vec<&'static Abi>)]| {
+                fates.iter().map(|(.., abis)| abis.len()).sum::<usize>()
+            };
+            if abis(&raw) == abis(&fates) {
                 fates = raw;
             }
         }
@@ -363,7 +345,7 @@ impl Rules<'_> {
         }
         all.extend(last);
         let call = Call::Name(spell::name(name));
-        let carries = |it: &OfAbi| it.abi.sub_calls().iter().any(|sub| sub.multiplexer == name);
+        let carries = |it: &OfAbi<'_>| it.abi.sub_calls().iter().any(|sub| sub.multiplexer == name);
         if self.abis.iter().any(carries) {
             self.first_rules.push((all, vec![call]));
         } else {
@@ -374,16 +356,15 @@ impl Rules<'_> {
     /// The fates of a call, each with the ABIs on which it is that.
     fn fates_of(
         &self,
-        name: &str,
-        of: impl Fn(&OfAbi) -> &BTreeMap<&'static str, Fate>,
+        of: impl Fn(&OfAbi<'_>) -> Option<Fate>,
     ) -> Vec<(String, Fate, Vec<&'static Abi>)> {
         let mut fates: Vec<(String, Fate, Vec<&'static Abi>)> = Vec::new();
         for it in self.abis {
-            let Some(fate) = of(it).get(name) else { continue };
-            let text = fate_text(fate);
+            let Some(fate) = of(it) else { continue };
+            let text = fate_text(&fate);
             match fates.iter_mut().find(|(other, ..)| *other == text) {
                 Some((.., abis)) => abis.push(it.abi),
-                None => fates.push((text, fate.clone(), vec![it.abi])),
+                None => fates.push((text, fate, vec![it.abi])),
             }
         }
         fates
@@ -424,7 +405,7 @@ impl Rules<'_> {
 }
 
 /// Calls that are a group are named by it.
-fn in_groups(calls: Vec<Call>, abis: &[OfAbi]) -> Vec<Call> {
+fn in_groups(calls: Vec<Call>, abis: &[OfAbi<'_>]) -> Vec<Call> {
     const SMALLEST: usize = 4;
     let mut names: BTreeSet<String> = BTreeSet::new();
     let mut others = Vec::new();

@@ -3,28 +3,56 @@
 use std::fmt::Write as _;
 
 use filterc::describe;
-use filterc_abi::{self as abi, Abi, Action, Endian};
-use filterc_cbpf::errno::errno_name_on;
-use filterc_check::Count;
-use filterc_relate::{CallSet, Calls, Change, Condition, Group, Kind, groups};
+use filterc_abi::{Action, Endian, SeccompData};
+use filterc_check::{Budget, Count};
+use filterc_relate::{CallSet, Calls, Change, Condition, Group, Kind, differences, groups};
 use serde_json::{Value, json};
 
-use crate::console::Failure;
-use crate::sides::Judged;
+use crate::console::{self, Failure};
+use crate::sides::{self, Judged, Sides, SidesArgs};
 
 /// Names that stand on a line before it says how many more there are.
 const WIDTH: usize = 96;
 
 /// Differences on machines of one byte order, with the sides that they are between.
 pub(crate) struct Found<'s> {
-    pub(crate) endian: Endian,
-    pub(crate) sides: [Judged<'s>; 2],
-    pub(crate) changes: Vec<Change>,
+    endian: Endian,
+    sides: [Judged<'s>; 2],
+    changes: Vec<Change>,
+}
+
+/// The differences of a kind between two sides, for each byte order in which they can be compared.
+/// What is shown of them was seen: both sides are run on every witness.
+pub(crate) fn find<'s>(
+    sides: &'s Sides,
+    args: &SidesArgs,
+    is_wanted: impl Fn(Kind) -> bool,
+) -> Result<Vec<Found<'s>>, Failure> {
+    sides.without_params()?;
+    let mut all = Vec::new();
+    for endian in &sides.orders {
+        let [left, right] = [
+            Judged::new(&sides.left, &args.left, *endian)?,
+            Judged::new(&sides.right, &args.right, *endian)?,
+        ];
+        let mut changes = differences(left.side(), right.side(), *endian, &Budget::default())
+            .map_err(|unknown| sides::undecided(&unknown))?;
+        changes.retain(|change| is_wanted(change.kind()));
+        let found = Found { endian: *endian, sides: [left, right], changes };
+        found.run_both()?;
+        all.push(found);
+    }
+    Ok(all)
 }
 
 impl Found<'_> {
+    /// Whether there are differences.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
     /// Runs both sides on every witness: what is shown is what was seen.
-    pub(crate) fn run_both(&self) -> Result<(), Failure> {
+    fn run_both(&self) -> Result<(), Failure> {
         let [left, right] = &self.sides;
         for change in &self.changes {
             let of = |side: &Judged<'_>| side.value(&change.witness, &[], self.endian);
@@ -57,8 +85,8 @@ impl Found<'_> {
     }
 
     fn group(&self, group: &Group, text: &mut String) {
-        let host = example_abi(&group.example);
-        let (left, right) = (action(group.left, host), action(group.right, host));
+        let call = &group.example.witness;
+        let (left, right) = (action(group.left, call), action(group.right, call));
         let _ = writeln!(text, "  {left} -> {right}");
         for set in &group.calls {
             let _ = writeln!(text, "    {}", calls(set));
@@ -72,7 +100,6 @@ impl Found<'_> {
                 let _ = writeln!(text, "    for some arguments (no short predicate says which)");
             }
         }
-        let call = &group.example.witness;
         let _ = writeln!(text, "    such as {}", describe::call(call));
         let whys = self.sides.each_ref().map(|side| side.why(call, &[], self.endian));
         for (mark, why) in ["A", "B"].iter().zip(whys) {
@@ -90,7 +117,7 @@ impl Found<'_> {
     }
 
     fn change(&self, change: &Change) -> Value {
-        let host = example_abi(change);
+        let call = &change.witness;
         let calls = match &change.calls {
             Calls::Named { abi, name } => json!({ "abi": abi, "call": name }),
             Calls::Numbers { abi, first, last } => {
@@ -103,15 +130,14 @@ impl Found<'_> {
             Condition::If(predicate) => json!(predicate),
             Condition::Some => json!(false),
         };
-        let call = &change.witness;
         let [left_why, right_why] =
             self.sides.each_ref().map(|side| side.why(call, &[], self.endian));
         json!({
             "kind": name(change.kind()),
             "calls": calls,
             "if": condition,
-            "left": { "ret": change.left, "action": action(change.left, host), "why": left_why },
-            "right": { "ret": change.right, "action": action(change.right, host), "why": right_why },
+            "left": { "ret": change.left, "action": action(change.left, call), "why": left_why },
+            "right": { "ret": change.right, "action": action(change.right, call), "why": right_why },
             "count": change.count.to_string(),
             "witness": {
                 "call": describe::call(call),
@@ -166,27 +192,11 @@ fn name(kind: Kind) -> &'static str {
     }
 }
 
-fn example_abi(change: &Change) -> Option<&'static Abi> {
-    abi::abi_of_call(change.witness.arch, change.witness.nr.cast_unsigned())
-}
-
-/// An action as text, an errno by its name; a value that the kernel takes for another is shown
-/// as it is, too.
-fn action(value: u32, abi: Option<&'static Abi>) -> String {
+/// What a value makes the kernel do with a call; one that the kernel takes for another is shown as
+/// it is, too.
+fn action(value: u32, call: &SeccompData) -> String {
     let action = Action::from_ret(value);
-    let text = match action {
-        Action::Errno(errno) => match abi.and_then(|abi| errno_name_on(abi, errno)) {
-            Some(name) => format!("errno({name})"),
-            None => action.to_string(),
-        },
-        Action::Allow
-        | Action::Log
-        | Action::Notify
-        | Action::Trace(_)
-        | Action::Trap(_)
-        | Action::KillThread
-        | Action::KillProcess => action.to_string(),
-    };
+    let text = console::action(action, call);
     if action.to_ret() == value { text } else { format!("{text} ({value:#010x})") }
 }
 

@@ -1,13 +1,12 @@
 //! `filterc subset base.flt new.flt`
 
 use clap::Args;
-use filterc_check::Budget;
-use filterc_relate::{Kind, differences};
+use filterc_relate::Kind;
 use serde_json::json;
 
-use crate::changes::Found;
+use crate::changes::{self, Found};
 use crate::console::{Console, Failure, stdout};
-use crate::sides::{self, Judged, SidesArgs};
+use crate::sides::{self, SidesArgs};
 
 /// Arguments of `subset`.
 #[derive(Args, Debug)]
@@ -24,21 +23,9 @@ pub(crate) struct SubsetArgs {
 /// of actions; where it is, what was strengthened is not shown.
 pub(crate) fn run(args: &SubsetArgs, console: &Console) -> Result<(), Failure> {
     let sides = sides::read(&args.sides, console)?;
-    sides.without_params()?;
-    let mut all = Vec::new();
-    for endian in &sides.orders {
-        let [left, right] = [
-            Judged::new(&sides.left, &args.sides.left, *endian)?,
-            Judged::new(&sides.right, &args.sides.right, *endian)?,
-        ];
-        let mut changes = differences(left.side(), right.side(), *endian, &Budget::default())
-            .map_err(|unknown| sides::undecided(&unknown))?;
-        changes.retain(|change| matches!(change.kind(), Kind::Allowed | Kind::Weaker));
-        let found = Found { endian: *endian, sides: [left, right], changes };
-        found.run_both()?;
-        all.push(found);
-    }
-    let weaker = all.iter().any(|found| !found.changes.is_empty());
+    let all =
+        changes::find(&sides, &args.sides, |kind| matches!(kind, Kind::Allowed | Kind::Weaker))?;
+    let weaker = all.iter().any(|found| !found.is_empty());
     let (left, right) = (args.sides.left.display(), args.sides.right.display());
     let text = if args.json {
         let machines: Vec<_> = all.iter().map(Found::json).collect();

@@ -10,36 +10,6 @@ use crate::mtbdd::{Mtbdd, Ordered};
 
 const WIDTH: u8 = 4;
 
-const ALU: [Alu; 13] = [
-    Alu::Add,
-    Alu::Sub,
-    Alu::Mul,
-    Alu::Div,
-    Alu::SDiv,
-    Alu::Mod,
-    Alu::SMod,
-    Alu::Or,
-    Alu::And,
-    Alu::Xor,
-    Alu::Lsh,
-    Alu::Rsh,
-    Alu::Arsh,
-];
-
-const TESTS: [Test; 11] = [
-    Test::Eq,
-    Test::Ne,
-    Test::Gt,
-    Test::Ge,
-    Test::Lt,
-    Test::Le,
-    Test::SGt,
-    Test::SGe,
-    Test::SLt,
-    Test::SLe,
-    Test::Set,
-];
-
 /// Two words of four free bits each.
 fn words(gates: &mut impl Gates) -> (Bits, Bits) {
     let mut word =
@@ -49,8 +19,8 @@ fn words(gates: &mut impl Gates) -> (Bits, Bits) {
 
 /// All operations on `a` and `b`: the results' bits, one after the other.
 fn operations(m: &mut impl Gates, a: &[Node], b: &[Node]) -> Vec<Bits> {
-    let results = ALU.map(|operation| alu(m, operation, a, b).unwrap());
-    let tests = TESTS.map(|test| vec![holds(m, test, a, b).unwrap()]);
+    let results = Alu::ALL.map(|operation| alu(m, operation, a, b).unwrap());
+    let tests = Test::ALL.map(|test| vec![holds(m, test, a, b).unwrap()]);
     results.into_iter().chain(tests).chain([neg(m, a).unwrap()]).collect()
 }
 
@@ -65,8 +35,8 @@ fn expected(x: u64, y: u64) -> Vec<u64> {
         let number = |value: u64| if is_signed { signed(value).cast_unsigned() } else { value };
         alu.apply(Width::W64, number(x), if is_shift { y % 4 } else { number(y) }) & mask
     };
-    let tests = TESTS.map(|test| u64::from(test.holds(Width::W64, wide(x), wide(y))));
-    ALU.map(result).into_iter().chain(tests).chain([x.wrapping_neg() & mask]).collect()
+    let tests = Test::ALL.map(|test| u64::from(test.holds(Width::W64, wide(x), wide(y))));
+    Alu::ALL.map(result).into_iter().chain(tests).chain([x.wrapping_neg() & mask]).collect()
 }
 
 #[test]

@@ -8,36 +8,6 @@ use crate::layout::{ARCH, NR};
 use crate::random::Rng;
 use crate::region::Head;
 
-const ALU: [Alu; 13] = [
-    Alu::Add,
-    Alu::Sub,
-    Alu::Mul,
-    Alu::Div,
-    Alu::SDiv,
-    Alu::Mod,
-    Alu::SMod,
-    Alu::Or,
-    Alu::And,
-    Alu::Xor,
-    Alu::Lsh,
-    Alu::Rsh,
-    Alu::Arsh,
-];
-
-const TESTS: [Test; 11] = [
-    Test::Eq,
-    Test::Ne,
-    Test::Gt,
-    Test::Ge,
-    Test::Lt,
-    Test::Le,
-    Test::SGt,
-    Test::SGe,
-    Test::SLt,
-    Test::SLe,
-    Test::Set,
-];
-
 const WORDS: [u32; 12] =
     [0, 1, 2, 31, 32, 63, 64, 0xff, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, u32::MAX];
 
@@ -95,7 +65,7 @@ impl Both {
                 (self.terms.join(low, high), u64::from(super::low(x)) | y >> 32 << 32)
             }
             _ => {
-                let (alu, width) = (rng.pick(&ALU), rng.pick(&[Width::W32, Width::W64]));
+                let (alu, width) = (rng.pick(&Alu::ALL), rng.pick(&[Width::W32, Width::W64]));
                 (self.terms.alu(width, alu, a, b), alu.apply(width, x, y))
             }
         };
@@ -112,7 +82,7 @@ impl Both {
     fn ask(&mut self, rng: &mut Rng) {
         let (a, x) = self.some(rng);
         let (b, y) = self.some(rng);
-        let (test, width) = (rng.pick(&TESTS), rng.pick(&[Width::W32, Width::W64]));
+        let (test, width) = (rng.pick(&Test::ALL), rng.pick(&[Width::W32, Width::W64]));
         let asked = self.terms.question(Question { test, width, left: a, right: b });
         let value = |id| self.terms.value(id).unwrap();
         let holds = asked.test.holds(asked.width, value(asked.left), value(asked.right));

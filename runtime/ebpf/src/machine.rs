@@ -360,66 +360,52 @@ impl Alu {
     #[must_use]
     pub const fn apply(self, width: Width, a: u64, b: u64) -> u64 {
         match width {
-            Width::W64 => self.apply64(a, b),
-            Width::W32 => self.apply32(low(a), low(b)) as u64,
+            Width::W64 => arithmetic64(self, a, b),
+            Width::W32 => arithmetic32(self, low(a), low(b)) as u64,
         }
     }
+}
 
-    #[inline]
-    const fn apply64(self, a: u64, b: u64) -> u64 {
-        let (signed_a, signed_b) = (a.cast_signed(), b.cast_signed());
-        match self {
-            Self::Add => a.wrapping_add(b),
-            Self::Sub => a.wrapping_sub(b),
-            Self::Mul => a.wrapping_mul(b),
-            Self::Div => match a.checked_div(b) {
-                Some(quotient) => quotient,
-                None => 0,
-            },
-            Self::SDiv if b == 0 => 0,
-            Self::SDiv => signed_a.wrapping_div(signed_b).cast_unsigned(),
-            Self::Mod => match a.checked_rem(b) {
-                Some(rest) => rest,
-                None => a,
-            },
-            Self::SMod if b == 0 => a,
-            Self::SMod => signed_a.wrapping_rem(signed_b).cast_unsigned(),
-            Self::Or => a | b,
-            Self::And => a & b,
-            Self::Xor => a ^ b,
-            Self::Lsh => a.wrapping_shl(low(b)),
-            Self::Rsh => a.wrapping_shr(low(b)),
-            Self::Arsh => signed_a.wrapping_shr(low(b)).cast_unsigned(),
+/// Arithmetic on numbers of one width; what is written behind it makes a distance of a number.
+macro_rules! arithmetic {
+    ($name:ident, $number:ty, $distance:expr) => {
+        #[inline]
+        const fn $name(operation: Alu, a: $number, b: $number) -> $number {
+            let (signed_a, signed_b) = (a.cast_signed(), b.cast_signed());
+            match operation {
+                Alu::Add => a.wrapping_add(b),
+                Alu::Sub => a.wrapping_sub(b),
+                Alu::Mul => a.wrapping_mul(b),
+                Alu::Div => match a.checked_div(b) {
+                    Some(quotient) => quotient,
+                    None => 0,
+                },
+                Alu::SDiv if b == 0 => 0,
+                Alu::SDiv => signed_a.wrapping_div(signed_b).cast_unsigned(),
+                Alu::Mod => match a.checked_rem(b) {
+                    Some(rest) => rest,
+                    None => a,
+                },
+                Alu::SMod if b == 0 => a,
+                Alu::SMod => signed_a.wrapping_rem(signed_b).cast_unsigned(),
+                Alu::Or => a | b,
+                Alu::And => a & b,
+                Alu::Xor => a ^ b,
+                Alu::Lsh => a.wrapping_shl($distance(b)),
+                Alu::Rsh => a.wrapping_shr($distance(b)),
+                Alu::Arsh => signed_a.wrapping_shr($distance(b)).cast_unsigned(),
+            }
         }
-    }
+    };
+}
 
-    #[inline]
-    const fn apply32(self, a: u32, b: u32) -> u32 {
-        let (signed_a, signed_b) = (a.cast_signed(), b.cast_signed());
-        match self {
-            Self::Add => a.wrapping_add(b),
-            Self::Sub => a.wrapping_sub(b),
-            Self::Mul => a.wrapping_mul(b),
-            Self::Div => match a.checked_div(b) {
-                Some(quotient) => quotient,
-                None => 0,
-            },
-            Self::SDiv if b == 0 => 0,
-            Self::SDiv => signed_a.wrapping_div(signed_b).cast_unsigned(),
-            Self::Mod => match a.checked_rem(b) {
-                Some(rest) => rest,
-                None => a,
-            },
-            Self::SMod if b == 0 => a,
-            Self::SMod => signed_a.wrapping_rem(signed_b).cast_unsigned(),
-            Self::Or => a | b,
-            Self::And => a & b,
-            Self::Xor => a ^ b,
-            Self::Lsh => a.wrapping_shl(b),
-            Self::Rsh => a.wrapping_shr(b),
-            Self::Arsh => signed_a.wrapping_shr(b).cast_unsigned(),
-        }
-    }
+arithmetic!(arithmetic64, u64, low);
+arithmetic!(arithmetic32, u32, whole);
+
+/// A number of 32 bits as a distance: all of it.
+#[inline]
+const fn whole(value: u32) -> u32 {
+    value
 }
 
 /// The low half.

@@ -174,6 +174,25 @@ pub enum Alu {
     Arsh,
 }
 
+impl Alu {
+    /// All of them.
+    pub const ALL: [Self; 13] = [
+        Self::Add,
+        Self::Sub,
+        Self::Mul,
+        Self::Div,
+        Self::SDiv,
+        Self::Mod,
+        Self::SMod,
+        Self::Or,
+        Self::And,
+        Self::Xor,
+        Self::Lsh,
+        Self::Rsh,
+        Self::Arsh,
+    ];
+}
+
 /// Which way the bytes of a register's low bits are put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Order {
@@ -219,6 +238,23 @@ pub enum Test {
     SLe,
     /// A common bit is set.
     Set,
+}
+
+impl Test {
+    /// All of them.
+    pub const ALL: [Self; 11] = [
+        Self::Eq,
+        Self::Ne,
+        Self::Gt,
+        Self::Ge,
+        Self::Lt,
+        Self::Le,
+        Self::SGt,
+        Self::SGe,
+        Self::SLt,
+        Self::SLe,
+        Self::Set,
+    ];
 }
 
 /// What an atomic instruction does with memory and its register.

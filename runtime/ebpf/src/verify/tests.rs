@@ -34,36 +34,6 @@ impl Random {
     }
 }
 
-const TESTS: [Test; 11] = [
-    Test::Eq,
-    Test::Ne,
-    Test::Gt,
-    Test::Ge,
-    Test::Lt,
-    Test::Le,
-    Test::SGt,
-    Test::SGe,
-    Test::SLt,
-    Test::SLe,
-    Test::Set,
-];
-
-const ALUS: [Alu; 13] = [
-    Alu::Add,
-    Alu::Sub,
-    Alu::Mul,
-    Alu::Div,
-    Alu::SDiv,
-    Alu::Mod,
-    Alu::SMod,
-    Alu::Or,
-    Alu::And,
-    Alu::Xor,
-    Alu::Lsh,
-    Alu::Rsh,
-    Alu::Arsh,
-];
-
 const WIDTHS: [Width; 2] = [Width::W32, Width::W64];
 
 fn has(scalar: &Scalar, number: u64) -> bool {
@@ -81,7 +51,7 @@ fn known(random: &mut Random) -> (Scalar, u64) {
         let constant = Scalar::constant(k);
         let width = random.pick(&WIDTHS);
         if random.word() & 1 == 0 {
-            let test = random.pick(&TESTS);
+            let test = random.pick(&Test::ALL);
             let holds = test.holds(width, number, k);
             scalar = match (test, holds) {
                 (Test::Set, false) => scalar.without_bits(width, &constant),
@@ -89,7 +59,7 @@ fn known(random: &mut Random) -> (Scalar, u64) {
                 (_, false) => scalar.refined(width, negated(test), &constant),
             };
         } else {
-            let alu = random.pick(&ALUS);
+            let alu = random.pick(&Alu::ALL);
             scalar = scalar.alu(width, alu, &constant);
             number = alu.apply(width, number, k);
         }
@@ -120,7 +90,8 @@ fn what_is_known_is_true() {
     let (mut decided, mut bounded) = (0, 0);
     for _ in 0..400_000 {
         let ((a, x), (b, y)) = (known(&mut random), known(&mut random));
-        let (width, alu, test) = (random.pick(&WIDTHS), random.pick(&ALUS), random.pick(&TESTS));
+        let (width, alu, test) =
+            (random.pick(&WIDTHS), random.pick(&Alu::ALL), random.pick(&Test::ALL));
         let result = a.alu(width, alu, &b);
         let number = alu.apply(width, x, y);
         assert!(has(&result, number), "{a:x?} {alu:?} {b:x?}: {result:x?} {x:#x} {y:#x}");

@@ -12,7 +12,7 @@ use filterc_check::Proof;
 use filterc_codegen::ebpf::tracing::{self, Access};
 use filterc_codegen::ebpf::{self as codegen, Object};
 use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified, VerifyError};
-use filterc_grammar::diagnostic::{Diagnostic, Severity};
+use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use filterc_hir::policy::{Policy, RuleId};
 use filterc_ir as ir;
@@ -23,7 +23,7 @@ use crate::lines;
 use crate::objective::objective;
 use crate::options::{Options, Target};
 use crate::params;
-use crate::pipeline::{Front, Observer, byte_orders, front, sort};
+use crate::pipeline::{Front, Observer, byte_orders, finished, front};
 use crate::prove::prove_function;
 use crate::source::Source;
 
@@ -178,20 +178,16 @@ pub fn compile_module_observed(
             Err(error) => diagnostics.push(*error),
         }
     }
-    sort(&mut diagnostics);
-    let denied = options.deny_warnings && !diagnostics.is_empty();
-    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    let mut programs = programs.into_iter();
-    match programs.next() {
-        Some(program) if !failed && !denied => Ok(CompiledModule {
+    match finished(programs, &mut diagnostics, options) {
+        Some((program, others)) => Ok(CompiledModule {
             name: source.name().to_owned(),
             sources,
             policy,
             warnings: diagnostics,
             program,
-            others: programs.collect(),
+            others,
         }),
-        Some(_) | None => Err(Diagnostics { sources, list: diagnostics }),
+        None => Err(Diagnostics { sources, list: diagnostics }),
     }
 }
 

@@ -93,6 +93,21 @@ pub(crate) fn sort(diagnostics: &mut [Diagnostic]) {
         .sort_by_key(|d| d.primary.as_ref().map(|label| (label.span.file, label.span.start)));
 }
 
+/// What a compilation comes to: the first program and the others, unless there is an error, or a
+/// warning where none is suffered. Puts the diagnostics in order.
+pub(crate) fn finished<P>(
+    programs: Vec<P>,
+    diagnostics: &mut [Diagnostic],
+    options: &Options,
+) -> Option<(P, Vec<P>)> {
+    sort(diagnostics);
+    let denied = options.deny_warnings && !diagnostics.is_empty();
+    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    let mut programs = programs.into_iter();
+    let first = programs.next().filter(|_| !failed && !denied)?;
+    Some((first, programs.collect()))
+}
+
 /// Compiles a policy.
 ///
 /// # Errors
@@ -124,12 +139,8 @@ pub fn compile_observed(
             Err(error) => diagnostics.push(*error),
         }
     }
-    sort(&mut diagnostics);
-    let denied = options.deny_warnings && !diagnostics.is_empty();
-    let failed = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-    let mut programs = programs.into_iter();
-    match programs.next() {
-        Some(program) if !failed && !denied => Ok(Compiled {
+    match finished(programs, &mut diagnostics, options) {
+        Some((program, others)) => Ok(Compiled {
             name: source.name().to_owned(),
             sources,
             statements,
@@ -140,9 +151,9 @@ pub fn compile_observed(
             warnings: diagnostics,
             defines: [options.defines.as_slice(), &options.params].concat(),
             program,
-            others: programs.collect(),
+            others,
         }),
-        Some(_) | None => Err(Diagnostics { sources, list: diagnostics }),
+        None => Err(Diagnostics { sources, list: diagnostics }),
     }
 }
 

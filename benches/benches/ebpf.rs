@@ -10,7 +10,8 @@ use std::fmt::Write as _;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use filterc::{Source, compile_module};
-use filterc_ebpf::{Fixed, Host, Target, assemble, encode, interpret, verify};
+use filterc_abi::Endian;
+use filterc_ebpf::{Fixed, Host, Target, Verified, assemble, encode, interpret, verify};
 use filterc_testkit::{corpus, neutral};
 
 /// A policy as a program: the number of the call (the context's first word) is searched for in a
@@ -58,6 +59,41 @@ fn contexts(calls: u32) -> Vec<[u8; 64]> {
     (0..256).map(context).collect()
 }
 
+/// A program in our interpreter and in rbpf's, on the same contexts, after both have decided all of
+/// them alike.
+fn side_by_side(
+    criterion: &mut Criterion,
+    name: &str,
+    (verified, endian): (&Verified, Endian),
+    mut contexts: Vec<[u8; 64]>,
+) {
+    let bytes = encode(verified.program().insns(), endian);
+    let mut host = Host::new(Fixed::default(), endian);
+    let vm = rbpf::EbpfVmRaw::new(Some(&bytes)).unwrap();
+    for context in &mut contexts {
+        let ours = interpret(verified.program(), &mut host, context, u64::MAX).unwrap();
+        assert_eq!(ours.ret, vm.execute_program(context).unwrap(), "the same decision");
+    }
+    let mut group = criterion.benchmark_group(format!("ebpf/{name}"));
+    group.throughput(Throughput::Elements(contexts.len() as u64));
+    group.bench_function("filterc", |bencher| {
+        bencher.iter(|| {
+            contexts.iter_mut().fold(0, |sum, context| {
+                let outcome = interpret(verified.program(), &mut host, context, u64::MAX);
+                sum ^ outcome.map_or(0, |outcome| outcome.ret)
+            })
+        });
+    });
+    group.bench_function("rbpf", |bencher| {
+        bencher.iter(|| {
+            contexts
+                .iter_mut()
+                .fold(0, |sum, context| sum ^ vm.execute_program(context).unwrap_or(0))
+        });
+    });
+    group.finish();
+}
+
 /// A policy of the corpus as it is compiled to eBPF, and calls as programs make them.
 fn policies(criterion: &mut Criterion) {
     let options = filterc::Options { prove: false, ..corpus::options() };
@@ -65,68 +101,18 @@ fn policies(criterion: &mut Criterion) {
         let path = corpus::folder("policies").join(format!("{name}.flt"));
         let compiled = compile_module(&Source::read(&path).unwrap(), &options).unwrap();
         let program = compiled.program();
-        let bytes = encode(program.insns(), program.endian());
-        let verified = program.decide();
-        let mut host = Host::new(Fixed::default(), program.endian());
-        let vm = rbpf::EbpfVmRaw::new(Some(&bytes)).unwrap();
         let streams = neutral::streams();
         let calls = streams.iter().step_by(streams.len().div_ceil(1024));
-        let mut contexts: Vec<_> = calls.map(|call| call.to_bytes(program.endian())).collect();
-        for context in &mut contexts {
-            let ours = interpret(verified.program(), &mut host, context, u64::MAX).unwrap();
-            assert_eq!(ours.ret, vm.execute_program(context).unwrap(), "the same decision");
-        }
-        let mut group = criterion.benchmark_group(format!("ebpf/{name}"));
-        group.throughput(Throughput::Elements(contexts.len() as u64));
-        group.bench_function("filterc", |bencher| {
-            bencher.iter(|| {
-                contexts.iter_mut().fold(0, |sum, context| {
-                    let outcome = interpret(verified.program(), &mut host, context, u64::MAX);
-                    sum ^ outcome.map_or(0, |outcome| outcome.ret)
-                })
-            });
-        });
-        group.bench_function("rbpf", |bencher| {
-            bencher.iter(|| {
-                contexts
-                    .iter_mut()
-                    .fold(0, |sum, context| sum ^ vm.execute_program(context).unwrap_or(0))
-            });
-        });
-        group.finish();
+        let contexts = calls.map(|call| call.to_bytes(program.endian())).collect();
+        side_by_side(criterion, name, (program.decide(), program.endian()), contexts);
     }
 }
 
 fn decisions(criterion: &mut Criterion) {
     for calls in [16, 300] {
         let insns = assemble(&dispatch(calls)).unwrap();
-        let bytes = encode(&insns, filterc_abi::Endian::Little);
         let verified = verify(&insns, &Target::SYSCALL).unwrap();
-        let mut host = Host::new(Fixed::default(), filterc_abi::Endian::Little);
-        let vm = rbpf::EbpfVmRaw::new(Some(&bytes)).unwrap();
-        let mut contexts = contexts(calls);
-        for context in &mut contexts {
-            let ours = interpret(verified.program(), &mut host, context, u64::MAX).unwrap();
-            assert_eq!(ours.ret, vm.execute_program(context).unwrap(), "the same decision");
-        }
-        let mut group = criterion.benchmark_group(format!("ebpf/{calls}"));
-        group.throughput(Throughput::Elements(contexts.len() as u64));
-        group.bench_function("filterc", |bencher| {
-            bencher.iter(|| {
-                contexts.iter_mut().fold(0, |sum, context| {
-                    let outcome = interpret(verified.program(), &mut host, context, u64::MAX);
-                    sum ^ outcome.map_or(0, |outcome| outcome.ret)
-                })
-            });
-        });
-        group.bench_function("rbpf", |bencher| {
-            bencher.iter(|| {
-                contexts
-                    .iter_mut()
-                    .fold(0, |sum, context| sum ^ vm.execute_program(context).unwrap_or(0))
-            });
-        });
-        group.finish();
+        side_by_side(criterion, &calls.to_string(), (&verified, Endian::Little), contexts(calls));
     }
 }
 

@@ -1,6 +1,26 @@
 //! Programs with one instruction changed: what a compiler's fault might look like.
 
 use filterc_cbpf::{Insn, Verified, code, verify};
+use filterc_certify::{Certificate, Side, sha256};
+use filterc_check::Budget;
+
+/// What the proof of a mutant may take that calculates with `nr`: minutes. It is harder than what
+/// we emit.
+#[must_use]
+pub fn long() -> Budget {
+    let default = Budget::default();
+    Budget { steps: default.steps * 16, conflicts: default.conflicts * 16, ..default }
+}
+
+/// A certificate of a policy and a program that names another program: only then that one itself
+/// is judged. `None` if it is no certificate.
+#[must_use]
+pub fn reattached(certificate: &[u8], program: &[u8]) -> Option<Vec<u8>> {
+    let read = Certificate::read(certificate).ok()?;
+    let [policy, side] = read.sides;
+    let side = Side { digest: sha256::of(program), ..side };
+    Some(Certificate { sides: [policy, side], ..read }.write())
+}
 
 /// All single-instruction mutants of a program that the kernel would take: every other opcode
 /// of the same shape, the constant one more, one less and with each bit turned over, each

@@ -27,15 +27,7 @@ use filterc_hir::eval::eval;
 use filterc_hir::policy::Policy;
 use filterc_ir as ir;
 use filterc_testkit::rng::Rng;
-use filterc_testkit::{boundary, corpus};
-
-/// A certificate that names another program: only then that itself is judged.
-fn reattached(certificate: &[u8], program: &[u8]) -> Vec<u8> {
-    let read = Certificate::read(certificate).unwrap();
-    let [policy, side] = read.sides;
-    let side = Side { digest: sha256::of(program), ..side };
-    Certificate { sides: [policy, side], ..read }.write()
-}
+use filterc_testkit::{boundary, corpus, mutants};
 
 /// The checker's semantics against the reference and the interpreter, a call at a time.
 #[test]
@@ -242,7 +234,10 @@ fn a_certificate_with_another_policy_or_program_is_refused() {
             let (read, foreign) =
                 (Certificate::read(one).unwrap(), Certificate::read(other).unwrap());
             assert!(check(one, another.bytes()).is_err());
-            assert!(check(&reattached(one, another.bytes()), another.bytes()).is_err());
+            assert!(
+                check(&mutants::reattached(one, another.bytes()).unwrap(), another.bytes())
+                    .is_err()
+            );
             let swapped = with_policy(&read, foreign.policy);
             assert!(check(&swapped, program.bytes()).is_err());
             pairs += 1;

@@ -20,7 +20,7 @@ use filterc::CompiledProgram;
 use filterc_abi::{Endian, SeccompData};
 use filterc_certify::calls::{Calls, Stop};
 use filterc_certify::ebpf::Program;
-use filterc_certify::{Certificate, Rejected, Side as Half, check, check_all, sha256};
+use filterc_certify::{Rejected, check, check_all};
 use filterc_check::{Budget, NoCertificate, Side, Stated, Verdict, certificate_of, equivalent};
 use filterc_codegen as codegen;
 use filterc_ebpf::{Fixed, Host, Insn, assemble, encode, interpret};
@@ -29,7 +29,7 @@ use filterc_hir::policy::Policy;
 use filterc_ir as ir;
 use filterc_testkit::rng::Rng;
 use filterc_testkit::translated::{Style, translated};
-use filterc_testkit::{boundary, boxes, corpus, ebpf_mutants};
+use filterc_testkit::{boundary, boxes, corpus, ebpf_mutants, mutants};
 
 /// Bytes of an instruction by its fields.
 fn insn(opcode: u8, dst: u8, src: u8, offset: i16, imm: i32) -> Insn {
@@ -199,14 +199,6 @@ fn filters_and_what_they_are_as_ebpf_have_certificates() {
     println!("{made} certificates");
 }
 
-/// A certificate that names another program: only then that itself is judged.
-fn reattached(certificate: &[u8], program: &[u8]) -> Vec<u8> {
-    let read = Certificate::read(certificate).unwrap();
-    let [policy, side] = read.sides;
-    let side = Half { digest: sha256::of(program), ..side };
-    Certificate { sides: [policy, side], ..read }.write()
-}
-
 #[test]
 fn mutants_that_differ_are_refused() {
     let (mut equal, mut accepted, mut refused) = (0, 0, 0);
@@ -222,7 +214,7 @@ fn mutants_that_differ_are_refused() {
                 let Some(program) = mutant.program else { continue };
                 let of = || format!("{}: {}", compiled.name(), mutant.what);
                 let bytes = encode(program.program().insns(), endian);
-                let found = check(&reattached(&certificate, &bytes), &bytes);
+                let found = check(&mutants::reattached(&certificate, &bytes).unwrap(), &bytes);
                 let (left, right) = (Side::Policy(&policy), Side::Ebpf(&program));
                 match equivalent(left, right, endian, &Budget::default()) {
                     Verdict::Equal(_) => {

@@ -28,7 +28,7 @@ use filterc_hir::eval::eval;
 use filterc_hir::policy::Policy;
 use filterc_ir as ir;
 use filterc_testkit::translated::{Style, translated};
-use filterc_testkit::{boundary, corpus, ebpf_mutants};
+use filterc_testkit::{boundary, corpus, ebpf_mutants, mutants};
 
 fn verified(insns: &[Insn]) -> Verified {
     verify(insns, &Target::SYSCALL).unwrap_or_else(|e| panic!("{e}"))
@@ -158,13 +158,6 @@ fn mutants_of_each() -> usize {
     if std::env::var_os("FILTERC_SLOW").is_some() { usize::MAX } else { 300 }
 }
 
-/// A mutant that calculates with `nr` is harder than what we emit: it may take a proof some
-/// minutes.
-fn long() -> Budget {
-    let default = Budget::default();
-    Budget { steps: default.steps * 16, conflicts: default.conflicts * 16, ..default }
-}
-
 fn judge_mutants(policy: &Policy, insns: &[Insn], endian: Endian, name: &str) -> Judged {
     let policy = policy.of_order(endian);
     let calls = boundary::calls(&policy, 40);
@@ -179,7 +172,7 @@ fn judge_mutants(policy: &Policy, insns: &[Insn], endian: Endian, name: &str) ->
         let verdict = match equivalent(left, right, endian, &Budget::default()) {
             Verdict::Unknown(unknown) if unknown.why == Why::Budget => {
                 println!("{what}: takes longer");
-                equivalent(left, right, endian, &long())
+                equivalent(left, right, endian, &mutants::long())
             }
             verdict => verdict,
         };

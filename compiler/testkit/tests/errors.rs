@@ -16,7 +16,8 @@ use std::path::Path;
 
 use filterc::{Source, compile, render};
 use filterc_ebpf::{MapKind, MapSpec};
-use filterc_grammar::source::{SourceFile, SourceMap};
+use filterc_grammar::diagnostic::Diagnostic;
+use filterc_grammar::source::{FileId, SourceFile, SourceMap};
 use filterc_import::{ftrace2011, oci};
 use filterc_testkit::corpus;
 
@@ -47,25 +48,28 @@ fn policies_with_errors() {
     });
 }
 
+/// What an importer says about a file of the corpus that is at fault.
+fn refused<T>(path: &Path, import: impl Fn(FileId, &str) -> Result<T, Vec<Diagnostic>>) -> String {
+    let name = path.file_name().unwrap().to_string_lossy().into_owned();
+    let mut sources = SourceMap::default();
+    let text = corpus::text(path);
+    let file = SourceFile {
+        name: format!("corpus/errors/{name}"),
+        text: text.clone(),
+        included_from: None,
+    };
+    let id = sources.add(file);
+    let Err(list) = import(id, &text) else { panic!("{name} has no fault") };
+    let codes: Vec<&str> = list.iter().map(|diagnostic| diagnostic.code.0).collect();
+    assert!(codes.contains(&&name[..5]), "{name} does not show its code, but {codes:?}");
+    render::text(&sources, &list, render::Style::Plain)
+}
+
 #[test]
 fn profiles_with_errors() {
     insta::glob!("../../../corpus/errors", "*.json", |path| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let mut sources = SourceMap::default();
-        let text = corpus::text(path);
-        let file = SourceFile {
-            name: format!("corpus/errors/{name}"),
-            text: text.clone(),
-            included_from: None,
-        };
-        let id = sources.add(file);
         let options = oci::Options::new(filterc_abi::x86_64());
-        let Err(list) = oci::import(id, &text, &options) else {
-            panic!("{name} is a good profile");
-        };
-        let codes: Vec<&str> = list.iter().map(|diagnostic| diagnostic.code.0).collect();
-        assert!(codes.contains(&&name[..5]), "{name} does not show its code, but {codes:?}");
-        let text = render::text(&sources, &list, render::Style::Plain);
+        let text = refused(path, |id, text| oci::import(id, text, &options));
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
             snapshot_path => "../../../corpus/errors/expected" }, {
             insta::assert_snapshot!(text);
@@ -76,26 +80,12 @@ fn profiles_with_errors() {
 #[test]
 fn rule_sets_with_errors() {
     insta::glob!("../../../corpus/errors", "*.rules", |path| {
-        let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let mut sources = SourceMap::default();
-        let text = corpus::text(path);
-        let file = SourceFile {
-            name: format!("corpus/errors/{name}"),
-            text: text.clone(),
-            included_from: None,
-        };
-        let id = sources.add(file);
         let options = ftrace2011::Options {
             abi: filterc_abi::x86_64(),
             join: ftrace2011::Join::All,
             form: ftrace2011::Form::Policy,
         };
-        let Err(list) = ftrace2011::import(id, &text, &options) else {
-            panic!("{name} is a good rule set");
-        };
-        let codes: Vec<&str> = list.iter().map(|diagnostic| diagnostic.code.0).collect();
-        assert!(codes.contains(&&name[..5]), "{name} does not show its code, but {codes:?}");
-        let text = render::text(&sources, &list, render::Style::Plain);
+        let text = refused(path, |id, text| ftrace2011::import(id, text, &options));
         insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
             snapshot_path => "../../../corpus/errors/expected" }, {
             insta::assert_snapshot!(text);

@@ -19,7 +19,7 @@ use std::time::Instant;
 use filterc::{Compiled, CompiledProgram};
 use filterc_abi::Endian;
 use filterc_cbpf::{Verified, interpret, verify};
-use filterc_certify::{Certificate, check, sha256};
+use filterc_certify::check;
 use filterc_check::{
     Budget, Count, Proof, Side, Verdict, certificate, differences, equivalent, weaker,
 };
@@ -93,20 +93,6 @@ struct Judged {
     refused: usize,
 }
 
-/// A certificate that names another program: only then the mutant itself is judged.
-fn reattached(certificate: &[u8], program: &[u8]) -> Vec<u8> {
-    let read = Certificate::read(certificate).unwrap();
-    let [policy, side] = read.sides;
-    let side = filterc_certify::Side { digest: sha256::of(program), ..side };
-    Certificate { sides: [policy, side], ..read }.write()
-}
-
-/// What a proof may take that is hard.
-fn long() -> Budget {
-    let default = Budget::default();
-    Budget { steps: default.steps * 16, conflicts: default.conflicts * 16, ..default }
-}
-
 /// Judges mutants of a program, by proof and by its certificate.
 fn judge_mutants(compiled: &Compiled, program: &CompiledProgram) -> Judged {
     let endian = program.endian();
@@ -119,12 +105,12 @@ fn judge_mutants(compiled: &Compiled, program: &CompiledProgram) -> Judged {
         let (left, right) = (Side::Policy(&policy), Side::Program(&mutant));
         let accepted = certificate.as_ref().map(|certificate| {
             let bytes = filterc_cbpf::encode(mutant.insns(), endian);
-            check(&reattached(certificate, &bytes), &bytes).is_ok()
+            check(&mutants::reattached(certificate, &bytes).unwrap(), &bytes).is_ok()
         });
         // A shift of `nr` by a word that another jump left in X can need more than a compilation
         // is given.
         let verdict = match equivalent(left, right, endian, &Budget::default()) {
-            Verdict::Unknown(_) => equivalent(left, right, endian, &long()),
+            Verdict::Unknown(_) => equivalent(left, right, endian, &mutants::long()),
             verdict => verdict,
         };
         match verdict {

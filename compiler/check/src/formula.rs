@@ -2,7 +2,7 @@
 
 use filterc_abi::Endian;
 use filterc_ebpf::machine::Width;
-use filterc_hir::algebra::Algebra;
+use filterc_hir::algebra::{Algebra, Logic};
 use filterc_hir::types::{Place, Type};
 
 use crate::bits::{self, Bits};
@@ -21,7 +21,7 @@ pub(crate) struct Formula<G> {
     gates: G,
     endian: Endian,
     head: Option<Head>,
-    /// An operation of [`Algebra`] went over the budget: no result counts.
+    /// An operation of [`Algebra`] or [`Logic`] went over the budget: no result counts.
     failed: bool,
 }
 
@@ -113,9 +113,7 @@ impl<G: Gates> Formula<G> {
     }
 }
 
-impl<G: Gates> Algebra for Formula<G> {
-    /// 64 bits.
-    type Word = Bits;
+impl<G: Gates> Logic for Formula<G> {
     type Bool = Node;
 
     fn truth(&mut self, value: bool) -> Node {
@@ -144,6 +142,11 @@ impl<G: Gates> Algebra for Formula<G> {
         let result = self.gates.or(left, right);
         self.unless_over_budget(result)
     }
+}
+
+impl<G: Gates> Algebra for Formula<G> {
+    /// 64 bits.
+    type Word = Bits;
 
     fn read(&mut self, place: Place, mask: u64) -> Bits {
         let (low, high) = words_of(place, self.endian);

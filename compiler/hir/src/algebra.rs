@@ -8,10 +8,8 @@ use filterc_abi::SeccompData;
 
 use crate::types::{Field, Place, Type};
 
-/// Words of up to 64 bits, and truth values, of some representation.
-pub trait Algebra {
-    /// A word.
-    type Word;
+/// Truth values of some representation.
+pub trait Logic: Sized {
     /// A truth value.
     type Bool;
 
@@ -29,6 +27,73 @@ pub trait Algebra {
 
     /// Whether one of them holds.
     fn or(&mut self, left: Self::Bool, right: Self::Bool) -> Self::Bool;
+
+    /// Whether all parts hold; what stands behind one that is known not to is not computed.
+    fn all<P>(
+        &mut self,
+        parts: &[P],
+        mut holds: impl FnMut(&mut Self, &P) -> Self::Bool,
+    ) -> Self::Bool {
+        let mut all = self.truth(true);
+        for part in parts {
+            if self.known(&all) == Some(false) {
+                break;
+            }
+            let part = holds(self, part);
+            all = self.and(all, part);
+        }
+        all
+    }
+
+    /// Whether some part holds; what stands behind one that is known to is not computed.
+    fn some<P>(
+        &mut self,
+        parts: &[P],
+        mut holds: impl FnMut(&mut Self, &P) -> Self::Bool,
+    ) -> Self::Bool {
+        let mut some = self.truth(false);
+        for part in parts {
+            if self.known(&some) == Some(true) {
+                break;
+            }
+            let part = holds(self, part);
+            some = self.or(some, part);
+        }
+        some
+    }
+}
+
+/// What computes in numbers: its truth values are those of this language.
+pub trait Numbers {}
+
+impl<N: Numbers> Logic for N {
+    type Bool = bool;
+
+    fn truth(&mut self, value: bool) -> bool {
+        value
+    }
+
+    fn known(&self, value: &bool) -> Option<bool> {
+        Some(*value)
+    }
+
+    fn not(&mut self, value: bool) -> bool {
+        !value
+    }
+
+    fn and(&mut self, left: bool, right: bool) -> bool {
+        left && right
+    }
+
+    fn or(&mut self, left: bool, right: bool) -> bool {
+        left || right
+    }
+}
+
+/// Words of up to 64 bits, of some representation, and what is true of them.
+pub trait Algebra: Logic {
+    /// A word.
+    type Word;
 
     /// The bits of a place that are in `mask`, all others 0. Parameters are places too: inputs,
     /// as the call is.
@@ -53,29 +118,10 @@ pub struct Concrete<'c> {
     pub params: &'c [u64],
 }
 
+impl Numbers for Concrete<'_> {}
+
 impl Algebra for Concrete<'_> {
     type Word = u64;
-    type Bool = bool;
-
-    fn truth(&mut self, value: bool) -> bool {
-        value
-    }
-
-    fn known(&self, value: &bool) -> Option<bool> {
-        Some(*value)
-    }
-
-    fn not(&mut self, value: bool) -> bool {
-        !value
-    }
-
-    fn and(&mut self, left: bool, right: bool) -> bool {
-        left && right
-    }
-
-    fn or(&mut self, left: bool, right: bool) -> bool {
-        left || right
-    }
 
     fn read(&mut self, place: Place, mask: u64) -> u64 {
         Field::raw(place, self.call, self.params) & mask

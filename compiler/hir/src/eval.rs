@@ -125,28 +125,8 @@ pub fn truth<A: Algebra>(algebra: &mut A, predicate: &Predicate) -> A::Bool {
             let inner = truth(algebra, inner);
             algebra.not(inner)
         }
-        Predicate::And(parts) => {
-            let mut all = algebra.truth(true);
-            for part in parts {
-                if algebra.known(&all) == Some(false) {
-                    break;
-                }
-                let part = truth(algebra, part);
-                all = algebra.and(all, part);
-            }
-            all
-        }
-        Predicate::Or(parts) => {
-            let mut some = algebra.truth(false);
-            for part in parts {
-                if algebra.known(&some) == Some(true) {
-                    break;
-                }
-                let part = truth(algebra, part);
-                some = algebra.or(some, part);
-            }
-            some
-        }
+        Predicate::And(parts) => algebra.all(parts, truth),
+        Predicate::Or(parts) => algebra.some(parts, truth),
         Predicate::Test(test) => test_truth(algebra, test),
     }
 }
@@ -160,17 +140,12 @@ fn test_truth<A: Algebra>(algebra: &mut A, test: &Test) -> A::Bool {
             let right = algebra.bits(*bits);
             compare(algebra, *op, ty, &left, &right)
         }
-        Relation::In(ranges) => {
-            let mut some = algebra.truth(false);
-            for range in ranges {
-                let (first, last) = (algebra.bits(range.first()), algebra.bits(range.last()));
-                let from = compare(algebra, CmpOp::Ge, ty, &left, &first);
-                let to = compare(algebra, CmpOp::Le, ty, &left, &last);
-                let within = algebra.and(from, to);
-                some = algebra.or(some, within);
-            }
-            some
-        }
+        Relation::In(ranges) => algebra.some(ranges, |algebra, range| {
+            let (first, last) = (algebra.bits(range.first()), algebra.bits(range.last()));
+            let from = compare(algebra, CmpOp::Ge, ty, &left, &first);
+            let to = compare(algebra, CmpOp::Le, ty, &left, &last);
+            algebra.and(from, to)
+        }),
         // Equality is of bits: the two fields have one width, but perhaps not one sign.
         Relation::Field(op, other) => {
             let right = algebra.read(other.place(), other.ty().mask());

@@ -11,28 +11,12 @@ use super::filter::{
 };
 use super::glob;
 use super::record::{Field, Part, mask};
+use crate::algebra::{Logic, Numbers};
 
-/// Words of up to 64 bits, and truth values, of some representation.
-pub trait Algebra {
+/// Words of up to 64 bits, of some representation, and what is true of them and of texts.
+pub trait Algebra: Logic {
     /// A word.
     type Word;
-    /// A truth value.
-    type Bool;
-
-    /// The constant.
-    fn truth(&mut self, value: bool) -> Self::Bool;
-
-    /// The value, where it is known: what follows from it need not be computed then.
-    fn known(&self, value: &Self::Bool) -> Option<bool>;
-
-    /// The opposite.
-    fn not(&mut self, value: Self::Bool) -> Self::Bool;
-
-    /// Whether both hold.
-    fn and(&mut self, left: Self::Bool, right: Self::Bool) -> Self::Bool;
-
-    /// Whether one of them holds.
-    fn or(&mut self, left: Self::Bool, right: Self::Bool) -> Self::Bool;
 
     /// The bits of a field that are in `mask`, all others 0.
     fn read(&mut self, field: &Field, mask: u64) -> Self::Word;
@@ -93,28 +77,8 @@ pub fn eval<A: Algebra>(algebra: &mut A, predicate: &Predicate) -> A::Bool {
             let inner = eval(algebra, inner);
             algebra.not(inner)
         }
-        Predicate::And(parts) => {
-            let mut all = algebra.truth(true);
-            for part in parts {
-                if algebra.known(&all) == Some(false) {
-                    break;
-                }
-                let part = eval(algebra, part);
-                all = algebra.and(all, part);
-            }
-            all
-        }
-        Predicate::Or(parts) => {
-            let mut some = algebra.truth(false);
-            for part in parts {
-                if algebra.known(&some) == Some(true) {
-                    break;
-                }
-                let part = eval(algebra, part);
-                some = algebra.or(some, part);
-            }
-            some
-        }
+        Predicate::And(parts) => algebra.all(parts, eval),
+        Predicate::Or(parts) => algebra.some(parts, eval),
         Predicate::Test(test) => eval_test(algebra, test),
     }
 }
@@ -135,15 +99,12 @@ pub fn eval_test<A: Algebra>(algebra: &mut A, test: &Test) -> A::Bool {
         }
         TestKind::In { operand, mask, ranges } => {
             let left = algebra.read(&operand.field, operand.mask() & mask);
-            let mut some = algebra.truth(false);
-            for (first, last) in ranges {
+            algebra.some(ranges, |algebra, (first, last)| {
                 let (first, last) = (algebra.bits(*first), algebra.bits(*last));
                 let from = compare(algebra, CmpOp::Ge, operand, &left, &first);
                 let to = compare(algebra, CmpOp::Le, operand, &left, &last);
-                let within = algebra.and(from, to);
-                some = algebra.or(some, within);
-            }
-            some
+                algebra.and(from, to)
+            })
         }
         TestKind::Fields { left: operand, op, right } => {
             let left = algebra.read(&operand.field, operand.mask());
@@ -190,15 +151,10 @@ fn eval_cpus<A: Algebra>(
     let holds = match op {
         CpusOp::Is => algebra.truth(false),
         CpusOp::IsNot => algebra.truth(true),
-        CpusOp::In => {
-            let mut some = algebra.truth(false);
-            for number in cpus {
-                let number = algebra.bits((*number).into());
-                let equal = algebra.equal(&cpu, &number);
-                some = algebra.or(some, equal);
-            }
-            some
-        }
+        CpusOp::In => algebra.some(cpus, |algebra, number| {
+            let number = algebra.bits((*number).into());
+            algebra.equal(&cpu, &number)
+        }),
     };
     algebra.and(exists, holds)
 }
@@ -252,29 +208,10 @@ impl Concrete<'_, '_> {
     }
 }
 
+impl Numbers for Concrete<'_, '_> {}
+
 impl Algebra for Concrete<'_, '_> {
     type Word = u64;
-    type Bool = bool;
-
-    fn truth(&mut self, value: bool) -> bool {
-        value
-    }
-
-    fn known(&self, value: &bool) -> Option<bool> {
-        Some(*value)
-    }
-
-    fn not(&mut self, value: bool) -> bool {
-        !value
-    }
-
-    fn and(&mut self, left: bool, right: bool) -> bool {
-        left && right
-    }
-
-    fn or(&mut self, left: bool, right: bool) -> bool {
-        left || right
-    }
 
     fn read(&mut self, field: &Field, mask: u64) -> u64 {
         let bits = match field.part {

@@ -255,6 +255,40 @@ impl Test {
         Self::SLe,
         Self::Set,
     ];
+
+    /// The test that holds where this one does not; that of bits has none.
+    #[must_use]
+    pub const fn negated(self) -> Option<Self> {
+        Some(match self {
+            Self::Eq => Self::Ne,
+            Self::Ne => Self::Eq,
+            Self::Gt => Self::Le,
+            Self::Ge => Self::Lt,
+            Self::Lt => Self::Ge,
+            Self::Le => Self::Gt,
+            Self::SGt => Self::SLe,
+            Self::SGe => Self::SLt,
+            Self::SLt => Self::SGe,
+            Self::SLe => Self::SGt,
+            Self::Set => return None,
+        })
+    }
+
+    /// The test that asks the same of its operands in the other order.
+    #[must_use]
+    pub const fn exchanged(self) -> Self {
+        match self {
+            Self::Gt => Self::Lt,
+            Self::Ge => Self::Le,
+            Self::Lt => Self::Gt,
+            Self::Le => Self::Ge,
+            Self::SGt => Self::SLt,
+            Self::SGe => Self::SLe,
+            Self::SLt => Self::SGt,
+            Self::SLe => Self::SGe,
+            Self::Eq | Self::Ne | Self::Set => self,
+        }
+    }
 }
 
 /// What an atomic instruction does with memory and its register.

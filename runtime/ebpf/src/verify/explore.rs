@@ -458,45 +458,15 @@ fn refine(
     holds: bool,
 ) {
     let refined = |number: &Scalar, test: Test, other: &Scalar| match (test, holds) {
-        (Test::Set, false) => number.without_bits(width, other),
         (_, true) => number.refined(width, test, other),
-        (_, false) => number.refined(width, negated(test), other),
+        (_, false) => match test.negated() {
+            Some(negated) => number.refined(width, negated, other),
+            None => number.without_bits(width, other),
+        },
     };
     if b.as_constant().is_some() {
         state.set(left, Value::Scalar(refined(&a, test, &b)));
     } else if let (Some(_), Source::X(right)) = (a.as_constant(), right) {
-        state.set(right, Value::Scalar(refined(&b, mirrored(test), &a)));
-    }
-}
-
-/// The test that holds when this one does not; not for [`Test::Set`].
-const fn negated(test: Test) -> Test {
-    match test {
-        Test::Eq => Test::Ne,
-        Test::Ne => Test::Eq,
-        Test::Gt => Test::Le,
-        Test::Ge => Test::Lt,
-        Test::Lt => Test::Ge,
-        Test::Le => Test::Gt,
-        Test::SGt => Test::SLe,
-        Test::SGe => Test::SLt,
-        Test::SLt => Test::SGe,
-        Test::SLe => Test::SGt,
-        Test::Set => Test::Set,
-    }
-}
-
-/// The same test from the other side.
-const fn mirrored(test: Test) -> Test {
-    match test {
-        Test::Gt => Test::Lt,
-        Test::Ge => Test::Le,
-        Test::Lt => Test::Gt,
-        Test::Le => Test::Ge,
-        Test::SGt => Test::SLt,
-        Test::SGe => Test::SLe,
-        Test::SLt => Test::SGt,
-        Test::SLe => Test::SGe,
-        Test::Eq | Test::Ne | Test::Set => test,
+        state.set(right, Value::Scalar(refined(&b, test.exchanged(), &a)));
     }
 }

@@ -53,11 +53,7 @@ fn known(random: &mut Random) -> (Scalar, u64) {
         if random.word() & 1 == 0 {
             let test = random.pick(&Test::ALL);
             let holds = test.holds(width, number, k);
-            scalar = match (test, holds) {
-                (Test::Set, false) => scalar.without_bits(width, &constant),
-                (_, true) => scalar.refined(width, test, &constant),
-                (_, false) => scalar.refined(width, negated(test), &constant),
-            };
+            scalar = told(&scalar, (width, test), &constant, holds);
         } else {
             let alu = random.pick(&Alu::ALL);
             scalar = scalar.alu(width, alu, &constant);
@@ -68,19 +64,27 @@ fn known(random: &mut Random) -> (Scalar, u64) {
     (scalar, number)
 }
 
-fn negated(test: Test) -> Test {
-    match test {
-        Test::Eq => Test::Ne,
-        Test::Ne => Test::Eq,
-        Test::Gt => Test::Le,
-        Test::Ge => Test::Lt,
-        Test::Lt => Test::Ge,
-        Test::Le => Test::Gt,
-        Test::SGt => Test::SLe,
-        Test::SGe => Test::SLt,
-        Test::SLt => Test::SGe,
-        Test::SLe => Test::SGt,
-        Test::Set => Test::Set,
+/// What is known of a number when a test has come out.
+fn told(scalar: &Scalar, (width, test): (Width, Test), other: &Scalar, holds: bool) -> Scalar {
+    match (holds, test.negated()) {
+        (true, _) => scalar.refined(width, test, other),
+        (false, Some(negated)) => scalar.refined(width, negated, other),
+        (false, None) => scalar.without_bits(width, other),
+    }
+}
+
+#[test]
+fn tests_and_their_opposites() {
+    let mut random = Random(7);
+    for _ in 0..10_000 {
+        let (width, x, y) = (random.pick(&WIDTHS), random.number(), random.number());
+        for test in Test::ALL {
+            let holds = test.holds(width, x, y);
+            assert_eq!(test.exchanged().holds(width, y, x), holds, "{test:?} {x:#x} {y:#x}");
+            if let Some(negated) = test.negated() {
+                assert_eq!(negated.holds(width, x, y), !holds, "{test:?} {x:#x} {y:#x}");
+            }
+        }
     }
 }
 
@@ -101,11 +105,7 @@ fn what_is_known_is_true() {
             assert_eq!(verdict, holds, "{a:x?} {test:?} {b:x?} {x:#x} {y:#x}");
             decided += 1;
         }
-        let refined = match (test, holds) {
-            (Test::Set, false) => a.without_bits(width, &b),
-            (_, true) => a.refined(width, test, &b),
-            (_, false) => a.refined(width, negated(test), &b),
-        };
+        let refined = told(&a, (width, test), &b, holds);
         assert!(has(&refined, x), "{a:x?} {test:?} {b:x?}: {refined:x?} {x:#x} {y:#x}");
         for (extend, size) in [
             (Extend::Zero, Size::B4),

@@ -102,7 +102,7 @@ impl Writer {
     /// Goes to `yes` if the condition holds, else to `no`; one of them may be what follows.
     pub(super) fn branch(&mut self, condition: Condition, arms: Arms) {
         let Arms { yes, no, next } = arms;
-        match opposite(condition.test) {
+        match condition.test.negated() {
             Some(test) if next == Some(yes) => self.jump(Condition { test, ..condition }, no),
             Some(_) | None => {
                 self.jump(condition, yes);
@@ -219,21 +219,4 @@ pub(super) struct Arms {
 /// The constant that an instruction of 64 bits makes this number of, by its sign.
 pub(super) fn extended(value: u64) -> Option<i32> {
     i32::try_from(value.cast_signed()).ok()
-}
-
-/// The test that holds where another does not; that of bits has none.
-const fn opposite(test: Test) -> Option<Test> {
-    Some(match test {
-        Test::Eq => Test::Ne,
-        Test::Ne => Test::Eq,
-        Test::Gt => Test::Le,
-        Test::Ge => Test::Lt,
-        Test::Lt => Test::Ge,
-        Test::Le => Test::Gt,
-        Test::SGt => Test::SLe,
-        Test::SGe => Test::SLt,
-        Test::SLt => Test::SGe,
-        Test::SLe => Test::SGt,
-        Test::Set => return None,
-    })
 }

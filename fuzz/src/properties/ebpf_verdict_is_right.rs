@@ -7,7 +7,6 @@ use filterc_abi::{Endian, SeccompData};
 use filterc_check::{Budget, Side, Verdict, Why, differences, equivalent};
 use filterc_ebpf::{DisasmOptions, Fixed, Host, Target, Verified, disassemble, interpret, verify};
 use filterc_testkit::ebpf_programs::{Knows, changed, program};
-use filterc_testkit::rng::Rng;
 use filterc_testkit::translated::{Style, translated};
 
 use crate::generate;
@@ -123,18 +122,6 @@ fn shown(program: &Verified) -> String {
 
 /// Calls whose words are at the ends of numbers, or anything.
 fn calls(seed: u64) -> impl Iterator<Item = SeccompData> {
-    let mut rng = Rng::new(seed);
-    let ends = [0, 1, 2, 3, 7, 15, 31, 0x7fff_ffff, 0x8000_0000, u32::MAX];
-    let mut word = move || match rng.below(4) {
-        0 => u32::try_from(rng.next() >> 32).unwrap_or_default(),
-        1 => 1 << rng.below(32),
-        _ => rng.pick(&ends).copied().unwrap_or_default(),
-    };
-    std::iter::repeat_with(move || {
-        let (nr, arch) = (word().cast_signed(), word());
-        let mut long = || u64::from(word()) << 32 | u64::from(word());
-        let instruction_pointer = long();
-        SeccompData { nr, arch, instruction_pointer, args: std::array::from_fn(|_| long()) }
-    })
-    .take(CALLS)
+    let ends = vec![0, 1, 2, 3, 7, 15, 31, 0x7fff_ffff, 0x8000_0000, u32::MAX];
+    generate::calls::calls(ends, seed).take(CALLS)
 }

@@ -6,9 +6,8 @@ use arbitrary::{Result, Unstructured};
 use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf::{Verified, interpret};
 use filterc_check::{Budget, Difference, Side, Verdict, differences, equivalent};
-use filterc_testkit::rng::Rng;
 
-use crate::generate::program;
+use crate::generate::{self, program};
 
 /// Calls that are tried on each pair.
 const CALLS: usize = 2000;
@@ -91,19 +90,7 @@ fn calls(left: &Verified, right: &Verified, seed: u64) -> impl Iterator<Item = S
     let constants = left.insns().iter().chain(right.insns()).map(|insn| insn.k);
     let near = constants.flat_map(|k| [k, k.wrapping_add(1), k.wrapping_sub(1), !k]);
     let values: Vec<u32> = near.chain([0, 1, u32::MAX, 0x8000_0000]).collect();
-    let mut rng = Rng::new(seed);
-    let mut word = move || match rng.below(4) {
-        0 => u32::try_from(rng.next() >> 32).unwrap_or_default(),
-        1 => 1 << rng.below(32),
-        _ => rng.pick(&values).copied().unwrap_or_default(),
-    };
-    std::iter::repeat_with(move || {
-        let (nr, arch) = (word().cast_signed(), word());
-        let mut long = || u64::from(word()) << 32 | u64::from(word());
-        let instruction_pointer = long();
-        SeccompData { nr, arch, instruction_pointer, args: std::array::from_fn(|_| long()) }
-    })
-    .take(CALLS)
+    generate::calls::calls(values, seed).take(CALLS)
 }
 
 fn shown(left: &Verified, right: &Verified, endian: Endian) -> String {

@@ -214,18 +214,10 @@ impl Algebra for Concrete<'_, '_> {
     type Word = u64;
 
     fn read(&mut self, field: &Field, mask: u64) -> u64 {
-        let bits = match field.part {
-            Part::Cpu => self.event.cpu.into(),
-            Part::Type
-            | Part::Flags
-            | Part::PreemptCount
-            | Part::Pid
-            | Part::Nr
-            | Part::Arg(_)
-            | Part::Text(_)
-            | Part::Ret
-            | Part::Comm
-            | Part::Stacktrace => field.read(self.event.record, self.event.endian),
+        let bits = if field.part == Part::Cpu {
+            self.event.cpu.into()
+        } else {
+            field.read(self.event.record, self.event.endian)
         };
         bits & mask
     }

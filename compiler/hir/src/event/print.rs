@@ -103,18 +103,10 @@ fn write_test(kind: &TestKind, out: &mut Vec<u8>) {
         TestKind::AnyBit { operand: left, mask } => {
             let Operand { field, width, signed } = left;
             // `cpu & 1` is another thing, which is false.
-            let left = match field.part {
-                Part::Cpu => format!("{}.{}{width}", field.name, if *signed { 's' } else { 'u' }),
-                Part::Type
-                | Part::Flags
-                | Part::PreemptCount
-                | Part::Pid
-                | Part::Nr
-                | Part::Arg(_)
-                | Part::Text(_)
-                | Part::Ret
-                | Part::Comm
-                | Part::Stacktrace => operand(left),
+            let left = if field.part == Part::Cpu {
+                format!("{}.{}{width}", field.name, if *signed { 's' } else { 'u' })
+            } else {
+                operand(left)
             };
             push(out, &format!("{left} & {}", bits(*signed, *mask)));
         }

@@ -224,26 +224,15 @@ impl<'a> Reader<'_, 'a> {
             None => operand.mask(),
         };
         match &test.relation {
-            ast::Relation::AnyBit => Some(match operand.field.part {
-                // The kernel has the form, and it is always false.
-                Part::Cpu
-                    if operand.width == operand.field.width()
-                        && !test.field.name.text.contains('.') =>
-                {
-                    TestKind::Never { field: operand.field, why: Never::CpuBits }
-                }
-                Part::Type
-                | Part::Flags
-                | Part::PreemptCount
-                | Part::Pid
-                | Part::Nr
-                | Part::Arg(_)
-                | Part::Text(_)
-                | Part::Ret
-                | Part::Cpu
-                | Part::Comm
-                | Part::Stacktrace => TestKind::AnyBit { operand, mask },
-            }),
+            // The kernel has the form, and it is always false.
+            ast::Relation::AnyBit
+                if operand.field.part == Part::Cpu
+                    && operand.width == operand.field.width()
+                    && !test.field.name.text.contains('.') =>
+            {
+                Some(TestKind::Never { field: operand.field, why: Never::CpuBits })
+            }
+            ast::Relation::AnyBit => Some(TestKind::AnyBit { operand, mask }),
             ast::Relation::Compare(op, constant) => {
                 if let Some(other) = self.other_field(constant) {
                     return self.fields(operand, *op, other, test, span);

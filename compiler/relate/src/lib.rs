@@ -7,14 +7,19 @@
 
 mod diagram;
 mod difference;
+mod fates;
 mod fields;
 mod formula;
 mod group;
+mod inexpressible;
 mod numbers;
 mod policy;
+mod rules;
 mod spell;
 mod values;
 
 pub use difference::{Calls, Change, Condition, Kind, differences};
+pub use fates::Said;
 pub use group::{CallSet, Group, groups};
-pub use policy::{Inexpressible, Said, policy};
+pub use inexpressible::Inexpressible;
+pub use policy::policy;

@@ -35,11 +35,12 @@ const TIERS: &[(&str, u32)] = &[
     ("filterc-codegen", 3),
     ("filterc", 4),
     ("filterc-relate", 4),
-    ("filterc-cli", 5),
-    ("filterc-example", 5),
-    ("filterc-testkit", 5),
-    ("filterc-fuzz", 6),
-    ("filterc-benches", 6),
+    ("filterc-review", 5),
+    ("filterc-cli", 6),
+    ("filterc-example", 6),
+    ("filterc-testkit", 6),
+    ("filterc-fuzz", 7),
+    ("filterc-benches", 7),
 ];
 
 /// Arrows that are forbidden although the tiers would allow them.

@@ -159,11 +159,10 @@ impl Frequencies {
 
     /// The numbers that have a share, in order, with it.
     pub fn iter(&self) -> impl Iterator<Item = (u32, f64)> + '_ {
-        let steps = self.table.before.windows(2).map(|pair| match pair {
-            [from, to] => (to - from) as f64 / ONE * self.scale,
-            _ => 0.0,
-        });
-        self.table.numbers.iter().copied().zip(steps)
+        let before = &self.table.before;
+        let steps = before.iter().zip(before.iter().skip(1));
+        let numbers = self.table.numbers.iter().zip(steps);
+        numbers.map(|(nr, (from, to))| (*nr, (to - from) as f64 / ONE * self.scale))
     }
 }
 

@@ -17,6 +17,9 @@ const HOT: f64 = 1.0 / 64.0;
 /// Nor is one with less than this part of its segment's.
 const HEAVY: f64 = 0.1;
 
+/// About as many calls as an ABI has.
+const CALLS: usize = 512;
+
 pub(super) fn run(dag: &Dag, objective: &Objective) -> Dag {
     let mut entered = entered(dag).into_iter();
     bottom_up(dag, |builder, node, origin| {
@@ -67,7 +70,8 @@ type Called = std::ops::Range<usize>;
 
 impl<'w> Weigh<'w> {
     fn new(objective: &'w Objective, weights: Vec<Weights<'w>>) -> Self {
-        let mut called: Vec<(u32, f64)> = weights.iter().flat_map(Weights::shares).collect();
+        let mut called: Vec<(u32, f64)> = Vec::with_capacity(CALLS * weights.len());
+        weights.iter().flat_map(Weights::shares).for_each(|share| called.push(share));
         if weights.len() > 1 {
             called.sort_by_key(|(nr, _)| *nr);
             called.dedup_by(|(nr, share), (before, sum)| {

@@ -6,7 +6,9 @@
 //! then searched by order, by a chain, or by one more test of bits that leaves nothing.
 
 use super::chain::{chain, chain_tree};
-use super::segment::{Ask, Costs, MARK, Segment, Target, Tree, boundary, merge, quarter_of};
+use super::segment::{
+    Ask, Costs, MARK, Segment, Target, Tree, boundary, merge, merge_all, quarter_of,
+};
 
 /// The most segments that are looked at.
 pub(super) const SEGMENTS: usize = 12;
@@ -32,15 +34,17 @@ pub(super) struct Found {
 }
 
 /// The cheapest search that begins with a test of bits, if there is one below a limit of
-/// `cost + worst · depth`; `solve` says what the search of a side costs, and how deep it is.
+/// `cost + worst · depth`; `solve` says what the search of a side costs, and how deep it is, if
+/// that is below a limit too, and may merge what leads to one target.
 pub(super) fn cheapest(
     segments: &[Segment],
     costs: Costs,
     limit: f64,
-    solve: impl Fn(&[Segment]) -> Option<(f64, u16)>,
+    solve: impl Fn(&mut Vec<Segment>, f64) -> Option<(f64, u16)>,
 ) -> Option<Found> {
     let weight: f64 = segments.iter().map(|segment| segment.weight).sum();
-    if weight + costs.size + costs.worst >= limit {
+    let here = weight + costs.size;
+    if here + costs.worst >= limit {
         return None;
     }
     let (mut none, mut some) = (Vec::with_capacity(SEGMENTS), Vec::with_capacity(SEGMENTS));
@@ -58,11 +62,13 @@ pub(super) fn cheapest(
             }
             side.iter().map(|segment| segment.weight).sum::<f64>() + costs.size
         };
-        let here = weight + costs.size;
-        if here + least(&none) + least(&some) + costs.worst >= best_key {
+        let rest = best_key - here - costs.worst;
+        let (least_none, least_some) = (least(&none), least(&some));
+        if least_none + least_some >= rest {
             continue;
         }
-        let Some((none, some)) = solve(&none).zip(solve(&some)) else { continue };
+        let Some(none) = solve(&mut none, rest - least_some) else { continue };
+        let Some(some) = solve(&mut some, rest - none.0) else { continue };
         let cost = here + none.0 + some.0;
         let depth = 1 + none.1.max(some.1);
         let key = cost + costs.worst * f64::from(depth);
@@ -76,9 +82,8 @@ pub(super) fn cheapest(
 
 /// Whether all lead to one target.
 fn is_one(segments: &[Segment]) -> bool {
-    segments
-        .windows(2)
-        .all(|pair| pair.first().map(|one| one.target) == pair.last().map(|two| two.target))
+    let first = segments.first().map(|segment| segment.target);
+    segments.iter().all(|segment| Some(segment.target) == first)
 }
 
 /// The masks that are tried, each once.
@@ -161,6 +166,10 @@ pub(super) fn split(
     none.clear();
     some.clear();
     for segment in segments {
+        if segment.is_single() {
+            (if segment.first & mask == 0 { &mut *none } else { &mut *some }).push(*segment);
+            continue;
+        }
         let (without, with) = if segment.crosses {
             let low = Segment { last: MARK - 1, ..*segment };
             let high = Segment { first: 2 * MARK, ..*segment };
@@ -255,41 +264,53 @@ enum Shape {
 }
 
 /// What the best search of a few segments costs that asks for bits at most once, and then knows;
-/// of more, a chain.
-pub(super) fn quickly(segments: &[Segment], costs: Costs) -> Option<(f64, u16)> {
-    let mut merged = Vec::with_capacity(segments.len());
-    merge(segments.iter(), &mut merged);
-    simple(&merged, costs).map(|simple| (simple.cost, simple.depth))
+/// of more, a chain. Merges what leads to one target; what is not below the limit is not found.
+pub(super) fn quickly(segments: &mut Vec<Segment>, costs: Costs, limit: f64) -> Option<(f64, u16)> {
+    merge_all(segments);
+    simple(segments, costs, limit).map(|simple| (simple.cost, simple.depth))
 }
 
 /// The search that [`quickly`] speaks of.
-pub(super) fn quick_tree(segments: &[Segment], costs: Costs) -> Option<Tree> {
-    let mut merged = Vec::with_capacity(segments.len());
-    merge(segments.iter(), &mut merged);
-    simple_tree(&merged, costs)
+pub(super) fn quick_tree(segments: &mut Vec<Segment>, costs: Costs) -> Option<Tree> {
+    merge_all(segments);
+    simple_tree(segments, costs)
 }
 
-fn simple(segments: &[Segment], costs: Costs) -> Option<Simple> {
+/// The best of these searches, if it is below a limit of `cost + worst · depth`.
+fn simple(segments: &[Segment], costs: Costs, limit: f64) -> Option<Simple> {
     match segments {
         [] => return None,
         [_] => return Some(Simple { cost: 0.0, depth: 0, shape: Shape::Found }),
         _ => {}
     }
-    let here = segments.iter().map(|segment| segment.weight).sum::<f64>() + costs.size;
-    if segments.len() > 2
-        && let Some(mask) = perfect(segments)
-    {
-        return Some(Simple { cost: here, depth: 1, shape: Shape::Bits(mask) });
+    let weight = segments.iter().map(|segment| segment.weight).sum::<f64>();
+    let here = weight + costs.size;
+    if here + costs.worst >= limit {
+        return None;
+    }
+    if segments.len() > 2 {
+        if let Some(mask) = perfect(segments) {
+            return Some(Simple { cost: here, depth: 1, shape: Shape::Bits(mask) });
+        }
+        // No more than one of them is found by the first question.
+        let heaviest = segments.iter().map(|segment| segment.weight).fold(0.0, f64::max);
+        if here + weight - heaviest + costs.size + 2.0 * costs.worst >= limit {
+            return None;
+        }
     }
     let mut best: Option<Simple> = None;
+    let mut best_key = limit;
     let mut consider = |cost: f64, depth: u16, shape: Shape| {
-        let key = |cost: f64, depth: u16| cost + costs.worst * f64::from(depth);
-        if best.as_ref().is_none_or(|best| key(cost, depth) < key(best.cost, best.depth)) {
+        let key = cost + costs.worst * f64::from(depth);
+        if key < best_key {
+            best_key = key;
             best = Some(Simple { cost, depth, shape });
         }
+        best_key
     };
+    let mut limit = limit;
     if let Some((cost, depth)) = chain(segments.iter(), costs) {
-        consider(cost, depth, Shape::Chain);
+        limit = consider(cost, depth, Shape::Chain);
     }
     if segments.len() <= FEW {
         for at in 1..segments.len() {
@@ -297,15 +318,17 @@ fn simple(segments: &[Segment], costs: Costs) -> Option<Simple> {
             if boundary(segments, at).is_none() {
                 continue;
             }
-            if let Some((below, above)) = simple(below, costs).zip(simple(above, costs)) {
-                let depth = below.depth.max(above.depth) + 1;
-                consider(below.cost + above.cost + here, depth, Shape::Split(at));
-            }
+            let rest = limit - here - costs.worst;
+            let Some(below) = simple(below, costs, rest) else { continue };
+            let Some(above) = simple(above, costs, rest - below.cost) else { continue };
+            let depth = below.depth.max(above.depth) + 1;
+            limit = consider(below.cost + above.cost + here, depth, Shape::Split(at));
         }
         let heavy = |segment: &Segment| segment.is_single() && segment.weight > here * HEAVY;
         for (index, _) in segments.iter().enumerate().filter(|(_, segment)| heavy(segment)) {
-            if let Some(rest) = simple(&all_but(segments, index), costs) {
-                consider(rest.cost + here, rest.depth + 1, Shape::Is(index));
+            let rest = all_but(segments, index);
+            if let Some(rest) = simple(&rest, costs, limit - here - costs.worst) {
+                limit = consider(rest.cost + here, rest.depth + 1, Shape::Is(index));
             }
         }
     }
@@ -322,7 +345,7 @@ fn all_but(segments: &[Segment], index: usize) -> Vec<Segment> {
 
 fn simple_tree(segments: &[Segment], costs: Costs) -> Option<Tree> {
     let found = |segments: &[Segment]| segments.first().map(|first| Tree::Found(first.target));
-    match simple(segments, costs)?.shape {
+    match simple(segments, costs, f64::INFINITY)?.shape {
         Shape::Found => found(segments),
         Shape::Split(at) => {
             let (below, above) = segments.split_at_checked(at)?;

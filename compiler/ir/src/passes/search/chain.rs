@@ -64,11 +64,16 @@ fn links<'s>(remaining: impl Iterator<Item = &'s Segment> + Clone) -> Option<(Li
         if !segment.is_single() {
             return None;
         }
-        let place = links.iter().take_while(|(_, other)| *other >= segment.weight).count();
         // One more than there is room for is too many.
         *links.links.get_mut(links.count)? = (segment.first, segment.weight);
         links.count += 1;
-        links.links.get_mut(place..links.count)?.rotate_right(1);
+        // To its place: they are few.
+        for pair in (1..links.count).rev() {
+            match links.links.get_mut(pair - 1..=pair) {
+                Some([before, one]) if before.1 < one.1 => std::mem::swap(before, one),
+                Some(_) | None => break,
+            }
+        }
     }
     Some((links, weight))
 }

@@ -8,9 +8,9 @@
 
 use super::bits;
 use super::chain::chain_tree;
-use super::interval::{Choice, Effort, Interval, NESTED, Table};
+use super::interval::{Choice, Effort, HOT, Interval, NESTED, Table};
 use super::narrow;
-use super::segment::{Ask, Costs, Segment, Solved, Target, Tree, is_hole, quarter_of};
+use super::segment::{Ask, Costs, Segment, Solved, Target, Tree, is_hole, quarter_of, take};
 
 /// Segments that are always solved at once.
 pub(super) const AT_ONCE: usize = 40;
@@ -51,11 +51,50 @@ struct Solver {
 /// The segments of a list that are solved at once, and which of them are clusters.
 struct Items<'s> {
     items: Vec<Segment>,
+    /// The items as they were before they were merged.
+    whole: Vec<Segment>,
+    /// Where the first part of each item is among those, and at the end, how many these are.
+    starts: Vec<usize>,
     /// By the targets that stand for them: the last ones there are, from the last down.
     clusters: Vec<&'s [Segment]>,
 }
 
 impl<'s> Items<'s> {
+    fn of(whole: Vec<Segment>) -> Self {
+        Self { items: Vec::new(), whole, starts: Vec::new(), clusters: Vec::new() }
+    }
+
+    /// Makes one item of segments that follow each other and lead to the same, but for numbers
+    /// that may be asked for first: it does not pay to split between others, as either side can
+    /// go with the one that is found sooner. Tests of bits can still take them apart.
+    fn merge(&mut self, none: bool) {
+        let least = self.whole.iter().map(|segment| segment.weight).sum::<f64>() * HOT;
+        let is_plain = |segment: &Segment| {
+            !none && !segment.crosses && !(segment.is_single() && segment.weight >= least)
+        };
+        self.items.reserve(self.whole.len());
+        self.starts.reserve(self.whole.len() + 1);
+        for (index, segment) in self.whole.iter().enumerate() {
+            let is_part = self.items.last_mut().is_some_and(|before| {
+                is_plain(before)
+                    && is_plain(segment)
+                    && quarter_of(before.first) == quarter_of(segment.first)
+                    && take(before, segment)
+            });
+            if !is_part {
+                self.items.push(*segment);
+                self.starts.push(index);
+            }
+        }
+        self.starts.push(self.whole.len());
+    }
+
+    /// What an item was merged from.
+    fn parts(&self, item: usize) -> &[Segment] {
+        let ends = self.starts.get(item).zip(self.starts.get(item + 1));
+        ends.and_then(|(start, end)| self.whole.get(*start..*end)).unwrap_or_default()
+    }
+
     /// What a target stands for, if it is a cluster.
     fn cluster(&self, target: Target) -> Option<&'s [Segment]> {
         self.clusters.get((u32::MAX as usize).checked_sub(target.index())?).copied()
@@ -96,11 +135,12 @@ impl Solver {
     }
 
     fn list(&self, segments: &[Segment], thorough: bool) -> Solved {
-        let items = if segments.len() <= AT_ONCE {
-            Items { items: segments.to_vec(), clusters: Vec::new() }
+        let mut items = if segments.len() <= AT_ONCE {
+            Items::of(segments.to_vec())
         } else {
             clusters(segments)
         };
+        items.merge(thorough);
         let solve = |holes| {
             let table = Table::new(&items.items, self.costs, Effort { bits: thorough, holes });
             self.interval(&items, &table, &table.all())
@@ -189,27 +229,27 @@ impl Solver {
         interval: &Interval,
         solved: Solved,
     ) -> Solved {
-        let remaining = table.remaining(interval);
-        let is_short = remaining.clone().nth(bits::SEGMENTS).is_none();
-        if solved.depth < 2 || !is_short {
+        if solved.depth < 2 {
             return solved;
         }
         let mut segments: Vec<Segment> = Vec::with_capacity(bits::SEGMENTS);
-        for segment in remaining {
-            if items.cluster(segment.target).is_some() || self.window(segment.target).is_some() {
+        for segment in table.indices(interval).flat_map(|index| items.parts(index)) {
+            let is_list = items.cluster(segment.target).is_some();
+            if segments.len() == bits::SEGMENTS || is_list || self.window(segment.target).is_some()
+            {
                 return solved;
             }
             segments.push(*segment);
         }
         let key = solved.key(self.costs);
-        let quickly = |side: &[Segment]| bits::quickly(side, self.costs);
+        let quickly = |side: &mut Vec<Segment>, limit: f64| bits::quickly(side, self.costs, limit);
         let Some(found) = bits::cheapest(&segments, self.costs, key, quickly) else {
             return solved;
         };
         let (mut none, mut some) = (Vec::new(), Vec::new());
         bits::split(&segments, found.mask, &mut none, &mut some);
-        let tree = |side: &[Segment]| bits::quick_tree(side, self.costs);
-        match tree(&none).zip(tree(&some)) {
+        let tree = |side: &mut Vec<Segment>| bits::quick_tree(side, self.costs);
+        match tree(&mut none).zip(tree(&mut some)) {
             Some((none, some)) => Solved {
                 tree: Tree::ask(Ask::NoneOf(found.mask), none, some),
                 cost: found.cost,
@@ -224,7 +264,7 @@ impl Solver {
 fn clusters(segments: &[Segment]) -> Items<'_> {
     let full = segments.iter().map(|segment| segment.weight).sum::<f64>() * FULL;
     let many = MANY.max(segments.len() / MANY);
-    let mut items = Items { items: Vec::with_capacity(AT_ONCE * 2), clusters: Vec::new() };
+    let mut items = Items::of(Vec::with_capacity(AT_ONCE * 2));
     let (mut start, mut sum, mut index) = (0, 0.0, 0);
     // What leads to one target stays together: where a heavy run ends is worth knowing.
     for run in segments.chunk_by(|a, b| a.target == b.target) {
@@ -243,7 +283,7 @@ fn clusters(segments: &[Segment]) -> Items<'_> {
         index += run.len();
         sum += weight;
         if sum > full && start + run.len() == index {
-            items.items.extend(run);
+            items.whole.extend(run);
             (start, sum) = (index, 0.0);
         }
     }
@@ -255,7 +295,7 @@ impl<'s> Items<'s> {
     fn close(&mut self, part: &'s [Segment]) {
         let (Some(first), Some(last)) = (part.first(), part.last()) else { return };
         if part.len() == 1 {
-            self.items.push(*first);
+            self.whole.push(*first);
             return;
         }
         // No DAG has so many nodes that these are among them.
@@ -264,6 +304,6 @@ impl<'s> Items<'s> {
         let weight = part.iter().map(|segment| segment.weight).sum();
         let target = Target::new(target);
         let crosses = last.crosses;
-        self.items.push(Segment { first: first.first, last: last.last, target, weight, crosses });
+        self.whole.push(Segment { first: first.first, last: last.last, target, weight, crosses });
     }
 }

@@ -21,7 +21,7 @@ const MISSING: usize = 2;
 const HEAVY: f64 = 0.25;
 
 /// Nor is one that is lighter than this part of the list.
-const HOT: f64 = 1.0 / 16.0;
+pub(super) const HOT: f64 = 1.0 / 16.0;
 
 /// Of an interval without its heaviest numbers all splits are tried if it had this part of the
 /// list's weight.
@@ -99,15 +99,82 @@ impl Interval {
 
 /// What is known of an interval while it grows.
 struct Row {
-    /// The two heaviest single numbers, the first of equal ones first.
+    /// The two heaviest hot numbers, the first of equal ones first.
     heaviest: [usize; MISSING],
     /// Where the first lead that are no single numbers; until there are such, where the first does.
     rest: Option<Target>,
     is_known: bool,
+    /// What leads there weighs.
+    rest_weight: f64,
     /// How many lead elsewhere; more than a chain has if they are no single numbers.
     others: u16,
     /// Whether all lead to one target.
     one: bool,
+}
+
+const EMPTY: Row = Row {
+    heaviest: [NO; MISSING],
+    rest: None,
+    is_known: false,
+    rest_weight: 0.0,
+    others: 0,
+    one: true,
+};
+
+/// What an interval costs as a part of another: sums and maxima of these are most of the work.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    cost: f64,
+    depth: u16,
+}
+
+const UNKNOWN: Part = Part { cost: f64::INFINITY, depth: 0 };
+
+/// Where what is known of an interval stands: see [`Table::at`] and [`Table::below`].
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    below: usize,
+}
+
+/// What is known of all intervals that lack so many numbers.
+#[derive(Default)]
+struct Level {
+    /// By [`Table::at`].
+    states: Vec<State>,
+    /// At the same places: what begins at one place stands together here.
+    starts: Vec<Part>,
+    /// By [`Table::below`]: what ends at one place stands together here.
+    ends: Vec<Part>,
+}
+
+impl Level {
+    /// With room for so many intervals, none of which is solved.
+    fn with_room(room: usize) -> Self {
+        Self { states: vec![NONE; room], starts: vec![UNKNOWN; room], ends: vec![UNKNOWN; room] }
+    }
+
+    fn put(&mut self, Place { at, below }: Place, state: State) {
+        let part = Part { cost: state.cost, depth: state.depth };
+        if let Some(slot) = self.states.get_mut(at) {
+            *slot = state;
+        }
+        if let Some(slot) = self.starts.get_mut(at) {
+            *slot = part;
+        }
+        if let Some(slot) = self.ends.get_mut(below) {
+            *slot = part;
+        }
+    }
+}
+
+/// The best split so far.
+#[derive(Clone, Copy)]
+struct Best {
+    key: f64,
+    part: Part,
+    /// Nowhere if that is 0.
+    at: usize,
 }
 
 /// What is tried in each interval.
@@ -132,6 +199,18 @@ fn marked(segments: &[Segment]) -> Range<usize> {
     before + 2..end.unwrap_or(segments.len())
 }
 
+/// Which segments are single numbers of at least that weight, and no holes if those are passed over.
+fn hot(segments: &[Segment], least: f64, effort: Effort) -> Vec<bool> {
+    let target = |index: Option<usize>| segments.get(index?).map(|segment| segment.target);
+    let is_hot = |(index, segment): (usize, &Segment)| {
+        let beside = [index.checked_sub(1), index.checked_add(1)];
+        segment.is_single()
+            && segment.weight >= least
+            && !(effort.holes && beside.into_iter().any(|at| target(at) == Some(segment.target)))
+    };
+    segments.iter().enumerate().map(is_hot).collect()
+}
+
 /// All intervals of a list.
 pub(super) struct Table<'s> {
     segments: &'s [Segment],
@@ -139,11 +218,11 @@ pub(super) struct Table<'s> {
     /// Sums of the weights before each segment.
     before: Vec<f64>,
     effort: Effort,
-    /// By how many are missing, then by [`Table::at`].
-    states: [Vec<State>; MISSING + 1],
-    /// Cost and depth once more, by [`Table::below`]: what ends at one place stands together here.
-    ends: [Vec<(f64, u16)>; MISSING + 1],
-    /// At the same places, the best split where none is missing; 0 where there is one target.
+    /// Whether a segment is a number that may be asked for first.
+    hot: Vec<bool>,
+    /// By how many are missing: no more than there are hot numbers.
+    levels: [Level; MISSING + 1],
+    /// By [`Table::at`], the best split where none is missing; 0 where there is one target.
     splits: Vec<u16>,
     masks: Vec<u32>,
     /// Where intervals that begin before cannot be split: see [`marked`].
@@ -161,24 +240,33 @@ impl<'s> Table<'s> {
             sum += segment.weight;
             before.push(sum);
         }
+        let hot = hot(segments, sum * HOT, effort);
+        let missing = hot.iter().filter(|hot| **hot).count();
         let room = (count + 1) * (count + 2) / 2;
-        let states = [(); MISSING + 1].map(|()| Vec::with_capacity(room));
-        let splits = Vec::with_capacity(room);
-        let masks = Vec::new();
-        let marked = marked(segments);
-        let ends = [(); MISSING + 1].map(|()| vec![(0.0, 0); room]);
-        let mut table =
-            Self { segments, costs, before, effort, states, ends, splits, masks, marked };
+        let level =
+            |level| if level <= missing { Level::with_room(room) } else { Level::default() };
+        let mut table = Self {
+            segments,
+            costs,
+            before,
+            effort,
+            hot,
+            levels: [level(0), level(1), level(2)],
+            splits: vec![0; room],
+            masks: Vec::new(),
+            marked: marked(segments),
+        };
         for start in (0..=count).rev() {
-            table.push((start, start), [FOUND; MISSING + 1], 0);
-            let mut row =
-                Row { heaviest: [NO; MISSING], rest: None, is_known: false, others: 0, one: true };
+            let first = table.at(start, start);
+            table.found(Place { at: first, below: Self::below(start, start) });
+            let mut row = EMPTY;
             for end in start + 1..=count {
                 table.extend(&mut row, start, end - 1);
+                let place = Place { at: first + (end - start), below: Self::below(start, end) };
                 if row.one {
-                    table.push((start, end), [FOUND; MISSING + 1], 0);
+                    table.found(place);
                 } else {
-                    table.solve(start, end, &row);
+                    table.solve((start, end), place, &row);
                 }
             }
         }
@@ -207,20 +295,13 @@ impl<'s> Table<'s> {
     }
 
     fn get(&self, start: usize, end: usize, missing: usize) -> State {
-        let states = self.states.get(missing);
-        states.and_then(|states| states.get(self.at(start, end))).copied().unwrap_or(NONE)
+        let level = self.levels.get(missing);
+        level.and_then(|level| level.states.get(self.at(start, end))).copied().unwrap_or(NONE)
     }
 
-    fn push(&mut self, (start, end): (usize, usize), states: [State; MISSING + 1], split: u16) {
-        for (ends, state) in self.ends.iter_mut().zip(&states) {
-            if let Some(slot) = ends.get_mut(Self::below(start, end)) {
-                *slot = (state.cost, state.depth);
-            }
-        }
-        for (all, state) in self.states.iter_mut().zip(states) {
-            all.push(state);
-        }
-        self.splits.push(split);
+    /// One target is left, whatever is missing.
+    fn found(&mut self, place: Place) {
+        self.levels.iter_mut().for_each(|level| level.put(place, FOUND));
     }
 
     /// What comes to an interval.
@@ -245,21 +326,21 @@ impl<'s> Table<'s> {
             // What came before are single numbers, and may lead elsewhere than this one.
             row.is_known = true;
             row.rest = Some(segment.target);
-            let before = self.segments.get(start..index).unwrap_or_default();
-            let others = before.iter().filter(|before| before.target != segment.target).count();
-            row.others = u16::try_from(others).unwrap_or(u16::MAX);
-        } else if row.rest.get_or_insert(segment.target) != &segment.target {
+            (row.others, row.rest_weight) = (0, segment.weight);
+            for before in self.segments.get(start..index).unwrap_or_default() {
+                if before.target == segment.target {
+                    row.rest_weight += before.weight;
+                } else {
+                    row.others = row.others.saturating_add(1);
+                }
+            }
+        } else if row.rest.get_or_insert(segment.target) == &segment.target {
+            row.rest_weight += segment.weight;
+        } else {
             let more = if segment.is_single() { 1 } else { CHAIN + 1 };
             row.others = row.others.saturating_add(more);
         }
-        if !segment.is_single() {
-            return;
-        }
-        let beside = |other: Option<usize>| {
-            let other = other.and_then(|other| self.segment(other));
-            other.is_some_and(|other| other.target == segment.target)
-        };
-        if self.effort.holes && (beside(index.checked_sub(1)) || beside(index.checked_add(1))) {
+        if self.hot.get(index) != Some(&true) {
             return;
         }
         let [first, second] = row.heaviest;
@@ -271,43 +352,67 @@ impl<'s> Table<'s> {
     }
 
     /// Finds what is to be known of an interval, all shorter ones being known.
-    fn solve(&mut self, start: usize, end: usize, row: &Row) {
+    fn solve(&mut self, (start, end): (usize, usize), place: Place, row: &Row) {
         let sum = |index: usize| self.before.get(index).copied().unwrap_or_default();
         let all = sum(end) - sum(start);
-        let [first, second] = row.heaviest;
+        let splits = self.splits(start, end, place.at);
+        let none = Interval { start, end, missing: [NO; MISSING] };
+        let [first, _] = row.heaviest;
+        let without = if first != NO && self.weight(first) >= all * HEAVY {
+            self.without_heaviest(&none, all, row, &splits, place)
+        } else {
+            NONE
+        };
+        let split = self.split(&none, place, all, splits);
+        let state = self.best(&none, all, row, split, (first, without));
+        self.put(0, place, state);
+        if let (Choice::Split(split), Some(slot)) = (split.choice, self.splits.get_mut(place.at)) {
+            *slot = split;
+        }
+    }
+
+    /// The states of an interval without its heaviest numbers; returns that without one.
+    fn without_heaviest(
+        &mut self,
+        none: &Interval,
+        all: f64,
+        row: &Row,
+        splits: &Range<usize>,
+        place: Place,
+    ) -> State {
         // Heavy enough here is heavy enough in any part, so parts have the states they need.
         let total = self.before.last().copied().unwrap_or_default();
-        let least = total * HOT;
-        let is_heavy = |index: usize, of: f64| {
-            index != NO && self.weight(index) >= of * HEAVY && self.weight(index) >= least
-        };
-        let splits = self.splits(start, end);
-        let none = Interval { start, end, missing: [NO; MISSING] };
-        let mut states = [NONE; MISSING + 1];
-        if is_heavy(first, all) {
-            // Where the heaviest are missing, the best split may be anywhere.
-            let is_wide = all >= total * WIDE;
-            let all_splits = if is_wide { start + 1..end } else { splits.clone() };
-            let (one, rest) = (none.without(first), all - self.weight(first));
-            if is_heavy(second, rest) {
-                let (two, rest) = (one.without(second), rest - self.weight(second));
-                let split = self.split(&two, rest, all_splits.clone());
-                states[2] = self.best(&two, rest, row, split, (NO, NONE));
-            }
-            let split = self.split(&one, rest, all_splits);
-            states[1] = self.best(&one, rest, row, split, (second, states[2]));
+        let [first, second] = row.heaviest;
+        // Where the heaviest are missing, the best split may be anywhere.
+        let is_wide = all >= total * WIDE;
+        let all_splits = if is_wide { none.start + 1..none.end } else { splits.clone() };
+        let (one, rest) = (none.without(first), all - self.weight(first));
+        let mut after = NONE;
+        if second != NO && self.weight(second) >= rest * HEAVY {
+            let (two, rest) = (one.without(second), rest - self.weight(second));
+            let split = self.split(&two, place, rest, all_splits.clone());
+            after = self.best(&two, rest, row, split, (NO, NONE));
+            self.put(2, place, after);
         }
-        let split = self.split(&none, all, splits);
-        states[0] = self.best(&none, all, row, split, (first, states[1]));
-        let at = if let Choice::Split(at) = split.choice { at } else { 0 };
-        self.push((start, end), states, at);
+        let split = self.split(&one, place, rest, all_splits);
+        let without = self.best(&one, rest, row, split, (second, after));
+        self.put(1, place, without);
+        without
+    }
+
+    fn put(&mut self, missing: usize, place: Place, state: State) {
+        if let Some(level) = self.levels.get_mut(missing) {
+            level.put(place, state);
+        }
     }
 
     /// Where an interval may be split: about between where its two longest parts are. (For
     /// searches by order alone this loses nothing: Knuth, "Optimum binary search trees", 1971.)
-    fn splits(&self, start: usize, end: usize) -> Range<usize> {
-        let of = |start, end| self.splits.get(self.at(start, end)).copied().map_or(0, usize::from);
-        let (below, above) = (of(start, end - 1), of(start + 1, end));
+    fn splits(&self, start: usize, end: usize, at: usize) -> Range<usize> {
+        let of = |at: usize| self.splits.get(at).copied().map_or(0, usize::from);
+        // One row has as many places as there are ends from its start on.
+        let row = self.segments.len() - start;
+        let (below, above) = (of(at - 1), of(at - row - 1));
         let all = start + 1..end;
         if below == 0 {
             let at = end - 1;
@@ -321,6 +426,9 @@ impl<'s> Table<'s> {
         }
         let (least, most) = (below.saturating_sub(SLACK), above + SLACK + 1);
         let (least, most) = (least.max(start + 1), most.min(end));
+        if self.marked.is_empty() && least < most {
+            return least..most;
+        }
         let is_possible = |at: usize| !self.is_hidden(start, at);
         if (least..most).any(is_possible) { least..most } else { all }
     }
@@ -331,62 +439,65 @@ impl<'s> Table<'s> {
     }
 
     /// The best split of an interval. Most of the time goes here.
-    fn split(&self, interval: &Interval, weight: f64, splits: Range<usize>) -> State {
-        let count = interval.count();
-        let [first, second] = interval.missing;
-        let mut best = (NONE, f64::INFINITY, 0);
-        // How many are missing below changes behind those that are.
-        let (lower, upper) = (first.min(second), if second == NO { NO } else { first.max(second) });
-        let mut from = splits.start;
-        for (below, last) in [lower, upper, NO].into_iter().take(count + 1).enumerate() {
-            let to = last.saturating_add(1).clamp(from, splits.end);
-            self.split_some(interval, (below, count - below), from..to, &mut best);
-            from = to;
+    fn split(&self, interval: &Interval, place: Place, weight: f64, splits: Range<usize>) -> State {
+        let mut best = Best { key: f64::INFINITY, part: UNKNOWN, at: 0 };
+        match interval.missing {
+            [NO, _] => self.split_some(interval, place, (0, 0), splits, &mut best),
+            // How many are missing below changes behind those that are.
+            [one, NO] => {
+                let middle = (one + 1).clamp(splits.start, splits.end);
+                self.split_some(interval, place, (0, 1), splits.start..middle, &mut best);
+                self.split_some(interval, place, (1, 0), middle..splits.end, &mut best);
+            }
+            [one, other] => {
+                let lower = (one.min(other) + 1).clamp(splits.start, splits.end);
+                let upper = (one.max(other) + 1).clamp(splits.start, splits.end);
+                self.split_some(interval, place, (0, 2), splits.start..lower, &mut best);
+                self.split_some(interval, place, (1, 1), lower..upper, &mut best);
+                self.split_some(interval, place, (2, 0), upper..splits.end, &mut best);
+            }
         }
-        let (best, _, best_at) = best;
-        self.at_best(best, best_at, weight)
+        let Best { part, at, .. } = best;
+        if at == 0 {
+            return NONE;
+        }
+        State {
+            cost: part.cost + weight + self.costs.size,
+            depth: part.depth + 1,
+            choice: Choice::Split(u16::try_from(at).unwrap_or(u16::MAX)),
+        }
     }
 
     /// A better split among some where so many are missing below and above, if there is one.
     fn split_some(
         &self,
         interval: &Interval,
+        place: Place,
         (below, above): (usize, usize),
         splits: Range<usize>,
-        best: &mut (State, f64, usize),
+        best: &mut Best,
     ) {
         let Interval { start, end, .. } = *interval;
-        let worst = self.costs.worst;
-        let (Some(below), Some(above)) = (self.states.get(below), self.ends.get(above)) else {
+        let (Some(lower), Some(upper)) = (self.levels.get(below), self.levels.get(above)) else {
             return;
         };
-        let first = self.at(start, splits.start);
-        let below = below.get(first..first + splits.len()).unwrap_or_default();
-        let first = Self::below(splits.start, end);
-        let above = above.get(first..first + splits.len()).unwrap_or_default();
-        let (_, mut best_key, _) = *best;
-        for (at, (below, (cost, depth))) in splits.zip(below.iter().zip(above)) {
-            let cost = below.cost + cost;
-            if cost < best_key {
-                let depth = below.depth.max(*depth);
+        let first = place.at + splits.start - end;
+        let below = lower.starts.get(first..first + splits.len()).unwrap_or_default();
+        let first = place.below + splits.start - start;
+        let above = upper.ends.get(first..first + splits.len()).unwrap_or_default();
+        let is_marked = !self.marked.is_empty();
+        let worst = self.costs.worst;
+        let mut at = splits.start;
+        for (below, above) in below.iter().zip(above) {
+            let cost = below.cost + above.cost;
+            if cost < best.key {
+                let depth = below.depth.max(above.depth);
                 let key = cost + worst * f64::from(depth);
-                if key < best_key && !self.is_hidden(start, at) {
-                    best_key = key;
-                    *best = (State { cost, depth, ..FOUND }, key, at);
+                if key < best.key && !(is_marked && self.is_hidden(start, at)) {
+                    *best = Best { key, part: Part { cost, depth }, at };
                 }
             }
-        }
-    }
-
-    /// The state of what is split there: not at all if that is 0.
-    fn at_best(&self, best: State, best_at: usize, weight: f64) -> State {
-        if best_at == 0 {
-            return NONE;
-        }
-        State {
-            cost: best.cost + weight + self.costs.size,
-            depth: best.depth + 1,
-            choice: Choice::Split(u16::try_from(best_at).unwrap_or(u16::MAX)),
+            at += 1;
         }
     }
 
@@ -399,26 +510,35 @@ impl<'s> Table<'s> {
         (next, after): (usize, State),
     ) -> State {
         let Costs { size, worst } = self.costs;
-        if interval.count() > 0 && self.is_found(interval) {
+        let missing: u16 = match interval.missing {
+            [NO, _] => 0,
+            [_, NO] => 1,
+            [..] => 2,
+        };
+        if missing > 0 && self.is_found(interval) {
             return FOUND;
         }
         let key = |state: &State| state.cost + worst * f64::from(state.depth);
         let mut best = split;
-        let cost = after.cost + weight + size;
-        let choice = Choice::Heaviest(u16::try_from(next).unwrap_or(u16::MAX));
-        let heaviest = State { cost, depth: after.depth + 1, choice };
-        if key(&heaviest) < key(&best) {
-            best = heaviest;
+        if after.cost < f64::INFINITY {
+            let cost = after.cost + weight + size;
+            let choice = Choice::Heaviest(u16::try_from(next).unwrap_or(u16::MAX));
+            let heaviest = State { cost, depth: after.depth + 1, choice };
+            if key(&heaviest) < key(&best) {
+                best = heaviest;
+            }
         }
-        let missing = u16::try_from(interval.count()).unwrap_or(u16::MAX);
-        let others = f64::from(row.others.saturating_sub(missing));
-        if row.others <= CHAIN
-            && others * (size + worst) + weight < key(&best)
-            && let Some((cost, depth)) = chain(self.remaining(interval), self.costs)
-        {
-            let chain = State { cost, depth, choice: Choice::Chain };
-            if key(&chain) < key(&best) {
-                best = chain;
+        if row.others <= CHAIN {
+            let others = f64::from(row.others.saturating_sub(missing));
+            // All come to the first question of a chain, and what leads to the rest to all.
+            let rest = if missing == 0 { row.rest_weight * (others - 1.0) } else { 0.0 };
+            if others * (size + worst) + weight + rest < key(&best)
+                && let Some((cost, depth)) = chain(self.remaining(interval), self.costs)
+            {
+                let chain = State { cost, depth, choice: Choice::Chain };
+                if key(&chain) < key(&best) {
+                    best = chain;
+                }
             }
         }
         if self.effort.bits {
@@ -430,7 +550,7 @@ impl<'s> Table<'s> {
     /// The same search, or one that begins with a test of bits.
     fn bits(&mut self, interval: &Interval, best: State) -> State {
         let segments: Vec<Segment> = self.remaining(interval).copied().collect();
-        let solve = |side: &[Segment]| {
+        let solve = |side: &mut Vec<Segment>, _: f64| {
             let bits = side.len() <= NESTED.min(segments.len() - 1);
             let table = Table::new(side, self.costs, Effort { bits, ..self.effort });
             let State { cost, depth, .. } = table.state(&table.all());
@@ -446,6 +566,12 @@ impl<'s> Table<'s> {
     /// The mask of that index.
     pub(super) fn mask(&self, index: u16) -> u32 {
         self.masks.get(usize::from(index)).copied().unwrap_or_default()
+    }
+
+    /// The positions of the segments of an interval that are not missing.
+    pub(super) fn indices(&self, interval: &Interval) -> impl Iterator<Item = usize> {
+        let Interval { start, end, missing } = *interval;
+        (start..end).filter(move |index| !missing.contains(index))
     }
 
     /// The segments of an interval that are not missing.

@@ -64,6 +64,8 @@ struct Block {
     /// Which numbers lead where.
     targets: Vec<(Target, Set)>,
     weights: [f64; SIZE],
+    /// By four numbers each, the weights of their sets.
+    sums: [[f64; 16]; SIZE / 4],
     /// By mask, the numbers that have none of its bits.
     none_of: [Set; SIZE],
     known: HashMap<Set, State>,
@@ -95,6 +97,16 @@ pub(super) fn solve(segments: &[Segment], costs: Costs) -> Option<Solved> {
     Some(Solved { tree: block.tree(all)?, cost, depth })
 }
 
+/// The numbers of a set, in order.
+fn ones(set: Set) -> impl Iterator<Item = u32> {
+    let mut left = set;
+    std::iter::from_fn(move || {
+        let first = left.checked_ilog2().map(|_| left.trailing_zeros());
+        left &= left.wrapping_sub(1);
+        first
+    })
+}
+
 impl Block {
     fn of(segments: &[Segment], costs: Costs) -> Option<Self> {
         let base = segments.first()?.first & !LOW;
@@ -118,13 +130,25 @@ impl Block {
             let without = (0..=LOW).filter(|number| number & mask == 0);
             *set = without.fold(0, |set, number| set | 1 << number);
         }
+        let mut sums = [[0.0; 16]; SIZE / 4];
+        for (sums, weights) in sums.iter_mut().zip(weights.chunks_exact(4)) {
+            for (set, sum) in sums.iter_mut().enumerate() {
+                let inside = weights.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1);
+                *sum = inside.map(|(_, weight)| weight).sum();
+            }
+        }
         let known = HashMap::default();
-        Some(Self { costs, base, targets, weights, none_of, known, steps: STEPS })
+        Some(Self { costs, base, targets, weights, sums, none_of, known, steps: STEPS })
     }
 
     fn weight(&self, set: Set) -> f64 {
-        let weights = self.weights.iter().enumerate();
-        weights.filter(|(number, _)| set >> number & 1 == 1).map(|(_, weight)| weight).sum()
+        let mut left = set;
+        let mut weight = 0.0;
+        for sums in &self.sums {
+            weight += sums.get((left & 15) as usize).copied().unwrap_or_default();
+            left >>= 4;
+        }
+        weight
     }
 
     /// Of a set, the numbers that lead where its lowest does.
@@ -139,17 +163,30 @@ impl Block {
         self.targets.iter().filter(|(_, all)| set & all != 0).count()
     }
 
-    /// The runs of numbers with one target, in order, where others are missing.
-    fn runs(&self, set: Set) -> impl Iterator<Item = Set> {
-        let mut left = set;
-        std::iter::from_fn(move || {
-            let own = self.first_target(left);
-            let others = left & !own;
-            // All below the first other one.
-            let run = left & (others & others.wrapping_neg()).wrapping_sub(1);
-            left &= !run;
-            (run != 0).then_some(run)
-        })
+    /// The first numbers of the runs with one target, where others are missing.
+    fn firsts(&self, set: Set) -> Set {
+        let mut firsts = 0;
+        for (_, all) in &self.targets {
+            let own = set & all;
+            if own & own.wrapping_sub(1) == 0 {
+                firsts |= own;
+                continue;
+            }
+            // Carries the target from each number over those that are missing, up to the next.
+            let mut before = own;
+            let mut free = !set;
+            for distance in [1, 2, 4, 8] {
+                before |= before << distance & free;
+                free &= free << distance;
+            }
+            firsts |= own & !(before << 1);
+        }
+        firsts
+    }
+
+    /// How many runs there are.
+    fn runs(&self, set: Set) -> u32 {
+        self.firsts(set).count_ones()
     }
 
     /// No search of a set costs less.
@@ -162,33 +199,47 @@ impl Block {
 
     /// What a search of a set may cost: a question for each run but one, the heavier half first.
     fn likely(&self, set: Set) -> f64 {
-        match self.runs(set).count() {
+        match self.runs(set) {
             0 | 1 => 0.0,
             runs => {
                 let weight = self.weight(set);
-                weight + (self.costs.size + weight * LATER) * (runs - 1) as f64 * 0.75
+                weight + (self.costs.size + weight * LATER) * f64::from(runs - 1) * 0.75
             }
         }
     }
 
-    /// The tests that tell a set apart, the most promising first.
-    fn choices(&self, set: Set, weight: f64) -> Vec<Choice> {
-        let mut choices: Vec<Choice> = Vec::with_capacity(2 * SIZE);
+    /// Of the tests that tell a set apart those that promise most, the best first.
+    fn choices(&self, set: Set, weight: f64) -> [Option<Choice>; WIDTH] {
+        let mut best: [Option<Choice>; WIDTH] = [None, None];
         let mut consider = |ask: Ask, yes: Set| {
             let (yes, no) = (set & yes, set & !yes);
-            let is_new = |other: &Choice| other.yes != yes && other.yes != no;
-            if yes != 0 && no != 0 && choices.iter().all(is_new) {
-                choices.push(Choice { likely: 0.0, ask, yes, no });
+            if yes == 0 || no == 0 {
+                return;
+            }
+            let likely = weight + self.costs.size + self.likely(yes) + self.likely(no);
+            let is_known = |other: &Choice| other.yes == yes || other.yes == no;
+            if best.iter().flatten().any(is_known) {
+                return;
+            }
+            let [first, second] = &mut best;
+            let is_better =
+                |other: &Option<Choice>| other.as_ref().is_none_or(|other| likely < other.likely);
+            let choice = Some(Choice { likely, ask, yes, no });
+            if is_better(first) {
+                *second = std::mem::replace(first, choice);
+            } else if is_better(second) {
+                *second = choice;
             }
         };
-        let runs: Vec<Set> = self.runs(set).collect();
-        for run in runs.iter().skip(1) {
-            let first = run.trailing_zeros();
+        let firsts = self.firsts(set);
+        for first in ones(firsts).skip(1) {
             consider(Ask::AtLeast(self.base + first), Set::MAX << first);
         }
-        for run in &runs {
-            if run.count_ones() == 1 {
-                consider(Ask::Is(self.base + run.trailing_zeros()), *run);
+        for first in ones(firsts) {
+            // Alone in its run if the next number of the set begins another.
+            let next = set & Set::MAX << first & !(1 << first);
+            if next == 0 || firsts & next & next.wrapping_neg() != 0 {
+                consider(Ask::Is(self.base + first), 1 << first);
             }
         }
         for (number, of_number) in (0..).zip(&self.weights) {
@@ -197,21 +248,15 @@ impl Block {
                 consider(Ask::Is(self.base + number), one);
             }
         }
-        let every = (0..=LOW).filter(|number| set >> number & 1 == 1);
-        let (any, all) = every.fold((0, Set::MAX), |(any, all), n| (any | n, all & n));
+        let (any, all) = ones(set).fold((0, Set::MAX), |(any, all), n| (any | n, all & n));
+        let runs = firsts.count_ones();
         for (mask, none_of) in (0_u32..).zip(self.none_of).skip(1) {
-            let (yes, no) = (set & none_of, set & !none_of);
             let is_whole = mask & !(any & !all) == 0;
-            if is_whole && self.runs(yes).count() + self.runs(no).count() <= runs.len() {
+            if is_whole && self.runs(set & none_of) + self.runs(set & !none_of) <= runs {
                 consider(Ask::NoneOf(mask), none_of);
             }
         }
-        for choice in &mut choices {
-            choice.likely =
-                weight + self.costs.size + self.likely(choice.yes) + self.likely(choice.no);
-        }
-        choices.sort_by(|a, b| a.likely.total_cmp(&b.likely));
-        choices
+        best
     }
 
     fn key(&self, cost: f64, depth: u16) -> f64 {
@@ -231,7 +276,7 @@ impl Block {
         let here = weight + self.costs.size;
         let mut best = State { cost: f64::INFINITY, depth: 0, ask: None };
         let mut best_key = f64::INFINITY;
-        for Choice { ask, yes, no, .. } in self.choices(set, weight).into_iter().take(WIDTH) {
+        for Choice { ask, yes, no, .. } in self.choices(set, weight).into_iter().flatten() {
             if here + self.least(yes) + self.least(no) >= best_key {
                 continue;
             }

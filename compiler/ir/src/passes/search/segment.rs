@@ -136,16 +136,27 @@ pub(super) fn boundary(segments: &[Segment], at: usize) -> Option<(Ask, bool)> {
     (before != 1 && after == 1).then_some((Ask::NoneOf(MARK), false))
 }
 
+/// Makes one of two that follow each other, if they lead to the same.
+pub(super) fn take(before: &mut Segment, segment: &Segment) -> bool {
+    if before.target != segment.target {
+        return false;
+    }
+    before.last = before.last.max(segment.last);
+    before.weight += segment.weight;
+    before.crosses |= segment.crosses;
+    true
+}
+
 /// Adds a segment, to the one before it if they lead to the same.
 pub(super) fn merge_one(segments: &mut Vec<Segment>, segment: Segment) {
-    match segments.last_mut() {
-        Some(before) if before.target == segment.target => {
-            before.last = before.last.max(segment.last);
-            before.weight += segment.weight;
-            before.crosses |= segment.crosses;
-        }
-        Some(_) | None => segments.push(segment),
+    if !segments.last_mut().is_some_and(|before| take(before, &segment)) {
+        segments.push(segment);
     }
+}
+
+/// Makes one of those that follow each other and lead to the same.
+pub(super) fn merge_all(segments: &mut Vec<Segment>) {
+    segments.dedup_by(|segment, before| take(before, segment));
 }
 
 /// Adds segments, those that follow each other and lead to the same as one.

@@ -347,13 +347,15 @@ fn combinations(tests: &[Test], asked: &[Test], objective: &Objective) -> Option
         if all.answers.len() * of_word.len() > MAX_CELLS {
             return None;
         }
-        let product = |(answers, likely): (&Answers, &f64)| {
-            let (answers, likely) = (*answers, *likely);
-            let with =
-                move |(_, more, part): &(Known, Answers, f64)| (answers | more, likely * part);
-            of_word.iter().map(with).collect::<Vec<_>>()
-        };
-        (all.answers, all.likely) = all.answers.iter().zip(&all.likely).flat_map(product).unzip();
+        let count = all.answers.len() * of_word.len();
+        let before = (
+            std::mem::replace(&mut all.answers, Vec::with_capacity(count)),
+            std::mem::replace(&mut all.likely, Vec::with_capacity(count)),
+        );
+        for (answers, likely) in before.0.into_iter().zip(before.1) {
+            all.answers.extend(of_word.iter().map(|(_, more, _)| answers | more));
+            all.likely.extend(of_word.iter().map(|(.., part)| likely * part));
+        }
     }
     Some(all)
 }
@@ -364,14 +366,16 @@ type OfWord = Vec<(Known, Answers, f64)>;
 /// Both answers of one more test, where they are possible.
 fn fork(of_word: OfWord, index: usize, test: &Test, holds: f64) -> OfWord {
     let mut next = Vec::with_capacity(2 * of_word.len());
-    for (known, answers, likely) in of_word {
+    for (mut known, answers, likely) in of_word {
         let decided = decide(&known, test);
         for (answer, part) in [(true, holds), (false, 1.0 - holds)] {
             if decided.is_some_and(|decided| decided != answer) {
                 continue;
             }
             let part = if decided.is_some() { 1.0 } else { part };
-            let mut known = known.clone();
+            // The last one needs no copy.
+            let is_last = !answer || decided.is_some();
+            let mut known = if is_last { std::mem::take(&mut known) } else { known.clone() };
             if let Test::Word { mask, cmp, value, .. } = test {
                 known.assume(*mask, *cmp, *value, answer);
             }

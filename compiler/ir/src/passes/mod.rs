@@ -34,22 +34,29 @@ pub struct Pass {
     pub name: &'static str,
     /// The lowest optimisation level that runs it.
     pub level: u8,
+    /// Whether there is anything for it to do: finding that out is cheaper than a new DAG.
+    pub applies: fn(&Dag) -> bool,
     /// What it does.
     pub run: fn(&Dag, &Objective) -> Dag,
 }
 
+/// For passes that always have something to do.
+const fn always(_: &Dag) -> bool {
+    true
+}
+
 /// Every pass, in order.
 pub const PASSES: &[Pass] = &[
-    Pass { name: "simplify", level: 1, run: simplify::run },
-    Pass { name: "numbers", level: 1, run: numbers::run },
-    Pass { name: "ranges", level: 1, run: ranges::run },
-    Pass { name: "words", level: 0, run: words::run },
-    Pass { name: "prune", level: 2, run: prune::run },
+    Pass { name: "simplify", level: 1, applies: simplify::applies, run: simplify::run },
+    Pass { name: "numbers", level: 1, applies: numbers::applies, run: numbers::run },
+    Pass { name: "ranges", level: 1, applies: ranges::applies, run: ranges::run },
+    Pass { name: "words", level: 0, applies: words::applies, run: words::run },
+    Pass { name: "prune", level: 2, applies: always, run: prune::run },
     // Pruning brings tests together that stood apart, and targets that differed.
-    Pass { name: "simplify", level: 2, run: simplify::run },
-    Pass { name: "order", level: 2, run: order::run },
-    Pass { name: "ranges", level: 2, run: ranges::run },
-    Pass { name: "dispatch", level: 0, run: dispatch::run },
+    Pass { name: "simplify", level: 2, applies: simplify::applies, run: simplify::run },
+    Pass { name: "order", level: 2, applies: always, run: order::run },
+    Pass { name: "ranges", level: 2, applies: ranges::applies, run: ranges::run },
+    Pass { name: "dispatch", level: 0, applies: always, run: dispatch::run },
 ];
 
 /// Runs the passes of a level for an objective; `observer` sees the name of each and its result.
@@ -64,7 +71,9 @@ pub fn run(
     let objective = &objective.bounded();
     let mut dag = dag;
     for pass in PASSES.iter().filter(|pass| pass.level <= level) {
-        dag = (pass.run)(&dag, objective);
+        if (pass.applies)(&dag) {
+            dag = (pass.run)(&dag, objective);
+        }
         observer(pass.name, &dag);
     }
     dag

@@ -15,6 +15,14 @@ use filterc_hir::types::Place;
 /// A test that holds for more runs of numbers than this stays one: it asks for low bits.
 const MAX_RUNS: usize = 8;
 
+/// Whether there are tests of `nr` that become switches.
+pub(super) fn applies(dag: &Dag) -> bool {
+    dag.nodes().iter().any(|node| match node {
+        Node::Branch { test, .. } => runs(test).is_some(),
+        Node::Leaf(_) | Node::Switch(_) => false,
+    })
+}
+
 pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     bottom_up(dag, |builder, node, origin| match node {
         Node::Branch { test, then, otherwise } => match runs(&test) {

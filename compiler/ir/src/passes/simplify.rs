@@ -19,6 +19,27 @@ pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     })
 }
 
+/// Whether some branch has one right below it that this is about.
+pub(super) fn applies(dag: &Dag) -> bool {
+    let below = |id: NodeId| match dag.node(id) {
+        Node::Branch { test, otherwise, .. } => Some((*test, *otherwise)),
+        Node::Leaf(_) | Node::Switch(_) => None,
+    };
+    dag.nodes().iter().any(|node| {
+        let Node::Branch { test, then, otherwise } = node else { return false };
+        let is_again = below(*otherwise).is_some_and(|(below, _)| below == *test);
+        is_again
+            || below(*then).is_some_and(|(below, no)| {
+                below == *test
+                    || match both(*test, below) {
+                        Both::Test(_) => no == *otherwise,
+                        Both::Never => true,
+                        Both::Two => false,
+                    }
+            })
+    })
+}
+
 fn branch(
     builder: &mut DagBuilder,
     test: Test,

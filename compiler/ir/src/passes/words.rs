@@ -13,6 +13,14 @@ use crate::dag::{Dag, Node, NodeId, Origin};
 use crate::objective::Objective;
 use crate::test::{Cmp, Operand, Part, Test, split};
 
+/// Whether there are field tests.
+pub(super) fn applies(dag: &Dag) -> bool {
+    dag.nodes().iter().any(|node| match node {
+        Node::Branch { test, .. } => !test.is_of_words(),
+        Node::Leaf(_) | Node::Switch(_) => false,
+    })
+}
+
 pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     bottom_up(dag, |builder, node, origin| match node {
         Node::Branch { test, then, otherwise } => {

@@ -92,11 +92,14 @@ fn masks(segments: &[Segment]) -> Vec<u32> {
     let differing = differing(segments.iter());
     // A long segment has numbers with all kinds of low bits, so what those could tell of it is
     // nothing; its high bits may tell it from all others.
-    let low = self::differing(segments.iter().filter(|segment| varying(segment) <= LONG));
+    let short = || segments.iter().filter(|segment| varying(segment) <= LONG);
+    let low = self::differing(short());
     if low.count_ones() <= DIFFERING {
         // Every part of the bits, from all of them to none.
         let mut mask = low;
-        let high = differing & !low;
+        // What all short ones have tells none of them from a long one.
+        let any = short().fold(0, |bits, segment| bits | any_of(segment));
+        let high = differing & !low & !any;
         loop {
             let both = [mask, mask | high];
             let count = if high == 0 { 1 } else { 2 };

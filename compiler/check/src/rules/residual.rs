@@ -39,7 +39,7 @@ struct Shape<'p> {
     next: Option<u32>,
 }
 
-/// What tells predicates apart: equal ones alike, and the number if the predicate depends on it.
+/// What tells predicates of a rule apart: equal ones alike, and the number if the predicate depends on it.
 type Kind = (u32, Option<u32>);
 
 impl<'p> Residuals<'p> {
@@ -104,7 +104,8 @@ struct Finder<'p> {
     own: Vec<Own>,
     /// Arms of every known number.
     any: Vec<usize>,
-    /// By arm: its predicate as a number, equal ones alike, and whether it asks for `nr`.
+    /// By arm: its predicate as a number, equal ones of a rule alike, and whether it asks for
+    /// `nr`.
     predicates: Vec<(u32, bool)>,
     /// The first group with each hash.
     by_hash: Map<u64, u32>,
@@ -140,7 +141,7 @@ impl<'p> Finder<'p> {
         let mut any = Vec::new();
         let mut predicates = Vec::with_capacity(part.arms().len());
         let mut interned = HashMap::new();
-        let mut before: Option<&Predicate> = None;
+        let mut before: Option<&Arm> = None;
         for (index, arm) in part.arms().iter().enumerate() {
             match arm.selector {
                 Selector::Nr(nr) => own.push(Own::new(nr, index)),
@@ -153,13 +154,29 @@ impl<'p> Finder<'p> {
                 | Predicate::And(_)
                 | Predicate::Or(_)
                 | Predicate::Test(_)) => {
-                    // The arms of a rule stand together, and mostly have one predicate.
-                    let same = predicates.last().filter(|_| before == Some(predicate)).copied();
-                    let new = || (intern(&mut interned, predicate), asks_for_nr(predicate));
-                    same.unwrap_or_else(new)
+                    // The arms of a rule stand together, and mostly have one predicate. Those
+                    // of different rules are told apart by these.
+                    let before = before.filter(|before| before.rule == arm.rule);
+                    let same = before.filter(|before| before.predicate == *predicate);
+                    match same.and(predicates.last()) {
+                        Some(same) => *same,
+                        None => {
+                            if before.is_none() {
+                                interned.clear();
+                            }
+                            let next = part.arms().get(index + 1);
+                            let is_alone = next.is_none_or(|next| next.rule != arm.rule);
+                            let id = if before.is_none() && is_alone {
+                                FALSE + 1
+                            } else {
+                                intern(&mut interned, predicate)
+                            };
+                            (id, asks_for_nr(predicate))
+                        }
+                    }
                 }
             });
-            before = Some(&arm.predicate);
+            before = Some(arm);
         }
         own.sort_unstable();
         Self { part, own, any, predicates, by_hash: Map::default(), latest: None }

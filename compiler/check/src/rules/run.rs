@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use filterc_abi::Action;
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
@@ -318,6 +319,15 @@ impl<'p> Run<'p> {
             });
             let Some(asks) = asks.map(|entry| entry.rule) else { continue };
             let abi = group.part.abi();
+            // A call at hand may show it.
+            let found = self.found.get(asks.0 as usize);
+            let at_hand = found.and_then(|found| self.calls.0.get(found.fails?.0 as usize));
+            let is_refused = |call: &&Input| {
+                group.has(&call.call) && group.decide(call, |_| false) != Action::Allow
+            };
+            if at_hand.filter(is_refused).is_some() {
+                continue;
+            }
             if group.find_refused(&mut self.searches).is_some() {
                 continue;
             }

@@ -5,10 +5,10 @@
 //! is made by the same actions, and tests hold the two together. What is not quite such a
 //! rule, or has anything wrong with it, is left to the grammar as if nothing had been read.
 
-use crate::actions::{Context, Deep, FieldParts, Right};
+use crate::actions::{Context, Deep};
 use crate::ast::{
-    Action, ActionKind, BinOp, Call, CmpOp, Constant, Item, Predicate, Relation, Rule, Statement,
-    StatementKind,
+    Action, ActionKind, BinOp, Call, CmpOp, Constant, Field, Item, Predicate, Relation, Rule,
+    Statement, StatementKind,
 };
 use crate::token::{Spanned, Token};
 
@@ -20,7 +20,15 @@ const MAX_DEPTH: usize = 32;
 pub(crate) fn rule(cx: &mut Context<'_>, chunk: &[Spanned]) -> Option<Statement> {
     let (head, rest) = chunk.split_first()?;
     let kind = action(head.token)?;
-    let mut calls = Vec::new();
+    // Each name is two tokens, with what follows it.
+    let names = match rest.get(1).map(|token| token.token) {
+        Some(Token::Comma) => {
+            let names = rest.iter().position(|token| token.token == Token::If);
+            names.unwrap_or(rest.len() + 1) / 2
+        }
+        Some(_) | None => 1,
+    };
+    let mut calls = Vec::with_capacity(names);
     let mut tokens = rest.iter();
     let predicate = loop {
         let name = tokens.next().filter(|token| token.token == Token::Name)?;
@@ -156,7 +164,7 @@ impl<'s> Reader<'_, 's> {
             self.expect(Token::ParenClose)?;
             let m = self.end;
             match self.relation()? {
-                Some(relation) => Some(self.cx.masked(inner, relation, l, m, self.end)),
+                Some(relation) => Some(self.cx.built_masked(inner, relation, l, m, self.end)),
                 None => Some(self.cx.paren(inner, l, m)),
             }
         } else if matches!(token, Token::Bang | Token::WordNot) {
@@ -175,17 +183,23 @@ impl<'s> Reader<'_, 's> {
         let is_indexed = self.peek() == Some(Token::BracketOpen);
         let field = match self.index(l, m)? {
             Some(field) => field,
-            None => Deep::flat(FieldParts::Name(l, m)),
+            None if matches!(self.peek(), None | Some(Token::AndAnd | Token::OrOr)) => {
+                return Some(self.cx.let_name(l, m));
+            }
+            None => Deep::flat(self.cx.field(l, m)),
         };
         if self.take_if(|token| token == Token::And) {
             let mask = self.constant()?;
             return Some(match self.relation()? {
-                Some(relation) => self.cx.test(field, Some(mask), relation, l, self.end),
-                None => self.cx.any_bit(field, mask, l, self.end),
+                Some(relation) => self.cx.built_test(field, Some(mask), relation, l, self.end),
+                None => {
+                    let any_bit = Deep::flat(Relation::AnyBit);
+                    self.cx.built_test(field, Some(mask), any_bit, l, self.end)
+                }
             });
         }
         match self.relation()? {
-            Some(relation) => Some(self.cx.test(field, None, relation, l, self.end)),
+            Some(relation) => Some(self.cx.built_test(field, None, relation, l, self.end)),
             // Strings, lists of processors and modifiers are the grammar's.
             None if is_indexed || matches!(self.peek(), Some(Token::Tilde | Token::Dotted)) => None,
             None => Some(self.cx.let_name(l, m)),
@@ -193,17 +207,18 @@ impl<'s> Reader<'_, 's> {
     }
 
     /// `[N]` behind a word, if it is there.
-    fn index(&mut self, l: u32, m: u32) -> Option<Option<Deep<FieldParts>>> {
+    fn index(&mut self, l: u32, m: u32) -> Option<Option<Deep<Field>>> {
         if !self.take_if(|token| token == Token::BracketOpen) {
             return Some(None);
         }
         let index = self.constant()?;
         self.expect(Token::BracketClose)?;
-        Some(Some(FieldParts::indexed(index, l, m, self.end)))
+        let Deep { node, height } = index;
+        Some(Some(Deep { node: self.cx.indexed(node, l, m, self.end), height }))
     }
 
     /// An operator and what stands on its right, if there is one.
-    fn relation(&mut self) -> Option<Option<Deep<Right>>> {
+    fn relation(&mut self) -> Option<Option<Deep<Relation>>> {
         let Some(token) = self.peek() else { return Some(None) };
         if token == Token::In {
             self.take();
@@ -216,18 +231,19 @@ impl<'s> Reader<'_, 's> {
             match self.tokens.get(self.at + 1).map(|token| token.token) {
                 Some(Token::BracketOpen) => {
                     self.take();
-                    let field = self.index(l, self.end)??;
-                    return Some(Some(Right::field(op, field)));
+                    let Deep { node, height } = self.index(l, self.end)??;
+                    return Some(Some(Deep { node: Relation::CompareField(op, node), height }));
                 }
                 Some(Token::Dotted) => return None,
                 Some(_) | None => {}
             }
         }
-        Some(Some(Right::compare(op, self.constant()?)))
+        let Deep { node, height } = self.constant()?;
+        Some(Some(Deep { node: Relation::Compare(op, node), height }))
     }
 
     /// `{ item, … }` behind `in`.
-    fn set(&mut self) -> Option<Deep<Right>> {
+    fn set(&mut self) -> Option<Deep<Relation>> {
         self.expect(Token::BraceOpen)?;
         let (mut items, mut height) = (Vec::new(), 0);
         loop {
@@ -247,8 +263,7 @@ impl<'s> Reader<'_, 's> {
             }
         }
         self.expect(Token::BraceClose)?;
-        let Deep { node, .. } = Right::other(Relation::In(items));
-        Some(Deep { node, height })
+        Some(Deep { node: Relation::In(items), height })
     }
 
     // ---- Constants

@@ -1,7 +1,7 @@
 //! Parts of a predicate that can be left out, found by cases ([`super::cases`]): what
 //! the diagrams of [`super::parts`] find, for predicates about single registers.
 
-use super::cases::{At, Cases, Goal, Node};
+use super::cases::{At, Cases, Goal, Node, ODD, Registers};
 use super::parts::{Superfluous, Written};
 use super::views::View;
 use crate::gates::{OverBudget, Result};
@@ -11,6 +11,8 @@ pub(crate) struct Trim<'c> {
     cases: &'c mut Cases,
     /// What must be true around the part at hand, by view.
     around: Vec<Vec<Goal>>,
+    /// Of a single view, registers with which that is so, and the part at hand alone decides.
+    at_hand: Option<Registers>,
     found: Vec<Superfluous<usize>>,
 }
 
@@ -28,7 +30,8 @@ impl<'c> Trim<'c> {
         for view in views {
             nodes.push(cases.tree.add(view.predicate, view.call()).ok_or(OverBudget)?);
         }
-        let mut trim = Self { cases, around: vec![Vec::new(); views.len()], found: Vec::new() };
+        let around = vec![Vec::new(); views.len()];
+        let mut trim = Self { cases, around, at_hand: None, found: Vec::new() };
         trim.look(written, &nodes)?;
         Ok(trim.found)
     }
@@ -68,12 +71,14 @@ impl<'c> Trim<'c> {
         };
         let outer: Vec<usize> = self.around.iter().map(Vec::len).collect();
         let list = List { firsts, is_alternative };
+        let at_hand = self.at_hand.take();
         for (index, (part, written)) in parts.iter().enumerate().rev() {
             for (around, first) in self.around.iter_mut().zip(&list.firsts) {
                 let others = (0..parts.len()).filter(|other| *other != index);
                 let goals = others.map(|other| list.holding(*first, other));
                 around.extend(goals.filter(|goal| !self.cases.tree.is_gone(goal.at)));
             }
+            self.at_hand = at_hand;
             if self.is_implied(&list, index, None)? {
                 self.cut(&outer);
                 let is_constant = self.is_implied(&list, index, None)?;
@@ -103,16 +108,22 @@ impl<'c> Trim<'c> {
     }
 
     /// Whether in every view a part's condition holds where what is around it does, and, if one
-    /// is given, another part's.
+    /// is given, another part's. If not, what shows it is at hand.
     fn is_implied(&mut self, list: &List, index: usize, by: Option<usize>) -> Result<bool> {
+        let at_hand = self.at_hand.take().unwrap_or(ODD);
+        let is_single = self.around.len() == 1;
         for (around, first) in self.around.iter_mut().zip(&list.firsts) {
             let len = around.len();
             around.extend(by.map(|other| list.whole(*first, other)));
             // What is looked at first should settle most.
             around.push(list.failing(*first, index));
-            let is_possible = self.cases.is_possible(around);
+            let found = match self.cases.vary(around, &at_hand) {
+                Ok(None) => self.cases.search(around),
+                varied => varied,
+            };
             around.truncate(len);
-            if is_possible? {
+            if let Some(found) = found? {
+                self.at_hand = is_single.then_some(found);
                 return Ok(false);
             }
         }

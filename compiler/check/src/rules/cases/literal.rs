@@ -199,6 +199,11 @@ impl Literal {
         }
     }
 
+    /// The word with the masked bits so that it holds.
+    pub(crate) const fn example(&self, word: u64) -> u64 {
+        (word & !self.mask) | (self.low() & self.mask)
+    }
+
     /// A free bit, and the value with which the literal holds.
     pub(crate) fn decisive(&self, known: Known) -> (u64, u64) {
         let free = self.mask & !known.bits;

@@ -32,8 +32,24 @@ impl Goal {
     }
 }
 
-/// The arguments and the instruction pointer.
-type Registers = [Known; IP + 1];
+/// The arguments and the instruction pointer; bits that are not settled are 0.
+pub(crate) type Registers = [Known; IP + 1];
+
+/// Something in each register that hardly any constant of a policy is.
+pub(crate) const ODD: Registers = {
+    const fn odd(value: u64) -> Known {
+        Known { bits: u64::MAX, value }
+    }
+    [
+        odd(0x9e37_79b9_7f4a_7c15),
+        odd(0xbf58_476d_1ce4_e5b9),
+        odd(0x94d0_49bb_1331_11eb),
+        odd(0xd6e8_feb8_6659_fd93),
+        odd(0xa076_1d64_78bd_642f),
+        odd(0xe703_7ed1_a0b4_28db),
+        odd(0x8ebc_6af0_9c88_c6e3),
+    ]
+};
 
 /// What becomes of a goal that was looked at.
 enum Progress {
@@ -78,12 +94,63 @@ impl Cases {
         self.steps
     }
 
-    /// Whether all goals can be reached at once; the last are looked at first.
+    /// Registers with which all goals are reached at once; the last are looked at first.
     ///
     /// # Errors
     /// That takes too long to say.
-    pub(crate) fn is_possible(&mut self, goals: &[Goal]) -> Result<bool> {
-        Ok(self.search(goals)?.is_some())
+    pub(crate) fn search(&mut self, goals: &[Goal]) -> Result<Option<Registers>> {
+        self.goals.clear();
+        self.goals.extend(goals.iter().rev());
+        let mut registers = Registers::default();
+        self.depth = 0;
+        let found = self.reach(0, &mut registers)?;
+        Ok(found.then_some(registers))
+    }
+
+    /// The same, by a change to registers at hand that reaches the last goal. Most often the
+    /// others do not mind.
+    ///
+    /// # Errors
+    /// That takes too long to say.
+    pub(crate) fn vary(
+        &mut self,
+        goals: &[Goal],
+        at_hand: &Registers,
+    ) -> Result<Option<Registers>> {
+        let Some(last) = goals.last() else { return Ok(None) };
+        let mut varied = *at_hand;
+        varied.iter_mut().for_each(|known| known.bits = u64::MAX);
+        self.suggest(*last, &mut varied)?;
+        for goal in goals.iter().rev() {
+            if self.outcome(*goal, &varied)? != Outcome::True {
+                return Ok(None);
+            }
+        }
+        Ok(Some(varied))
+    }
+
+    /// Puts values into registers with which a goal may be reached.
+    fn suggest(&mut self, goal: Goal, registers: &mut Registers) -> Result<()> {
+        self.spend()?;
+        match *self.tree.node(goal.at) {
+            Node::Truth(_) => {}
+            Node::Not(inner) => {
+                self.suggest(Goal { at: inner, wanted: !goal.wanted, ..goal }, registers)?;
+            }
+            Node::Literal(ref literal) => {
+                let literal = literal.or_opposite(goal.wanted);
+                if let Some(known) = registers.get_mut(usize::from(literal.register)) {
+                    known.value = literal.example(known.value);
+                }
+            }
+            Node::List { is_any, first, len } => {
+                let needed = if is_any == goal.wanted { len.min(1) } else { len };
+                for at in first..first + needed {
+                    self.suggest(Goal { at, ..goal }, registers)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A call like the given one for which predicates come out as wanted, if they are ones to
@@ -107,15 +174,6 @@ impl Cases {
             found.set(register, known.value);
         }
         Ok(Some(found))
-    }
-
-    fn search(&mut self, goals: &[Goal]) -> Result<Option<Registers>> {
-        self.goals.clear();
-        self.goals.extend(goals.iter().rev());
-        let mut registers = Registers::default();
-        self.depth = 0;
-        let found = self.reach(0, &mut registers)?;
-        Ok(found.then_some(registers))
     }
 
     fn spend(&mut self) -> Result<()> {

@@ -47,15 +47,19 @@ pub(crate) fn rule(cx: &mut Context<'_>, chunk: &[Spanned]) -> Option<Statement>
 
 /// An action that has no argument.
 fn action(token: Token) -> Option<ActionKind> {
-    let plain = [
-        (Token::Allow, ActionKind::Allow),
-        (Token::Log, ActionKind::Log),
-        (Token::Notify, ActionKind::Notify),
-        (Token::KillThread, ActionKind::KillThread),
-        (Token::KillProcess, ActionKind::KillProcess),
-        (Token::Kill, ActionKind::KillProcess),
-    ];
-    plain.into_iter().find(|(plain, _)| *plain == token).map(|(_, kind)| kind)
+    if token == Token::Allow {
+        Some(ActionKind::Allow)
+    } else if token == Token::Log {
+        Some(ActionKind::Log)
+    } else if token == Token::Notify {
+        Some(ActionKind::Notify)
+    } else if token == Token::KillThread {
+        Some(ActionKind::KillThread)
+    } else if matches!(token, Token::KillProcess | Token::Kill) {
+        Some(ActionKind::KillProcess)
+    } else {
+        None
+    }
 }
 
 /// The tokens as a predicate in which nothing is wrong.

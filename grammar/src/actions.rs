@@ -300,7 +300,7 @@ impl<'s> Context<'s> {
     // ---- Tests
 
     /// A field with the modifiers that are written into it.
-    fn field(&self, l: u32, r: u32) -> Field {
+    pub(crate) fn field(&self, l: u32, r: u32) -> Field {
         let whole = self.slice(l, r);
         let name = whole.strip_suffix(".function").unwrap_or(whole);
         let function = name.len() < whole.len();
@@ -312,16 +312,20 @@ impl<'s> Context<'s> {
     }
 
     fn build_field(&mut self, parts: FieldParts) -> Field {
-        let (l, m, r, index) = match parts {
-            FieldParts::Name(l, r) => return self.field(l, r),
-            FieldParts::Index(l, m, r, index) => (l, m, r, index),
-        };
+        match parts {
+            FieldParts::Name(l, r) => self.field(l, r),
+            FieldParts::Index(l, m, r, index) => self.indexed(*index, l, m, r),
+        }
+    }
+
+    /// `args[N]`; the name ends at `m`.
+    pub(crate) fn indexed(&mut self, index: Constant, l: u32, m: u32, r: u32) -> Field {
         let name = self.name(l, m);
         if name.text != "args" {
             self.error(Kind::NotIndexed(name.text.clone()), name.span);
         }
         let span = self.span(l, r);
-        Field { name, index: Some(*index), ustring: false, function: false, span }
+        Field { name, index: Some(index), ustring: false, function: false, span }
     }
 
     fn build_relation(&mut self, right: Right) -> Relation {
@@ -350,11 +354,24 @@ impl<'s> Context<'s> {
         l: u32,
         r: u32,
     ) -> Deep<Predicate> {
+        let field = Deep { node: self.build_field(field.node), height: field.height };
+        let relation = Deep { node: self.build_relation(right.node), height: right.height };
+        self.built_test(field, mask, relation, l, r)
+    }
+
+    /// The same, with what it is made of built already.
+    pub(crate) fn built_test(
+        &mut self,
+        field: Deep<Field>,
+        mask: Option<Deep<Constant>>,
+        relation: Deep<Relation>,
+        l: u32,
+        r: u32,
+    ) -> Deep<Predicate> {
         let mask_height = mask.as_ref().map_or(0, |mask| mask.height);
-        let height = field.height.max(mask_height).max(right.height);
+        let height = field.height.max(mask_height).max(relation.height);
         let mask = mask.map(|mask| Mask { constant: mask.node, parenthesised: false });
-        let field = self.build_field(field.node);
-        let mut relation = self.build_relation(right.node);
+        let (field, mut relation) = (field.node, relation.node);
         if field.ustring
             && let Relation::Compare(op, constant) = &relation
             && self.slice(constant.span.start, constant.span.end).starts_with('\'')
@@ -376,7 +393,20 @@ impl<'s> Context<'s> {
         m: u32,
         r: u32,
     ) -> Deep<Predicate> {
-        let height = inner.height.max(right.height);
+        let relation = Deep { node: self.build_relation(right.node), height: right.height };
+        self.built_masked(inner, relation, l, m, r)
+    }
+
+    /// The same, with the right side built already.
+    pub(crate) fn built_masked(
+        &mut self,
+        inner: Deep<Predicate>,
+        relation: Deep<Relation>,
+        l: u32,
+        m: u32,
+        r: u32,
+    ) -> Deep<Predicate> {
+        let height = inner.height.max(relation.height);
         let node =
             if let PredicateKind::Paren(inner) = inner.node.kind { *inner } else { inner.node };
         let failed = matches!(node.kind, PredicateKind::Error);
@@ -385,7 +415,7 @@ impl<'s> Context<'s> {
             && let Some(mask) = &mut test.mask
         {
             mask.parenthesised = true;
-            test.relation = self.build_relation(right.node);
+            test.relation = relation.node;
             return self.raise_predicate(height, PredicateKind::Test(test), self.span(l, r));
         }
         if !failed {

@@ -21,6 +21,7 @@ mod format;
 mod lexer;
 mod limits;
 mod number;
+mod plain;
 mod recovery;
 mod statements;
 mod token;

@@ -15,6 +15,9 @@ pub(crate) enum Fault {
 
 /// Reads text that begins with a digit and has only digits, letters and `_`.
 pub(crate) fn integer(text: &str) -> Result<u64, Fault> {
+    if let Some(value) = plain(text.as_bytes()) {
+        return Ok(value);
+    }
     let prefixed = |prefix: [&str; 2]| prefix.iter().find_map(|p| text.strip_prefix(p));
     if let Some(digits) = prefixed(["0x", "0X"]) {
         return in_base(digits, 16);
@@ -24,6 +27,25 @@ pub(crate) fn integer(text: &str) -> Result<u64, Fault> {
     }
     // As in C and in the kernel, a leading zero means octal; `0` itself is zero either way.
     in_base(text, if text.starts_with('0') { 8 } else { 10 })
+}
+
+/// Digits that cannot be too many and nothing else, decimal or behind `0x`: most integers. `None`
+/// means nothing.
+fn plain(text: &[u8]) -> Option<u64> {
+    let (digits, base, most) = match text {
+        [b'0', b'x', digits @ ..] => (digits, 16, 16),
+        [b'0', _, ..] => return None,
+        _ => (text, 10, 19),
+    };
+    if digits.is_empty() || digits.len() > most {
+        return None;
+    }
+    let mut value = 0_u64;
+    for digit in digits {
+        let digit = char::from(*digit).to_digit(base)?;
+        value = value.wrapping_mul(base.into()).wrapping_add(digit.into());
+    }
+    Some(value)
 }
 
 fn in_base(digits: &str, base: u32) -> Result<u64, Fault> {
@@ -59,7 +81,24 @@ fn in_base(digits: &str, base: u32) -> Result<u64, Fault> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Fault, integer};
+    use super::{Fault, in_base, integer, plain};
+
+    #[test]
+    fn plain_integers_are_integers() {
+        let texts = ["0", "9", "10", "0x0", "0xfFf", "9999999999999999999", "1234567890123456789"];
+        for text in texts.into_iter().chain(["0xffffffffffffffff", "0x8000000000000000"]) {
+            let (digits, base) = match text.strip_prefix("0x") {
+                Some(digits) => (digits, 16),
+                None => (text, 10),
+            };
+            assert_eq!(plain(text.as_bytes()), in_base(digits, base).ok(), "{text}");
+        }
+        for text in
+            ["", "0x", "00", "010", "0b1", "0X1", "1_0", "1a", "0xg", "18446744073709551615"]
+        {
+            assert_eq!(plain(text.as_bytes()), None, "{text}");
+        }
+    }
 
     #[test]
     fn every_base_to_its_last_value() {

@@ -7,13 +7,14 @@
 
 use crate::actions::{Context, Tree};
 use crate::ast::{
-    Action, ActionKind, Call, CallExample, Constant, ConstantKind, File, Name, Predicate,
-    PredicateKind, Rule, Statement, StatementKind,
+    Call, CallExample, Constant, ConstantKind, File, Name, Predicate, PredicateKind, Statement,
+    StatementKind,
 };
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Kind};
 use crate::grammar::EntryParser;
 use crate::lexer::{Lexed, Mode, lex};
+use crate::plain;
 use crate::recovery::{self, BracketFault, Budget};
 use crate::source::{FileId, MAX_SOURCE_LEN};
 use crate::statements;
@@ -170,7 +171,7 @@ impl<'s> Parser<'s> {
         let Some(head) = chunk.first().filter(|head| head.token.is_statement()) else {
             return (self.unknown(chunk), next);
         };
-        if let Some(statement) = self.plain_rule(chunk) {
+        if let Some(statement) = plain::rule(&mut self.cx, chunk) {
             return (statement, next);
         }
         let folded = statements::fold_body(chunk).filter(|_| balanced(chunk));
@@ -187,47 +188,6 @@ impl<'s> Parser<'s> {
             Err(_) => chunk.len(),
         };
         self.broken(tokens, start, next, at, head.start)
-    }
-
-    /// `allow read, write [if …]`: an action without an argument and names, as nearly all
-    /// statements of nearly all policies are. The grammar says the same in ten times as much
-    /// work; a test holds the two together. What is not quite such a rule is left to it.
-    fn plain_rule(&mut self, chunk: &[Spanned]) -> Option<Statement> {
-        let (head, rest) = chunk.split_first()?;
-        let kind = plain_action(head.token)?;
-        let condition = rest.iter().position(|token| token.token == Token::If);
-        let names = rest.get(..condition.unwrap_or(rest.len()))?;
-        if names.len() % 2 == 0 {
-            return None;
-        }
-        let is_wanted = |(at, token): (usize, &Spanned)| {
-            token.token == if at % 2 == 0 { Token::Name } else { Token::Comma }
-        };
-        if !names.iter().enumerate().all(is_wanted) {
-            return None;
-        }
-        let predicate = match condition {
-            Some(at) => Some(self.predicate(rest.get(at + 1..)?)?),
-            None => None,
-        };
-        let name = |token: &Spanned| Call::Name(self.cx.name(token.start, token.end));
-        let calls = names.iter().step_by(2).map(name).collect();
-        let action = Action { kind, span: self.cx.span(head.start, head.end) };
-        let span = self.cx.span(head.start, rest.last()?.end);
-        let rule = Rule { action, calls, predicate };
-        Some(Statement { kind: StatementKind::Rule(rule), span })
-    }
-
-    /// A predicate in which nothing is wrong.
-    fn predicate(&mut self, tokens: &[Spanned]) -> Option<Predicate> {
-        let before = self.cx.errors.len();
-        match recovery::run(&self.grammar, &mut self.cx, Token::StartPredicate, tokens) {
-            Ok(Tree::Predicate(predicate)) if self.cx.errors.len() == before => Some(predicate),
-            Ok(_) | Err(_) => {
-                self.cx.rewind(before);
-                None
-            }
-        }
     }
 
     /// A statement with an error at its token `at`.
@@ -309,19 +269,6 @@ impl<'s> Parser<'s> {
     }
 }
 
-/// An action that has no argument.
-fn plain_action(token: Token) -> Option<ActionKind> {
-    let plain = [
-        (Token::Allow, ActionKind::Allow),
-        (Token::Log, ActionKind::Log),
-        (Token::Notify, ActionKind::Notify),
-        (Token::KillThread, ActionKind::KillThread),
-        (Token::KillProcess, ActionKind::KillProcess),
-        (Token::Kill, ActionKind::KillProcess),
-    ];
-    plain.into_iter().find(|(plain, _)| *plain == token).map(|(_, kind)| kind)
-}
-
 fn balanced(tokens: &[Spanned]) -> bool {
     recovery::bracket_fault(tokens).is_none()
 }
@@ -334,58 +281,4 @@ fn similar(word: &str) -> Option<&'static str> {
     let distances = STATEMENTS.iter().map(|&k| (strsim::damerau_levenshtein(&lower, k), k));
     let (distance, keyword) = distances.min()?;
     (distance <= limit).then_some(keyword)
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-    use super::*;
-
-    /// Compares the plain rules of a text with what the grammar makes of them; how many it has.
-    fn compare(text: &str) -> usize {
-        let Lexed { tokens, .. } = lex(FileId(0), text, Mode::Policy);
-        let mut parser = Parser::new(Context::new(FileId(0), text));
-        let (mut at, mut plain) = (0, 0);
-        while at < tokens.len() {
-            let next = statements::end(text, &tokens, at);
-            let chunk = tokens.get(at..next).unwrap();
-            at = next;
-            let Some(rule) = parser.plain_rule(chunk) else {
-                assert!(parser.cx.errors.is_empty(), "{text}");
-                continue;
-            };
-            let Parser { grammar, cx, .. } = &mut parser;
-            let tree = recovery::run(grammar, cx, Token::StartStatement, chunk);
-            let Ok(Tree::Statement(statement)) = tree else { panic!("{text}: {tree:?}") };
-            assert_eq!(rule, *statement, "{text}");
-            plain += 1;
-        }
-        plain
-    }
-
-    #[test]
-    fn plain_rules_are_what_the_grammar_says() {
-        let words = ["allow", "kill", "read", "syscall", ",", "if", "fd == 1", "&&", "(", ")"];
-        let mut plain = 0;
-        for code in 0..words.len().pow(5) {
-            let word = |place: u32| words.get(code / words.len().pow(place) % words.len());
-            let text: Vec<&str> = (0..5).filter_map(word).copied().collect();
-            plain += compare(&text.join(" "));
-        }
-        assert!(plain > 1000, "{plain}");
-    }
-
-    #[test]
-    fn plain_rules_of_the_corpus() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../corpus/policies");
-        let mut plain = 0;
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.extension().is_some_and(|extension| extension == "flt") {
-                plain += compare(&std::fs::read_to_string(&path).unwrap());
-            }
-        }
-        assert!(plain > 100, "{plain}");
-    }
 }

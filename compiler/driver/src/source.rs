@@ -113,6 +113,12 @@ impl Expansion<'_> {
         let text = self.result.sources.get(id).map_or("", |file| &file.text);
         let parsed = parser::parse(id, text);
         self.result.diagnostics.extend(parsed.diagnostics);
+        let is_include =
+            |statement: &Statement| matches!(statement.kind, StatementKind::Include(_));
+        if self.result.statements.is_empty() && !parsed.file.statements.iter().any(is_include) {
+            self.result.statements = parsed.file.statements;
+            return;
+        }
         self.open.push(canonical.unwrap_or_default());
         self.result.statements.reserve(parsed.file.statements.len());
         for statement in parsed.file.statements {

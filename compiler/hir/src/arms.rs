@@ -110,6 +110,7 @@ impl<'s, 'a> Builder<'s, 'a> {
     ) -> Vec<Arm> {
         let decided = decided_multiplexers(abi, abi_index, rules, self.calls);
         let mut arms = Arms::default();
+        arms.list.reserve(rules.len().min(MAX_ARMS));
         for (id, rule) in (0..).map(RuleId).zip(rules) {
             let before = arms.list.len();
             let subject = Subject { abi, abi_index, calls: About::None, used_by: None };

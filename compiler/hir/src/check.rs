@@ -124,7 +124,9 @@ fn rules<'a>(
     calls: &mut Calls<'a>,
     findings: &mut Findings,
 ) -> Vec<Rule<'a>> {
-    let mut rules = Vec::new();
+    // Nearly all statements are rules.
+    let mut rules = Vec::with_capacity(statements.len());
+    calls.make_room(statements.len());
     for Statement { span, kind } in statements {
         if let StatementKind::Rule(rule) = kind {
             let entries = calls.entries(scope, &rule.calls, findings);

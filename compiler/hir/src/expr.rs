@@ -400,7 +400,7 @@ impl Replacement<'_> {
             Self::Positions(positions) => {
                 let moved = |position: u8| {
                     let to = positions.get(usize::from(position)).copied().unwrap_or(position);
-                    Field::new(param.name(), Place::Param(to), param.ty())
+                    Field::new(param.name().to_owned(), Place::Param(to), param.ty())
                 };
                 let moved =
                     if let Place::Param(position) = param.place() { moved(position) } else { None };

@@ -72,17 +72,20 @@ impl<'p> Fates<'p> {
     pub(crate) fn of(&self, nr: u32) -> Fate {
         let (part, mut steps) = (self.part, Vec::new());
         let start = self.named.partition_point(|(other, _)| *other < nr);
-        let named = self.named.iter().skip(start).take_while(|(other, _)| *other == nr);
+        let rest = self.named.get(start..).unwrap_or_default();
+        let named = rest.iter().take_while(|(other, _)| *other == nr).map(|(_, at)| (*at, true));
+        let is_named = rest.first().is_some_and(|(other, _)| *other == nr);
         let has = part.has(nr);
-        let any = self.any.iter().filter(|_| has);
-        let mut arms: Vec<(usize, bool)> = named.map(|(_, position)| (*position, true)).collect();
-        let is_named = !arms.is_empty();
-        arms.extend(any.map(|position| (*position, false)));
-        arms.sort_unstable();
+        let any = if has { self.any.as_slice() } else { &[] };
+        let mut merged: Vec<(usize, bool)> = Vec::new();
+        if !any.is_empty() {
+            merged.extend(named.clone().chain(any.iter().map(|at| (*at, false))));
+            merged.sort_unstable();
+        }
+        let alone = named.filter(|_| any.is_empty());
         let known = Known::new(part.abi(), Some(nr));
-        for (arm, named) in
-            arms.iter().filter_map(|(at, named)| Some((part.arms().get(*at)?, *named)))
-        {
+        let arms = merged.into_iter().chain(alone);
+        for (arm, named) in arms.filter_map(|(at, named)| Some((part.arms().get(at)?, named))) {
             let settled = known.predicate(&arm.predicate);
             if settled != Some(false) {
                 steps.push(Step { action: arm.action, rule: Some(arm.rule), named });

@@ -61,10 +61,10 @@ pub(crate) fn of_argument(arg: &Arg) -> Option<Field> {
 
 /// `nr`, `arch`, `instruction_pointer`.
 pub(crate) fn of_every_call(name: &str) -> Option<Field> {
-    let (place, width, signed) = match name {
-        "nr" => (Place::Nr, 32, true),
-        "arch" => (Place::Arch, 32, false),
-        "instruction_pointer" => (Place::InstructionPointer, 64, false),
+    let (name, place, width, signed) = match name {
+        "nr" => ("nr", Place::Nr, 32, true),
+        "arch" => ("arch", Place::Arch, 32, false),
+        "instruction_pointer" => ("instruction_pointer", Place::InstructionPointer, 64, false),
         _ => return None,
     };
     Field::new(name, place, Type::new(width, signed, types::Kind::Integer)?)
@@ -72,9 +72,11 @@ pub(crate) fn of_every_call(name: &str) -> Option<Field> {
 
 /// `args[index]`, the whole register; `None` if there is no such register.
 pub(crate) fn register(index: i128) -> Option<Field> {
+    const NAMES: [&str; 6] = ["args[0]", "args[1]", "args[2]", "args[3]", "args[4]", "args[5]"];
     let index = u8::try_from(index).ok()?;
+    let name = *NAMES.get(usize::from(index))?;
     let ty = Type::new(64, false, types::Kind::Integer)?;
-    Field::new(format!("args[{index}]"), Place::Arg(index), ty)
+    Field::new(name, Place::Arg(index), ty)
 }
 
 /// Why there is no such field.

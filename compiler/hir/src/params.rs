@@ -80,7 +80,7 @@ impl Params {
         let of = |abi: &Abi| {
             let fields = scope.params.iter().zip(0_u8..=u8::MAX).map(|(defined, position)| {
                 let ty = named(&defined.value.text, abi)?;
-                Field::new(&defined.name.text, Place::Param(position), ty)
+                Field::new(defined.name.text.clone(), Place::Param(position), ty)
             });
             fields.collect()
         };

@@ -22,6 +22,9 @@ use crate::types::Place;
 const MAX_CONSTANTS: usize = 16;
 const MAX_RANGES: usize = 64;
 
+/// Parts before one that are looked at for one like it.
+const NEIGHBOURS: usize = 8;
+
 /// What parameters are taken for: a test that can be got round for one small number can for
 /// most.
 const PARAM: u64 = 3;
@@ -188,16 +191,17 @@ impl<'p> Raw<'p> {
                 lows.push(low);
             }
         }
+        let own = self.own(self.predicate);
         lows.into_iter().find_map(|low| {
             let canonical = self.canonical(low);
-            let expected = canonical.iter().map(|value| self.holds(*value)).max()?;
+            let expected = canonical.iter().map(|value| self.holds(&own, *value)).max()?;
             let can_rise = harm.rises && expected != Holds::Yes;
             let can_fall = harm.falls && expected != Holds::No;
             if !can_rise && !can_fall {
                 return None;
             }
             uppers.iter().map(|upper| low | upper).find(|value| {
-                let found = self.holds(*value);
+                let found = self.holds(&own, *value);
                 (can_rise && found > expected) || (can_fall && found < expected)
             })
         })
@@ -211,53 +215,37 @@ impl<'p> Raw<'p> {
 
     /// How far the predicate holds for a value of the register: no, as the other tests
     /// will have it, yes.
-    fn holds(&self, value: u64) -> Holds {
+    fn holds(&self, own: &Own<'_>, value: u64) -> Holds {
         let mut args = [0; 6];
         if let Some(arg) = args.get_mut(usize::from(self.register)) {
             *arg = value;
         }
-        self.part_holds(self.predicate, &SeccompData { args, ..SeccompData::default() })
+        own.holds(&SeccompData { args, ..SeccompData::default() })
     }
 
-    fn part_holds(&self, predicate: &Predicate, call: &SeccompData) -> Holds {
+    /// What the register has a say in of a predicate.
+    fn own(&self, predicate: &'p Predicate) -> Own<'p> {
         match predicate {
-            Predicate::True => Holds::Yes,
-            Predicate::False => Holds::No,
-            Predicate::Not(inner) => match self.part_holds(inner, call) {
-                Holds::No => Holds::Yes,
-                Holds::Perhaps => Holds::Perhaps,
-                Holds::Yes => Holds::No,
-            },
-            Predicate::And(parts) => self.parts_hold(parts, call, Holds::Yes, Holds::No),
-            Predicate::Or(parts) => self.parts_hold(parts, call, Holds::No, Holds::Yes),
-            Predicate::Test(test) if !self.decides(test) => Holds::Perhaps,
-            Predicate::Test(test) if eval::test_holds(test, &[PARAM; MAX_PARAMS], call) => {
-                Holds::Yes
-            }
-            Predicate::Test(_) => Holds::No,
+            Predicate::True => Own::All(Vec::new()),
+            Predicate::False => Own::Any(Vec::new()),
+            Predicate::Not(inner) => Own::Not(Box::new(self.own(inner))),
+            Predicate::And(parts) => Own::All(self.own_parts(parts)),
+            Predicate::Or(parts) => Own::Any(self.own_parts(parts)),
+            Predicate::Test(test) if self.decides(test) => Own::Test(test),
+            Predicate::Test(_) => Own::Perhaps,
         }
     }
 
-    /// How far parts hold together: `all` if each of them comes to that, `decisive` if one
-    /// comes to that.
-    fn parts_hold(
-        &self,
-        parts: &[Predicate],
-        call: &SeccompData,
-        all: Holds,
-        decisive: Holds,
-    ) -> Holds {
-        let mut together = all;
+    fn own_parts(&self, parts: &'p [Predicate]) -> Vec<Own<'p>> {
+        let mut all: Vec<Own<'p>> = Vec::new();
         for part in parts {
-            let holds = self.part_holds(part, call);
-            if holds == decisive {
-                return decisive;
-            }
-            if holds != all {
-                together = holds;
+            let part = self.own(part);
+            // With the other registers away, many are alike.
+            if !all.iter().rev().take(NEIGHBOURS).any(|other| *other == part) {
+                all.push(part);
             }
         }
-        together
+        all
     }
 
     /// Whether the register alone decides a test.
@@ -301,6 +289,50 @@ impl<'p> Raw<'p> {
             }
             Predicate::Test(_) => {}
         }
+    }
+}
+
+/// What one register has a say in of a predicate.
+#[derive(PartialEq)]
+enum Own<'p> {
+    /// Nothing: that is as the other tests will have it.
+    Perhaps,
+    Test(&'p Test),
+    Not(Box<Self>),
+    All(Vec<Self>),
+    Any(Vec<Self>),
+}
+
+impl Own<'_> {
+    fn holds(&self, call: &SeccompData) -> Holds {
+        match self {
+            Self::Perhaps => Holds::Perhaps,
+            Self::Not(inner) => match inner.holds(call) {
+                Holds::No => Holds::Yes,
+                Holds::Perhaps => Holds::Perhaps,
+                Holds::Yes => Holds::No,
+            },
+            Self::All(parts) => Self::all_hold(parts, call, Holds::Yes, Holds::No),
+            Self::Any(parts) => Self::all_hold(parts, call, Holds::No, Holds::Yes),
+            Self::Test(test) if eval::test_holds(test, &[PARAM; MAX_PARAMS], call) => Holds::Yes,
+            Self::Test(_) => Holds::No,
+        }
+    }
+
+    /// How far parts hold together: `all` if each of them comes to that, `decisive` if one
+    /// comes to that.
+    fn all_hold(parts: &[Self], call: &SeccompData, all: Holds, decisive: Holds) -> Holds {
+        let mut together = all;
+        for part in parts {
+            let holds = part.holds(call);
+            if holds == decisive {
+                return decisive;
+            }
+            if holds != all {
+                together = holds;
+            }
+        }
+        together
     }
 }
 

@@ -34,8 +34,9 @@ fn tests() -> Vec<Predicate> {
 /// Whether a value harms.
 fn harms(raw: &Raw<'_>, harm: Harm, value: u64) -> bool {
     let canonical = raw.canonical(value & USED);
-    let expected = canonical.iter().map(|value| raw.holds(*value)).max().unwrap();
-    let found = raw.holds(value);
+    let own = raw.own(raw.predicate);
+    let expected = canonical.iter().map(|value| raw.holds(&own, *value)).max().unwrap();
+    let found = raw.holds(&own, value);
     (harm.rises && found > expected) || (harm.falls && found < expected)
 }
 

@@ -63,6 +63,11 @@ impl<'a> Calls<'a> {
         calls
     }
 
+    /// Makes room for so many names.
+    pub(crate) fn make_room(&mut self, names: usize) {
+        self.on.reserve(names.saturating_mul(self.abis.len()).min(MAX_CALLS));
+    }
+
     /// A list of calls with its groups written out, without those that are errors.
     pub(crate) fn entries(
         &mut self,

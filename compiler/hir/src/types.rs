@@ -1,5 +1,6 @@
 //! Fields and their types: which bits of a call, or of a parameter, a name stands for.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use filterc_abi as abi;
@@ -132,7 +133,8 @@ impl fmt::Display for Type {
 /// A field of a call, or a parameter: a name, a place and a type that fits the place.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
-    name: String,
+    /// Nearly always one of the tables'.
+    name: Cow<'static, str>,
     place: Place,
     ty: Type,
 }
@@ -140,7 +142,7 @@ pub struct Field {
 impl Field {
     /// A field; `None` if there is no such place or the type is wider than it.
     #[must_use]
-    pub fn new(name: impl Into<String>, place: Place, ty: Type) -> Option<Self> {
+    pub fn new(name: impl Into<Cow<'static, str>>, place: Place, ty: Type) -> Option<Self> {
         let room = match place {
             Place::Nr | Place::Arch => 32,
             Place::InstructionPointer => 64,

@@ -55,6 +55,10 @@ impl Group<'_> {
 
     /// Where the entries of a rule begin and end.
     fn of(&self, rule: RuleId) -> (usize, usize) {
+        // Hardly any group has more than one rule.
+        if let [entry] = self.entries {
+            return if entry.rule == rule { (0, 1) } else { (1, 1) };
+        }
         let begin = self.entries.partition_point(|entry| entry.rule < rule);
         let behind = self.entries.get(begin..).unwrap_or_default();
         (begin, begin + behind.partition_point(|entry| entry.rule == rule))
@@ -96,7 +100,7 @@ fn find_with<'p>(
         return None;
     }
     let call = group.call();
-    if failing.is_empty() && holding == Some(&Predicate::True) {
+    if failing.is_empty() && matches!(holding, Some(Predicate::True)) {
         return Some(call);
     }
     let mut wanted: Vec<(&Predicate, bool)> = holding.map(|p| (p, true)).into_iter().collect();

@@ -5,6 +5,7 @@
 //! what a rule's predicate is made of. Nothing is guessed: what the budget does not do for is
 //! open.
 
+mod cases;
 mod facts;
 mod group;
 mod parts;
@@ -12,6 +13,7 @@ mod reach;
 mod residual;
 mod run;
 mod search;
+mod trim;
 mod views;
 
 pub use facts::{Allowed, Answer, Facts, RuleFacts, Witness};

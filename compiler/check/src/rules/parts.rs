@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
+use super::cases::Cases;
 use super::search::Searches;
+use super::trim::Trim;
 use super::views::{self, Matters, View, views};
 use crate::Budget;
 use crate::gates::{FALSE, Node, OverBudget, Result, TRUE};
@@ -19,6 +21,10 @@ use crate::space::Space;
 
 /// So many rules that are too large use up the budget for all.
 const LARGE_RULES: u64 = 16;
+
+/// Steps that cases may take, of one rule and of all.
+const STEPS: u32 = 1 << 17;
+const ALL_STEPS: u32 = 1 << 21;
 
 /// Conditions among which those are looked for that exclude each other.
 const MAX_CONDITIONS: usize = 32;
@@ -85,6 +91,9 @@ const MAX_JUDGED: usize = 16;
 pub struct Parts<'p> {
     policy: &'p Policy,
     judged: VecDeque<Judged<'p>>,
+    cases: Cases,
+    /// Steps that are left for cases.
+    steps: u32,
     searches: Searches,
     budget: &'p Budget,
     /// The functions of the rule at hand, once there was one.
@@ -95,7 +104,15 @@ impl<'p> Parts<'p> {
     /// Nothing is judged yet.
     #[must_use]
     pub const fn new(policy: &'p Policy, budget: &'p Budget) -> Self {
-        Self { policy, judged: VecDeque::new(), searches: Searches::new(), budget, mtbdd: None }
+        Self {
+            policy,
+            judged: VecDeque::new(),
+            cases: Cases::new(),
+            steps: ALL_STEPS,
+            searches: Searches::new(),
+            budget,
+            mtbdd: None,
+        }
     }
 
     /// Parts of a rule's predicate that can be left out, all together. If there are none, each
@@ -130,6 +147,26 @@ impl<'p> Parts<'p> {
     }
 
     fn look(&mut self, views: &[View<'p>], written: &Written<usize>) -> Vec<Superfluous<usize>> {
+        self.by_cases(views, written).unwrap_or_else(|OverBudget| self.by_functions(views, written))
+    }
+
+    fn by_cases(
+        &mut self,
+        views: &[View<'p>],
+        written: &Written<usize>,
+    ) -> Result<Vec<Superfluous<usize>>> {
+        let allowed = STEPS.min(self.steps);
+        self.cases.clear(allowed);
+        let found = Trim::superfluous(&mut self.cases, views, written);
+        self.steps -= allowed - self.cases.steps();
+        found
+    }
+
+    fn by_functions(
+        &mut self,
+        views: &[View<'p>],
+        written: &Written<usize>,
+    ) -> Vec<Superfluous<usize>> {
         let matters = views::matters(views, &mut self.searches);
         if matters.all_inside() {
             return Vec::new();
@@ -382,3 +419,7 @@ fn columns<'p>(
     }
     Some(columns)
 }
+
+#[cfg(test)]
+#[path = "parts_tests.rs"]
+mod tests;

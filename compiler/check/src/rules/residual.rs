@@ -16,6 +16,9 @@ use crate::input::Input;
 /// far from fitting a filter.
 const MAX_ENTRIES: usize = 1 << 22;
 
+/// Groups for which there is room from the beginning.
+const MAX_ROOM: usize = 1 << 10;
+
 /// All residuals of a policy. A policy has hundreds, most of them of one entry: what they
 /// consist of lies in one list each.
 #[derive(Default)]
@@ -39,7 +42,7 @@ struct Shape<'p> {
     next: Option<u32>,
 }
 
-/// What tells predicates apart: equal ones alike, and the number if the predicate depends on it.
+/// What tells predicates of a rule apart: equal ones alike, and the number if the predicate depends on it.
 type Kind = (u32, Option<u32>);
 
 impl<'p> Residuals<'p> {
@@ -104,8 +107,11 @@ struct Finder<'p> {
     own: Vec<Own>,
     /// Arms of every known number.
     any: Vec<usize>,
-    /// By arm: its predicate as a number, equal ones alike, and whether it asks for `nr`.
+    /// By arm: its predicate as a number, equal ones of a rule alike, and whether it asks for
+    /// `nr`.
     predicates: Vec<(u32, bool)>,
+    /// By arm: whether its rule has no other.
+    is_alone: Vec<bool>,
     /// The first group with each hash.
     by_hash: Map<u64, u32>,
     /// The group of the number before: neighbours are often alike.
@@ -139,9 +145,15 @@ impl<'p> Finder<'p> {
         let mut own = Vec::with_capacity(part.arms().len());
         let mut any = Vec::new();
         let mut predicates = Vec::with_capacity(part.arms().len());
+        let mut is_alone = Vec::with_capacity(part.arms().len());
         let mut interned = HashMap::new();
-        let mut before: Option<&Predicate> = None;
+        let mut before: Option<&Arm> = None;
         for (index, arm) in part.arms().iter().enumerate() {
+            let next = part.arms().get(index + 1);
+            let is_of_same =
+                |other: Option<&Arm>| other.is_some_and(|other| other.rule == arm.rule);
+            let is_first = !is_of_same(before);
+            is_alone.push(is_first && !is_of_same(next));
             match arm.selector {
                 Selector::Nr(nr) => own.push(Own::new(nr, index)),
                 Selector::Known => any.push(index),
@@ -153,20 +165,30 @@ impl<'p> Finder<'p> {
                 | Predicate::And(_)
                 | Predicate::Or(_)
                 | Predicate::Test(_)) => {
-                    // The arms of a rule stand together, and mostly have one predicate.
-                    let same = predicates.last().filter(|_| before == Some(predicate)).copied();
-                    let new = || (intern(&mut interned, predicate), asks_for_nr(predicate));
-                    same.unwrap_or_else(new)
+                    // The arms of a rule stand together, and mostly have one predicate. Those
+                    // of different rules are told apart by these.
+                    let same = before.filter(|before| !is_first && before.predicate == *predicate);
+                    let new = || {
+                        let alone = is_first && !is_of_same(next);
+                        let id = if alone { FALSE + 1 } else { intern(&mut interned, predicate) };
+                        (id, asks_for_nr(predicate))
+                    };
+                    same.and(predicates.last()).copied().unwrap_or_else(new)
                 }
             });
-            before = Some(&arm.predicate);
+            before = Some(arm);
         }
         own.sort_unstable();
-        Self { part, own, any, predicates, by_hash: Map::default(), latest: None }
+        let by_hash = Map::default();
+        Self { part, own, any, predicates, is_alone, by_hash, latest: None }
     }
 
     fn groups(mut self, all: &mut Residuals<'p>, left: &mut usize) -> Option<()> {
         let own = std::mem::take(&mut self.own);
+        all.entries.reserve(own.len());
+        all.kinds.reserve(own.len());
+        all.numbers.reserve(own.len());
+        all.shapes.reserve(own.len().min(MAX_ROOM));
         let calls = self.part.abi().syscalls().iter();
         let known = calls.filter(|call| call.exists_in(self.part.kernel())).map(|call| call.nr);
         let mut known = known.peekable();
@@ -208,13 +230,19 @@ impl<'p> Finder<'p> {
                 all.kinds.push(kind);
             }
         }
-        let group = match self.known(is_known, from, all) {
-            Some(group) => {
+        // No other number has the residual if none has one of its arms.
+        let is_alone = |own: &Own| self.is_alone.get(own.arm()).is_some_and(|alone| *alone);
+        let known = match own.first().is_some_and(is_alone) {
+            true => Err(None),
+            false => self.known(is_known, from, all),
+        };
+        let group = match known {
+            Ok(group) => {
                 all.entries.truncate(from);
                 all.kinds.truncate(from);
                 group
             }
-            None => u32::try_from(all.shapes.len().checked_sub(1)?).ok()?,
+            Err(next) => self.add(is_known, from, next, all)?,
         };
         // What is a group of its own so far has its first number in the shape.
         if let Some(shape) = all.shapes.get_mut(group as usize) {
@@ -225,26 +253,42 @@ impl<'p> Finder<'p> {
         Some(())
     }
 
-    /// The group with the residual whose entries have just been added; if there is none, one is
-    /// made.
-    fn known(&mut self, is_known: bool, from: usize, all: &mut Residuals<'p>) -> Option<u32> {
+    /// Makes a group of the residual whose entries have just been added.
+    fn add(
+        &self,
+        is_known: bool,
+        from: usize,
+        next: Option<u32>,
+        all: &mut Residuals<'p>,
+    ) -> Option<u32> {
+        let entries = from..all.entries.len();
+        all.shapes.push(Shape { part: self.part, nr: u32::MAX, is_known, entries, next });
+        u32::try_from(all.shapes.len() - 1).ok()
+    }
+
+    /// The group with the residual whose entries have just been added; if there is none, the
+    /// next one is noted as that, and one whose hash is the same is the error.
+    fn known(
+        &mut self,
+        is_known: bool,
+        from: usize,
+        all: &Residuals<'p>,
+    ) -> Result<u32, Option<u32>> {
         if let Some(latest) = self.latest.filter(|latest| all.is_same(*latest, is_known, from)) {
-            return Some(latest);
+            return Ok(latest);
         }
         let hash = all.hash(is_known, from);
         let first = self.by_hash.get(&hash).copied();
         let mut at = first;
         while let Some(index) = at {
             if all.is_same(index, is_known, from) {
-                return Some(index);
+                return Ok(index);
             }
             at = all.shapes.get(index as usize).and_then(|shape| shape.next);
         }
         let new = u32::try_from(all.shapes.len()).unwrap_or(u32::MAX);
         self.by_hash.insert(hash, new);
-        let entries = from..all.entries.len();
-        all.shapes.push(Shape { part: self.part, nr: u32::MAX, is_known, entries, next: first });
-        None
+        Err(first)
     }
 
     fn entry(&self, index: usize, nr: u32) -> Option<(Kind, Entry<'p>)> {

@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use filterc_abi::Action;
 use filterc_hir::expr::Predicate;
 use filterc_hir::policy::{Policy, RuleId};
 
@@ -34,15 +35,16 @@ pub fn facts(policy: &Policy, budget: &Budget) -> Facts {
 fn look(policy: &Policy, budget: &Budget, searches: Searches) -> Facts {
     let Some(residuals) = Residuals::of(policy) else {
         let open = Found { is_open: true, ..Found::default() };
-        return Facts { rules: vec![open.facts(); policy.rules().len()], ..Facts::default() };
+        return Facts { rules: vec![open.into_facts(); policy.rules().len()], ..Facts::default() };
     };
     let mut run = Run::new(policy, residuals, budget, searches);
     run.look_at_groups();
+    let mut to = run.groups_of.len();
     for rule in (0..run.found.len()).rev() {
-        run.look_at_removal_of(rule);
+        to = run.look_at_removal_of(rule, to);
     }
     let allowed = run.allowed();
-    let rules = run.found.iter().map(Found::facts).collect();
+    let rules = run.found.into_iter().map(Found::into_facts).collect();
     Facts { rules, allowed, calls: run.calls.0.iter().map(|input| input.call).collect() }
 }
 
@@ -125,7 +127,7 @@ impl Found {
         Ok(())
     }
 
-    fn facts(&self) -> RuleFacts {
+    fn into_facts(self) -> RuleFacts {
         let answer = |witness: Option<Witness>| match witness {
             Some(witness) => Answer::Yes(witness),
             None if self.is_open => Answer::Open,
@@ -133,14 +135,14 @@ impl Found {
         };
         let only_if = |none: bool, rules: BTreeSet<RuleId>| if none { rules } else { [].into() };
         let cover = self.covered_by.as_ref().and_then(|rules| rules.first());
-        let decided_by = cover.map_or_else(|| self.decided_by.clone(), |rule| [*rule].into());
+        let decided_by = cover.map_or(self.decided_by, |rule| [*rule].into());
         RuleFacts {
             holds: answer(self.holds),
             fails: answer(self.fails),
             decides: answer(self.decides),
             matters: answer(self.matters),
             decided_by: only_if(self.decides.is_none(), decided_by),
-            followed_by: only_if(self.matters.is_none(), self.followed_by.clone()),
+            followed_by: only_if(self.matters.is_none(), self.followed_by),
         }
     }
 }
@@ -177,7 +179,7 @@ impl<'p> Run<'p> {
         for (index, group) in residuals.groups().enumerate() {
             for entry in group.entries {
                 if let Some(found) = found.get_mut(entry.rule.0 as usize) {
-                    found.has_predicate |= *entry.predicate != Predicate::True;
+                    found.has_predicate |= !matches!(entry.predicate, Predicate::True);
                 }
                 groups_of.push((entry.rule, index));
             }
@@ -224,7 +226,7 @@ impl<'p> Run<'p> {
             let Some((rule, found)) = found.filter(|(_, found)| !found.is_settled()) else {
                 continue;
             };
-            if same.iter().all(|entry| *entry.predicate == Predicate::False) {
+            if same.iter().all(|entry| matches!(entry.predicate, Predicate::False)) {
                 // Here it fails, and there is no more to find.
                 found.fails = self.calls.or(found.fails, || Some(group.call()));
             } else {
@@ -243,11 +245,12 @@ impl<'p> Run<'p> {
         }
     }
 
-    /// Finds out whether a rule matters; those behind it were asked before.
-    fn look_at_removal_of(&mut self, rule: usize) {
+    /// Finds out whether a rule matters; those behind it were asked before, and the positions of
+    /// its groups end there. Gives where they begin.
+    fn look_at_removal_of(&mut self, rule: usize, to: usize) -> usize {
         let id = RuleId(u32::try_from(rule).unwrap_or(u32::MAX));
-        let from = self.groups_of.partition_point(|(rule, _)| *rule < id);
-        let to = self.groups_of.partition_point(|(rule, _)| *rule <= id);
+        let before = self.groups_of.get(..to).unwrap_or_default();
+        let from = to - before.iter().rev().take_while(|(rule, _)| *rule == id).count();
         let mut followed_by = BTreeSet::new();
         let mut matters = None;
         let mut is_open = false;
@@ -272,6 +275,7 @@ impl<'p> Run<'p> {
             found.is_gone = matters.is_none() && !found.is_open;
             (found.matters, found.followed_by) = (matters, followed_by);
         }
+        from
     }
 
     /// Whether a call that a rule decides would be decided otherwise without it.
@@ -313,11 +317,21 @@ impl<'p> Run<'p> {
             let Some(group) = self.residuals.group(index).filter(|group| group.is_known) else {
                 continue;
             };
-            let asks = group.entries.iter().find(|entry| {
-                *entry.predicate != Predicate::True && *entry.predicate != Predicate::False
-            });
+            let asks = group
+                .entries
+                .iter()
+                .find(|entry| !matches!(entry.predicate, Predicate::True | Predicate::False));
             let Some(asks) = asks.map(|entry| entry.rule) else { continue };
             let abi = group.part.abi();
+            // A call at hand may show it.
+            let found = self.found.get(asks.0 as usize);
+            let at_hand = found.and_then(|found| self.calls.0.get(found.fails?.0 as usize));
+            let is_refused = |call: &&Input| {
+                group.has(&call.call) && group.decide(call, |_| false) != Action::Allow
+            };
+            if at_hand.filter(is_refused).is_some() {
+                continue;
+            }
             if group.find_refused(&mut self.searches).is_some() {
                 continue;
             }

@@ -4,6 +4,8 @@
 use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
 use filterc_hir::types::{Field, Place};
 
+use super::cases::Cases;
+use crate::gates::OverBudget;
 use crate::input::{FIRST_PARAM, IP, Input, REGISTERS};
 
 /// Steps of one search, which bound its depth as well: these and some for each predicate, as long
@@ -13,6 +15,9 @@ const LEAST_STEPS: usize = 64;
 const STEPS_PER_WANTED: usize = 4;
 const STEPS: u32 = 300;
 const ALL_STEPS: u32 = 1 << 20;
+
+/// Looks at goals that one search by cases may make.
+const CASES: u32 = 1 << 12;
 
 /// Predicates that one search may be about.
 pub(crate) const MAX_WANTED: usize = STEPS as usize;
@@ -42,17 +47,18 @@ impl<'g, 'p> Goal<'g, 'p> {
 #[derive(Debug)]
 pub(crate) struct Searches {
     steps: u32,
+    cases: Cases,
 }
 
 impl Searches {
     pub(crate) const fn new() -> Self {
-        Self { steps: ALL_STEPS }
+        Self { steps: ALL_STEPS, cases: Cases::new() }
     }
 
     /// None is made.
     #[cfg(test)]
     pub(crate) const fn none() -> Self {
-        Self { steps: 0 }
+        Self { steps: 0, cases: Cases::new() }
     }
 
     /// Spends steps on something else that is looked for; whether there were as many.
@@ -65,6 +71,23 @@ impl Searches {
     /// A call for which all predicates come out as wanted, with the number and token of the
     /// given one.
     pub(crate) fn find(&mut self, wanted: &[Wanted<'_>], call: &Input) -> Option<Input> {
+        // What is found by trying is found sooner.
+        let found = self.try_values(wanted, call).or_else(|| self.by_cases(wanted, call));
+        // The bits that a goal needs stay as they are, so this holds; it costs little to be
+        // sure.
+        found.filter(|call| all_hold(wanted, call))
+    }
+
+    fn by_cases(&mut self, wanted: &[Wanted<'_>], call: &Input) -> Option<Input> {
+        let allowed = CASES.min(self.steps);
+        self.cases.clear(allowed);
+        let found = self.cases.find(wanted.iter().copied(), call);
+        self.steps -= allowed - self.cases.steps();
+        found.unwrap_or_else(|OverBudget| None)
+    }
+
+    /// The same, by trying values in registers one after the other.
+    fn try_values(&mut self, wanted: &[Wanted<'_>], call: &Input) -> Option<Input> {
         let mut literals = Vec::with_capacity(wanted.len());
         for (predicate, wanted) in wanted {
             flatten(predicate, *wanted, &mut literals)?;
@@ -72,16 +95,13 @@ impl Searches {
         literals.sort_by_key(|(predicate, wanted)| choices(predicate, *wanted));
         let allowed = LEAST_STEPS + STEPS_PER_WANTED * literals.len();
         let allowed = u32::try_from(allowed).unwrap_or(STEPS).min(STEPS);
-        let found = [odd(call), call.clone()].into_iter().find_map(|call| {
+        [odd(call), call.clone()].into_iter().find_map(|call| {
             let before = allowed.min(self.steps);
             let mut state = State { call, fixed: [0; REGISTERS], steps: before };
             let is_found = solve(&Goal::Given(&literals), &mut state).is_some();
             self.steps -= before - state.steps;
             is_found.then_some(state.call)
-        })?;
-        // The bits that a goal needs stay as they are, so this holds; it costs little to be
-        // sure.
-        all_hold(wanted, &found).then_some(found)
+        })
     }
 
     /// The same, where a call is known for which all but the last one come out as wanted: mostly

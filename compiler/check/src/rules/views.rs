@@ -36,6 +36,11 @@ impl PartialEq for View<'_> {
 }
 
 impl View<'_> {
+    /// One of its calls, all registers 0.
+    pub(crate) const fn call(&self) -> &Input {
+        &self.call
+    }
+
     /// Its calls.
     pub(crate) fn space(&self) -> Space {
         let head = Head { arch: self.call.call.arch, nr: self.call.call.nr.cast_unsigned() };

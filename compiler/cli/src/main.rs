@@ -11,8 +11,10 @@ mod options;
 mod record;
 mod reference;
 mod sides;
+mod symbols;
 mod timing;
 mod tracefs;
+mod watching;
 mod written;
 
 use std::process::ExitCode;

@@ -110,7 +110,8 @@ fn programs_run_in_the_kernel_as_in_the_interpreter() {
     let mut random = Random::new(5);
     let (mut runs, mut kept) = (0, 0);
     let pages = Pages::new();
-    let options = Options { monitored: Monitored::Everybody, event_id: Some(EVENT_ID) };
+    let options =
+        Options { monitored: Monitored::Everybody, event_id: Some(EVENT_ID), counted: None };
     // What the helpers say of us must not change: it is asked for where it matters, below.
     let stays = |filter: &Filter| {
         let parts = ["cpu", "common_pid"];
@@ -249,7 +250,7 @@ fn programs_keep_and_drop_as_the_reference() {
     let processor = settle();
     // SAFETY: takes no addresses.
     let thread = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
-    let options = Options { monitored: Monitored::Tasks, event_id: Some(id) };
+    let options = Options { monitored: Monitored::Tasks, event_id: Some(id), counted: None };
     let hook = Hook::Tracepoint { subsystem: "syscalls".to_owned(), event: EVENT.to_owned() };
     let (mut calls, mut kept) = (0, 0);
     while calls < 6_000 {
@@ -344,7 +345,7 @@ fn programs_and_the_kernels_own_filters_keep_the_same_events() {
     let processor = settle();
     // SAFETY: takes no addresses.
     let thread = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
-    let options = Options { monitored: Monitored::Tasks, event_id: Some(id) };
+    let options = Options { monitored: Monitored::Tasks, event_id: Some(id), counted: None };
     let hook = Hook::Tracepoint { subsystem: "syscalls".to_owned(), event: EVENT.to_owned() };
     let record = filterc_abi::host().and_then(|abi| Record::of_event(abi, EVENT));
     let Some(record) = record else { return println!("skipped: no tables of this machine") };
@@ -436,7 +437,8 @@ fn what_filters_cost() {
     // What drops everything and looks at nothing: no program can be quicker.
     let floor = {
         let filter = Filter { record: record(), predicate: Predicate::False };
-        let options = Options { monitored: Monitored::Everybody, event_id: Some(id) };
+        let options =
+            Options { monitored: Monitored::Everybody, event_id: Some(id), counted: None };
         let object = emit(&filter, &options).unwrap();
         assert_eq!(object.insns.len(), 2);
         let Some(loaded) = loaded(&filter, &object, options.monitored, hook.clone()) else {
@@ -457,7 +459,7 @@ fn what_filters_cost() {
         let predicate = Predicate::Or((0..length).map(number).collect());
         let filter = Filter { record: record(), predicate };
         let by = |monitored| {
-            let options = Options { monitored, event_id: Some(id) };
+            let options = Options { monitored, event_id: Some(id), counted: None };
             let object = emit(&filter, &options).unwrap();
             let loaded = loaded(&filter, &object, monitored, hook.clone())?;
             let counter = Counter::new(id).unwrap();

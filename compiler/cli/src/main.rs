@@ -4,6 +4,7 @@ mod args;
 mod changes;
 mod commands;
 mod console;
+mod decide;
 mod ebpf;
 mod input;
 mod naming;

@@ -393,6 +393,51 @@ fn event_filters_are_attached() {
     coded(&nobody, "F0847");
 }
 
+/// The function `decide` of object files is held against policies, filters and other objects.
+#[test]
+fn object_files_are_compared() {
+    let (folder, policy) = scratch("equiv");
+    let [filter, other] = ["policy.bpf", "other.flt"].map(|name| folder.join(name));
+    assert!(filterc(&[path(&policy), "-o", path(&filter)]).status.success());
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&other, format!("{text}\nerrno(EPERM) getppid\n")).unwrap();
+    let mut before = filter.clone();
+    for target in ["syscall", "raw_tracepoint", "tp_btf"] {
+        let object = folder.join(format!("{target}.bpf.o"));
+        let args = [path(&policy), "--target", target, "-o", path(&object)];
+        assert!(filterc(&args).status.success());
+        for side in [&policy, &filter, &before] {
+            let output = filterc(&["equiv", path(side), path(&object)]);
+            assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+            assert!(stdout(&output).starts_with("equal: "), "{}", stdout(&output));
+        }
+        let output = filterc(&["equiv", path(&object), path(&other), "--json"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let found: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(found["call"].as_str().unwrap().split('(').next(), Some("getppid"), "{found}");
+        assert!(found["left_why"].as_str().unwrap().contains("of `decide`"), "{found}");
+        let output = filterc(&["subset", path(&object), path(&other)]);
+        assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+        let wrong = filterc(&["equiv", path(&object), path(&policy), "--endian", "big"]);
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(stderr(&wrong).contains("other byte order"), "{}", stderr(&wrong));
+        before = object;
+    }
+    // Programs without the function, and what is none at all.
+    let events = folder.join("events.flt");
+    fs::write(&events, "event syscalls:sys_enter_read if fd == 1\n").unwrap();
+    let object = folder.join("events.bpf.o");
+    let args = [path(&events), "--target", "tracepoint", "-o", path(&object)];
+    assert!(filterc(&args).status.success());
+    let output = filterc(&["equiv", path(&policy), path(&object)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no program in it has a function `decide`"));
+    let mut bytes = fs::read(&before).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    fs::write(&object, bytes).unwrap();
+    assert_eq!(filterc(&["equiv", path(&policy), path(&object)]).status.code(), Some(2));
+}
+
 /// `.function` in a file: where the running kernel's functions are.
 #[test]
 fn event_statements_know_the_kernels_functions() {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use filterc::options::Layout;
-use filterc::{Options, Target, compile_events, compile_module};
+use filterc::{EventOptions, Options, Target, compile_events_for, compile_module};
 use filterc_abi::Endian;
 use filterc_ebpf::{Line, Module};
 use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection, thread_status_offset};
@@ -18,6 +18,7 @@ use crate::commands::event::ProgramArgs;
 use crate::console::{Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
+use crate::symbols::RunningKernel;
 
 /// What is to go into the kernel.
 #[derive(Args, Debug)]
@@ -40,6 +41,16 @@ pub(crate) struct ModuleArgs {
 impl ModuleArgs {
     /// The programs.
     pub(crate) fn module(&self, console: &Console) -> Result<Module, Failure> {
+        self.read(self.program.options(), console)
+    }
+
+    /// The programs; those of event filters count what they keep and drop, unless they are in an
+    /// object file already.
+    pub(crate) fn counting(&self, console: &Console) -> Result<Module, Failure> {
+        self.read(EventOptions { counted: Some(0), ..self.program.options() }, console)
+    }
+
+    fn read(&self, how: EventOptions, console: &Console) -> Result<Module, Failure> {
         if self.target == Target::Seccomp {
             let text =
                 "a seccomp filter is no eBPF program: `filterc run` starts a command under it";
@@ -57,7 +68,8 @@ impl ModuleArgs {
         let options = Options { target: self.target, layout, ..options };
         if self.target == Target::Tracepoint {
             let source = input::source(&self.file)?;
-            let compiled = compile_events(&source, &options, &self.program.options())?;
+            let kernel = RunningKernel::default();
+            let compiled = compile_events_for(&source, &options, &how, &kernel.machine(None))?;
             console.diagnostics(&compiled.sources, &compiled.warnings);
             return Ok(compiled.module);
         }

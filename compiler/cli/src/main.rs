@@ -4,6 +4,7 @@ mod args;
 mod changes;
 mod commands;
 mod console;
+mod decide;
 mod ebpf;
 mod input;
 mod naming;
@@ -11,8 +12,10 @@ mod options;
 mod record;
 mod reference;
 mod sides;
+mod symbols;
 mod timing;
 mod tracefs;
+mod watching;
 mod written;
 
 use std::process::ExitCode;

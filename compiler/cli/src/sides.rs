@@ -8,19 +8,22 @@ use filterc::{Options, Source, analyse, describe, params, render};
 use filterc_abi::{Action, Endian, SeccompData};
 use filterc_cbpf::{self as cbpf, Verified, interpret, interpret_traced};
 use filterc_check::{Side, Unknown};
+use filterc_ebpf as ebpf;
 use filterc_grammar::diagnostic::Severity;
 use filterc_grammar::source::SourceMap;
 use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::{Param, Policy};
 
 use crate::console::{Console, Failure};
+use crate::decide;
 use crate::input;
 use crate::options::{ByteOrder, PolicyArgs};
 
 /// Which two.
 #[derive(Args, Debug)]
 pub(crate) struct SidesArgs {
-    /// A policy, or a program (`.bpf`, or bytes that are one); `-` is standard input
+    /// A policy, a program (`.bpf`, or bytes that are one), or an eBPF object file, of which the
+    /// function `decide` is looked at; `-` is standard input
     #[arg(value_name = "A")]
     pub(crate) left: PathBuf,
 
@@ -76,12 +79,18 @@ pub(crate) fn read(args: &SidesArgs, console: &Console) -> Result<Sides, Failure
 pub(crate) enum Input {
     Policy(Box<Policy>, SourceMap),
     Bytes(Vec<u8>),
+    /// The function of an object file that decides, and the byte order of its machine.
+    Object(Box<ebpf::Verified>, Endian),
 }
 
 pub(crate) fn side(path: &Path, options: &Options, console: &Console) -> Result<Input, Failure> {
     let is = |extension: &str| path.extension().is_some_and(|it| it == extension);
     if !is("flt") {
         let bytes = input::bytes(path)?;
+        if filterc_object::is_object(&bytes) {
+            let (decide, endian) = decide::read(&bytes, path)?;
+            return Ok(Input::Object(Box::new(decide), endian));
+        }
         let is_program = [Endian::Little, Endian::Big].into_iter().any(|endian| {
             cbpf::decode(&bytes, endian).is_ok_and(|program| cbpf::verify(&program).is_ok())
         });
@@ -138,7 +147,7 @@ fn with_params(
     }
     let names: Vec<&str> = known.iter().map(|param| param.name.as_str()).collect();
     if given.is_empty() {
-        let is_program = |side: &Input| matches!(side, Input::Bytes(_));
+        let is_program = |side: &Input| matches!(side, Input::Bytes(_) | Input::Object(..));
         if (is_program(left) || is_program(right)) && !known.is_empty() {
             return Err(Failure::Environment(format!(
                 "a program has no parameters: give them values, as `--param {}=VALUE`",
@@ -169,7 +178,7 @@ impl Input {
     fn params(&self) -> &[Param] {
         match self {
             Self::Policy(policy, _) => policy.params(),
-            Self::Bytes(_) => &[],
+            Self::Bytes(_) | Self::Object(..) => &[],
         }
     }
 }
@@ -179,9 +188,17 @@ fn byte_orders(args: &SidesArgs, left: &Input, right: &Input) -> Vec<Endian> {
     if let Some(order) = args.endian {
         return vec![order.into()];
     }
+    // A machine has one order, whatever else the policies cover.
+    let of_object = |input: &Input| match input {
+        Input::Object(_, endian) => Some(*endian),
+        Input::Policy(..) | Input::Bytes(_) => None,
+    };
+    if let Some(endian) = of_object(left).or_else(|| of_object(right)) {
+        return vec![endian];
+    }
     let policies = [left, right].into_iter().filter_map(|input| match input {
         Input::Policy(policy, _) => Some(policy),
-        Input::Bytes(_) => None,
+        Input::Bytes(_) | Input::Object(..) => None,
     });
     let mut orders: Vec<Endian> =
         policies.flat_map(|policy| policy.abis()).map(|part| part.abi().endian).collect();
@@ -194,15 +211,23 @@ fn byte_orders(args: &SidesArgs, left: &Input, right: &Input) -> Vec<Endian> {
 pub(crate) enum Judged<'i> {
     Policy(&'i Policy, &'i SourceMap),
     Program(Verified),
+    /// A function of eBPF.
+    Ebpf(&'i ebpf::Verified),
 }
 
 impl<'i> Judged<'i> {
     pub(crate) fn new(input: &'i Input, path: &Path, endian: Endian) -> Result<Self, Failure> {
+        let fault = |text: String| Failure::Environment(format!("{}: {text}", path.display()));
         let bytes = match input {
             Input::Policy(policy, sources) => return Ok(Self::Policy(policy, sources)),
+            Input::Object(decide, order) if *order == endian => return Ok(Self::Ebpf(decide)),
+            Input::Object(..) => {
+                return Err(fault(
+                    "an object file for machines of the other byte order".to_owned(),
+                ));
+            }
             Input::Bytes(bytes) => bytes,
         };
-        let fault = |text: String| Failure::Environment(format!("{}: {text}", path.display()));
         let program = cbpf::decode(bytes, endian).map_err(|error| fault(error.to_string()))?;
         let verified = cbpf::verify(&program)
             .map_err(|error| fault(format!("the kernel would not take it: {error}")))?;
@@ -213,6 +238,7 @@ impl<'i> Judged<'i> {
         match self {
             Self::Policy(policy, _) => Side::Policy(policy),
             Self::Program(program) => Side::Program(program),
+            Self::Ebpf(decide) => Side::Ebpf(decide),
         }
     }
 
@@ -223,6 +249,9 @@ impl<'i> Judged<'i> {
                 decide_with(&policy.of_order(endian), params, call).action.to_ret()
             }
             Self::Program(program) => interpret(program, call, endian),
+            // Without an end, whatever calls it would be killed: no verified program is like that.
+            Self::Ebpf(decide) => decide::run(decide, call, endian)
+                .map_or_else(|| Action::KillProcess.to_ret(), |(value, _)| value),
         }
     }
 
@@ -246,6 +275,13 @@ impl<'i> Judged<'i> {
                 let action = Action::from_ret(trace.outcome.ret);
                 format!("{action}, by the instructions {}", describe::path(&trace.pcs))
             }
+            Self::Ebpf(decide) => match decide::run(decide, call, endian) {
+                Some((value, path)) => {
+                    let action = Action::from_ret(value);
+                    format!("{action}, by the instructions {} of `decide`", describe::path(&path))
+                }
+                None => "comes to no end".to_owned(),
+            },
         }
     }
 }

@@ -234,6 +234,16 @@ fn shell(folder: &Path) -> Child {
 /// Attaches with these arguments, has the shell go on when the tool says that it watches, and
 /// ends the tool by a signal once both directories were told.
 fn watched(args: &[&str], shell: &mut Child, signal: &str) -> Option<String> {
+    watched_after(args, shell, signal, |_| ())
+}
+
+/// The same, and something is done with the shell before it goes on.
+fn watched_after(
+    args: &[&str],
+    shell: &mut Child,
+    signal: &str,
+    before: impl FnOnce(&Child),
+) -> Option<String> {
     let mut attached = tool(args).spawn().unwrap();
     let mut input = shell.stdin.take().unwrap();
     let mut notes = BufReader::new(attached.stderr.take().unwrap()).lines();
@@ -254,6 +264,7 @@ fn watched(args: &[&str], shell: &mut Child, signal: &str) -> Option<String> {
     }
     let mut lines = BufReader::new(attached.stdout.take().unwrap()).lines();
     let mut seen = String::new();
+    before(shell);
     input.write_all(b"go\n").unwrap();
     while seen.matches("mkdir").count() < 2 {
         seen.push_str(&lines.next().unwrap().unwrap());
@@ -308,10 +319,151 @@ fn control_groups_are_watched() {
         if let Some(seen) = watched(&args, &mut shell, "TERM") {
             assert_eq!(seen.lines().count(), 2, "{seen}");
         }
+        joined(&folder, &policy, &group);
     }
     fs::remove_dir(&group).unwrap();
     let missing = filterc(&["attach", path(&policy), "--cgroup", path(&group)]);
     assert!(missing.status.code() == Some(2) || !may_load(&missing));
+}
+
+/// A shell that comes into the group, or into one below it, when the programs are there already.
+fn joined(folder: &Path, policy: &Path, group: &Path) {
+    let below = group.join("below");
+    fs::create_dir(&below).unwrap();
+    for place in [group, &below] {
+        let _ = (fs::remove_dir(folder.join("one")), fs::remove_dir(folder.join("two")));
+        let (mut shell, mut stranger) = (shell(folder), shell(folder));
+        let args = ["attach", path(policy), "--cgroup", path(group)];
+        let enters = |shell: &Child| {
+            fs::write(place.join("cgroup.procs"), shell.id().to_string()).unwrap();
+            drop(stranger.stdin.take());
+            stranger.wait().unwrap();
+        };
+        if let Some(seen) = watched_after(&args, &mut shell, "TERM", enters) {
+            assert_eq!(seen.lines().count(), 2, "{seen}");
+        }
+    }
+    fs::remove_dir(&below).unwrap();
+}
+
+/// Programs of event filters stand at their tracepoints while a command runs, and tell how many
+/// of its events they have kept.
+#[test]
+fn event_filters_are_attached() {
+    let (folder, _) = scratch("events");
+    let policy = folder.join("events.flt");
+    let text = "event syscalls:sys_enter_mkdir if pathname.ustring ~ \"one*\"\n\
+        event syscalls:sys_exit_mkdir if ret < 0\nevent syscalls:sys_enter_umask if mask == 1\n";
+    fs::write(&policy, text).unwrap();
+    let script = format!("cd {} && mkdir one1 && mkdir one2 && (mkdir two)", folder.display());
+    let command = ["--for", "sh", "-c", &script];
+    let args = ["attach", path(&policy), "--target", "tracepoint", "--json"];
+    let output = filterc(&[&args[..], &command[..]].concat());
+    if !may_load(&output) {
+        return;
+    }
+    let counts: Vec<Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let count = |number: usize| {
+        let of = &counts[number];
+        (of["event"].as_str().unwrap(), of["kept"].as_u64(), of["dropped"].as_u64())
+    };
+    assert_eq!(counts.len(), 3, "{counts:?}");
+    assert_eq!(count(0), ("syscalls:sys_enter_mkdir", Some(2), Some(1)));
+    assert_eq!(count(1), ("syscalls:sys_exit_mkdir", Some(0), Some(3)));
+    assert_eq!(count(2).0, "syscalls:sys_enter_umask");
+    // The same from the command line, as text, with a command that finds the folders there.
+    let args = ["event", "sys_exit_mkdir", "ret == -17", "--attach"];
+    let output = filterc(&[&args[..], &command[..]].concat());
+    assert_eq!(stdout(&output), "syscalls:sys_exit_mkdir: 1 kept, 0 dropped\n");
+    assert!(stderr(&output).contains("ended with the status 1"), "{}", stderr(&output));
+    // An object file has programs that do not count.
+    let object = folder.join("events.bpf.o");
+    let compiled = filterc(&[path(&policy), "--target", "tracepoint", "-o", path(&object)]);
+    assert!(compiled.status.success(), "{}", stderr(&compiled));
+    let output = filterc(&["attach", path(&object), "--for", "true"]);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""));
+    // Whose events, and what with them, has to be said.
+    for wrong in [&args[..], &["event", "sys_exit_mkdir", "ret == 0", "--pid", "1"]] {
+        assert_eq!(filterc(wrong).status.code(), Some(2));
+    }
+    let removed = filterc(&["event", "sys_exit_mkdir", "0", "--attach", "--for", "true"]);
+    assert_eq!(removed.status.code(), Some(2));
+    let nobody = filterc(&["event", "sys_exit_mkdir", "ret == 1", "--attach", "--pid", "4194305"]);
+    coded(&nobody, "F0847");
+}
+
+/// The function `decide` of object files is held against policies, filters and other objects.
+#[test]
+fn object_files_are_compared() {
+    let (folder, policy) = scratch("equiv");
+    let [filter, other] = ["policy.bpf", "other.flt"].map(|name| folder.join(name));
+    assert!(filterc(&[path(&policy), "-o", path(&filter)]).status.success());
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&other, format!("{text}\nerrno(EPERM) getppid\n")).unwrap();
+    let mut before = filter.clone();
+    for target in ["syscall", "raw_tracepoint", "tp_btf"] {
+        let object = folder.join(format!("{target}.bpf.o"));
+        let args = [path(&policy), "--target", target, "-o", path(&object)];
+        assert!(filterc(&args).status.success());
+        for side in [&policy, &filter, &before] {
+            let output = filterc(&["equiv", path(side), path(&object)]);
+            assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+            assert!(stdout(&output).starts_with("equal: "), "{}", stdout(&output));
+        }
+        let output = filterc(&["equiv", path(&object), path(&other), "--json"]);
+        assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+        let found: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(found["call"].as_str().unwrap().split('(').next(), Some("getppid"), "{found}");
+        assert!(found["left_why"].as_str().unwrap().contains("of `decide`"), "{found}");
+        let output = filterc(&["subset", path(&object), path(&other)]);
+        assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+        let wrong = filterc(&["equiv", path(&object), path(&policy), "--endian", "big"]);
+        assert_eq!(wrong.status.code(), Some(2));
+        assert!(stderr(&wrong).contains("other byte order"), "{}", stderr(&wrong));
+        before = object;
+    }
+    // Programs without the function, and what is none at all.
+    let events = folder.join("events.flt");
+    fs::write(&events, "event syscalls:sys_enter_read if fd == 1\n").unwrap();
+    let object = folder.join("events.bpf.o");
+    let args = [path(&events), "--target", "tracepoint", "-o", path(&object)];
+    assert!(filterc(&args).status.success());
+    let output = filterc(&["equiv", path(&policy), path(&object)]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("no program in it has a function `decide`"));
+    let mut bytes = fs::read(&before).unwrap();
+    bytes.truncate(bytes.len() / 2);
+    fs::write(&object, bytes).unwrap();
+    assert_eq!(filterc(&["equiv", path(&policy), path(&object)]).status.code(), Some(2));
+}
+
+/// `.function` in a file: where the running kernel's functions are.
+#[test]
+fn event_statements_know_the_kernels_functions() {
+    let (folder, _) = scratch("function");
+    let policy = folder.join("function.flt");
+    let write = |name: &str| {
+        let text = format!("event syscalls:sys_enter_read if buf.function == {name} \n");
+        fs::write(&policy, text).unwrap();
+    };
+    let args = [path(&policy), "--target", "tracepoint", "--emit", "asm"];
+    write("vfs_read");
+    let output = filterc(&args);
+    let kernel = fs::read_to_string("/proc/kallsyms").unwrap_or_default();
+    let known = kernel.lines().any(|line| {
+        let mut words = line.split(' ');
+        words.next().is_some_and(|address| address.contains(|digit| digit != '0'))
+            && words.nth(1) == Some("vfs_read")
+    });
+    if known {
+        assert!(output.status.success(), "{}", stderr(&output));
+    } else {
+        println!("skipped: the kernel's addresses are hidden");
+        assert_eq!(output.status.code(), Some(1));
+    }
+    write("no_such_function");
+    assert_eq!(filterc(&args).status.code(), Some(1));
 }
 
 #[test]

@@ -17,7 +17,7 @@
 mod sample;
 
 use filterc_abi::Endian;
-use filterc_codegen::ebpf::event::{Kind, Monitored, Object, Options, emit, maps};
+use filterc_codegen::ebpf::event::{COUNTS, Kind, Monitored, Object, Options, counts, emit, maps};
 use filterc_ebpf::verify::{Context, Patience};
 use filterc_ebpf::{
     DisasmOptions, Fixed, Host, Insn, Target, VerifyError, WellFormed, disassemble, interpret,
@@ -63,7 +63,8 @@ fn shown(insns: &[Insn]) -> String {
 /// Where texts end.
 const PAGES: [u64; 2] = [0x7000_0000, 0x7010_0000];
 
-const EVERYBODY: Options = Options { monitored: Monitored::Everybody, event_id: Some(EVENT_ID) };
+const EVERYBODY: Options =
+    Options { monitored: Monitored::Everybody, event_id: Some(EVENT_ID), counted: None };
 
 #[test]
 fn programs_decide_as_the_reference() {
@@ -138,6 +139,47 @@ fn mutants_are_noticed() {
     println!("{refused} mutants refused by the verifier, {noticed} of {mutants} others noticed");
     // The rest: values out of reach of such records, scratch words, and lines that are alike.
     assert!(mutants >= 200 && noticed * 10 >= mutants * 6, "{noticed} of {mutants}");
+}
+
+/// Whoever counts decides the same, and has counted all events of watched tasks, and no others.
+#[test]
+fn events_are_counted() {
+    let mut random = Random::new(13);
+    for place in [0, 1, 5] {
+        for monitored in [Monitored::Tasks, Monitored::Everybody] {
+            let options = Options { monitored, counted: Some(place), ..EVERYBODY };
+            for _ in 0..60 {
+                let filter = sample::filter(&mut random, sample::record(), 2);
+                let mentioned = Mentioned::by(&filter);
+                let Ok(object) = emit(&filter, &options) else { continue };
+                check(&object.insns, &object, monitored).unwrap();
+                let program = well_formed(&object.insns).unwrap();
+                let mut host = Host::new(Fixed::default(), Endian::HOST);
+                let maps = maps(std::slice::from_ref(&object), monitored);
+                let ids: Vec<_> = maps.iter().map(|map| host.add_map(map.spec).unwrap()).collect();
+                let counted = maps.iter().position(|map| map.name == COUNTS).unwrap();
+                let mut expected = (0, 0);
+                for round in 0..20 {
+                    let mut sample = Sample::new(&mut random, &mentioned, PAGES);
+                    sample.world.task = 0xffff_8880_0000_1000;
+                    if round == 5 && monitored == Monitored::Tasks {
+                        host.set_task_value(ids[0], sample.world.task, &1_u64.to_ne_bytes());
+                    }
+                    let watched = monitored == Monitored::Everybody || round >= 5;
+                    let kept = !watched || sample.expected(&filter);
+                    assert_eq!(found(&sample, &program, &mut host), Some(kept.into()));
+                    match (watched, kept) {
+                        (true, true) => expected.0 += 1,
+                        (true, false) => expected.1 += 1,
+                        (false, _) => {}
+                    }
+                }
+                let value = host.lookup(ids[counted], &[0; 4]).unwrap();
+                assert_eq!(counts(value, place, Endian::HOST), Some(expected));
+                assert_eq!(value.len(), 16 * (place as usize + 1));
+            }
+        }
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use filterc_hir::event::check::{self, Context};
 use filterc_hir::event::kernel::Machine;
 use filterc_hir::event::{Filter, layout};
 
-pub use filterc_codegen::ebpf::event::{Monitored, Options as EventOptions};
+pub use filterc_codegen::ebpf::event::{COUNTS, Monitored, Options as EventOptions, counts};
 
 use crate::diagnostics::Diagnostics;
 use crate::limits;
@@ -39,7 +39,8 @@ pub struct EventModule {
     pub module: Module,
 }
 
-/// Compiles the `event` statements of a text; its other statements are for other targets.
+/// Compiles the `event` statements of a text, for any machine; its other statements are for
+/// other targets.
 ///
 /// # Errors
 /// Everything that is wrong with them, and F0421 if there are none; or, with
@@ -49,11 +50,25 @@ pub fn compile_events(
     options: &Options,
     how: &EventOptions,
 ) -> Result<EventModule, Diagnostics> {
+    compile_events_for(source, options, how, &Machine::ANY)
+}
+
+/// The same for a machine of which more is known: how many processors it can have, and where the
+/// functions of its kernel are, which tests of `.function` ask for.
+///
+/// # Errors
+/// As [`compile_events`].
+pub fn compile_events_for(
+    source: &Source,
+    options: &Options,
+    how: &EventOptions,
+    machine: &Machine<'_>,
+) -> Result<EventModule, Diagnostics> {
     let expanded = source::expand(source, &options.include_paths);
     let (sources, mut list) = (expanded.sources, expanded.diagnostics);
-    let machine = options.abis.as_ref().and_then(|abis| abis.first().copied());
-    let abi = machine.or(options.default_abi).unwrap_or_else(abi::x86_64);
-    let context = Context { abi, defines: &options.defines, machine: &Machine::ANY };
+    let chosen = options.abis.as_ref().and_then(|abis| abis.first().copied());
+    let abi = chosen.or(options.default_abi).unwrap_or_else(abi::x86_64);
+    let context = Context { abi, defines: &options.defines, machine };
     let checked = check::statements(&expanded.statements, &context);
     list.extend(checked.diagnostics);
     sort(&mut list);
@@ -76,7 +91,8 @@ pub fn compile_events(
     }
 }
 
-/// The programs of filters, which are of machines of one byte order.
+/// The programs of filters, which are of machines of one byte order. If they count, each does so
+/// in a place of its own, from the given one on.
 ///
 /// # Errors
 /// What the filters ask for that no program can do.
@@ -87,8 +103,9 @@ pub fn programs(
 ) -> Result<Module, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let mut objects: Vec<Object> = Vec::new();
-    for filter in filters {
-        match program(filter, how) {
+    for (number, filter) in (0..).zip(filters) {
+        let counted = how.counted.map(|first| first.saturating_add(number));
+        match program(filter, &EventOptions { counted, ..*how }) {
             Ok(object) => objects.push(object),
             Err(error) => errors.push(*error),
         }

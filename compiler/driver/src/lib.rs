@@ -41,7 +41,7 @@ pub mod source;
 pub use compiled::{Compiled, CompiledProgram};
 pub use diagnostics::Diagnostics;
 pub use emit::Format;
-pub use event_module::{EventModule, EventOptions, Monitored, compile_events};
+pub use event_module::{EventModule, EventOptions, Monitored, compile_events, compile_events_for};
 pub use module::{CompiledModule, ModuleProgram, compile_module};
 pub use objective::Shares;
 pub use options::{Goal, OptLevel, Options, Target};

@@ -17,7 +17,8 @@ use filterc_grammar::source::{SourceMap, Span};
 use filterc_hir::event::filter::{CmpOp, Matcher, MatcherKind, Text};
 use filterc_hir::event::{Filter, Operand, Predicate, Record, Test, TestKind};
 
-const ALL_TASKS: EventOptions = EventOptions { monitored: Monitored::Everybody, event_id: None };
+const ALL_TASKS: EventOptions =
+    EventOptions { monitored: Monitored::Everybody, event_id: None, counted: None };
 
 fn compile(text: &str, how: &EventOptions) -> Result<EventModule, Vec<&'static str>> {
     let options = Options { default_abi: Some(x86_64()), ..Options::default() };

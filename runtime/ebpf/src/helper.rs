@@ -19,6 +19,8 @@ pub enum Helper {
     GetCurrentUidGid,
     /// The task's command name.
     GetCurrentComm,
+    /// Whether the task is in a control group, or in one below it.
+    CurrentTaskUnderCgroup,
     /// The id of the task's cgroup.
     GetCurrentCgroupId,
     /// Memory of the task.
@@ -55,6 +57,7 @@ const TABLE: &[(i32, &str, Helper)] = &[
     (14, "bpf_get_current_pid_tgid", Helper::GetCurrentPidTgid),
     (15, "bpf_get_current_uid_gid", Helper::GetCurrentUidGid),
     (16, "bpf_get_current_comm", Helper::GetCurrentComm),
+    (37, "bpf_current_task_under_cgroup", Helper::CurrentTaskUnderCgroup),
     (80, "bpf_get_current_cgroup_id", Helper::GetCurrentCgroupId),
     (112, "bpf_probe_read_user", Helper::ProbeReadUser),
     (113, "bpf_probe_read_kernel", Helper::ProbeReadKernel),

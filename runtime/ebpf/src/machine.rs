@@ -415,53 +415,6 @@ pub(crate) const fn low(value: u64) -> u32 {
     u32::from_le_bytes([a, b, c, d])
 }
 
-impl Test {
-    /// Whether the test holds for so many bits of two numbers.
-    ///
-    /// Which test, and how the numbers compare, are both data here and not ways of the code: an
-    /// interpreter's processor cannot guess them.
-    #[inline]
-    #[must_use]
-    pub const fn holds(self, width: Width, a: u64, b: u64) -> bool {
-        let (signed_a, signed_b, a, b) = match width {
-            Width::W64 => (a.cast_signed(), b.cast_signed(), a, b),
-            // Extending the halves keeps every comparison.
-            Width::W32 => (sign_extended(a), sign_extended(b), low(a) as u64, low(b) as u64),
-        };
-        let relation = (a == b) as u32
-            | ((a < b) as u32) << 1
-            | ((signed_a < signed_b) as u32) << 2
-            | ((a & b != 0) as u32) << 3;
-        self.relations() >> relation & 1 == 1
-    }
-
-    /// The relations for which the test holds, one bit each; a relation is itself four bits:
-    /// equal, less, less as signed numbers, a common bit.
-    const fn relations(self) -> u16 {
-        const EQUAL: u16 = 0xaaaa;
-        const LESS: u16 = 0xcccc;
-        const SIGNED_LESS: u16 = 0xf0f0;
-        const COMMON: u16 = 0xff00;
-        match self {
-            Self::Eq => EQUAL,
-            Self::Ne => !EQUAL,
-            Self::Gt => !(LESS | EQUAL),
-            Self::Ge => !LESS,
-            Self::Lt => LESS,
-            Self::Le => LESS | EQUAL,
-            Self::SGt => !(SIGNED_LESS | EQUAL),
-            Self::SGe => !SIGNED_LESS,
-            Self::SLt => SIGNED_LESS,
-            Self::SLe => SIGNED_LESS | EQUAL,
-            Self::Set => COMMON,
-        }
-    }
-}
-
-const fn sign_extended(value: u64) -> i64 {
-    low(value).cast_signed() as i64
-}
-
 impl Order {
     /// Whether a machine of that byte order reverses the bytes.
     #[inline]

@@ -10,6 +10,8 @@ pub enum MapKind {
     /// `BPF_MAP_TYPE_PERCPU_ARRAY`: the same, and each processor has values of its own. Programs
     /// see those of the processor that runs them.
     PercpuArray,
+    /// `BPF_MAP_TYPE_CGROUP_ARRAY`: control groups, by number; a value is a descriptor of one.
+    CgroupArray,
     /// `BPF_MAP_TYPE_RINGBUF`: records for user space; `max_entries` bytes of room.
     Ringbuf,
     /// `BPF_MAP_TYPE_TASK_STORAGE`: a value that belongs to a task.
@@ -18,8 +20,14 @@ pub enum MapKind {
 
 impl MapKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Hash, Self::Array, Self::PercpuArray, Self::Ringbuf, Self::TaskStorage];
+    pub const ALL: [Self; 6] = [
+        Self::Hash,
+        Self::Array,
+        Self::PercpuArray,
+        Self::CgroupArray,
+        Self::Ringbuf,
+        Self::TaskStorage,
+    ];
 
     /// Its number (`enum bpf_map_type`).
     #[must_use]
@@ -28,6 +36,7 @@ impl MapKind {
             Self::Hash => 1,
             Self::Array => 2,
             Self::PercpuArray => 6,
+            Self::CgroupArray => 8,
             Self::Ringbuf => 27,
             Self::TaskStorage => 29,
         }
@@ -39,7 +48,7 @@ impl MapKind {
     pub const fn flags(self) -> u32 {
         match self {
             Self::TaskStorage => 1,
-            Self::Hash | Self::Array | Self::PercpuArray | Self::Ringbuf => 0,
+            Self::Hash | Self::Array | Self::PercpuArray | Self::CgroupArray | Self::Ringbuf => 0,
         }
     }
 }
@@ -49,9 +58,9 @@ impl MapKind {
 pub struct MapSpec {
     /// How it is organised.
     pub kind: MapKind,
-    /// Bytes of a key; 4 for arrays of both kinds and task storage, 0 for ring buffers.
+    /// Bytes of a key; 4 for arrays of all kinds and task storage, 0 for ring buffers.
     pub key_size: u32,
-    /// Bytes of a value; 0 for ring buffers.
+    /// Bytes of a value; 4 for arrays of control groups, 0 for ring buffers.
     pub value_size: u32,
     /// Most keys, or bytes of a ring buffer (a power of two, whole pages); 0 for task storage.
     pub max_entries: u32,

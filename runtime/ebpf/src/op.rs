@@ -72,36 +72,38 @@ impl Reg {
 
 /// How many bits of its operands an instruction computes with. The result of a 32-bit one
 /// is extended with zeros.
+///
+/// The value of a variant is that number, so that it is at hand without a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
 pub enum Width {
     /// The lower half.
-    W32,
+    W32 = 32,
     /// All.
-    W64,
+    W64 = 64,
 }
 
 impl Width {
     /// The number of bits.
+    #[inline]
     #[must_use]
     pub const fn bits(self) -> u32 {
-        match self {
-            Self::W32 => 32,
-            Self::W64 => 64,
-        }
+        self as u32
     }
 }
 
-/// How many bytes of memory an instruction reads or writes.
+/// How many bytes of memory an instruction reads or writes: the value of the variant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
 pub enum Size {
     /// One.
-    B1,
+    B1 = 1,
     /// Two.
-    B2,
+    B2 = 2,
     /// Four.
-    B4,
+    B4 = 4,
     /// Eight.
-    B8,
+    B8 = 8,
 }
 
 impl Size {
@@ -112,24 +114,14 @@ impl Size {
     #[inline]
     #[must_use]
     pub const fn bytes(self) -> usize {
-        match self {
-            Self::B1 => 1,
-            Self::B2 => 2,
-            Self::B4 => 4,
-            Self::B8 => 8,
-        }
+        self as usize
     }
 
     /// The number of bits.
     #[inline]
     #[must_use]
     pub const fn bits(self) -> u32 {
-        match self {
-            Self::B1 => 8,
-            Self::B2 => 16,
-            Self::B4 => 32,
-            Self::B8 => 64,
-        }
+        self as u32 * 8
     }
 }
 
@@ -213,31 +205,43 @@ pub enum Source {
     X(Reg),
 }
 
+/// Sets of relations, one bit each. A relation of two numbers is itself four bits, from the
+/// lowest: equal, less, less as signed numbers, a common bit.
+mod relation {
+    pub(super) const EQUAL: u16 = 0xaaaa;
+    pub(super) const LESS: u16 = 0xcccc;
+    pub(super) const SIGNED_LESS: u16 = 0xf0f0;
+    pub(super) const COMMON: u16 = 0xff00;
+}
+
 /// What a conditional jump asks of its register and its operand.
+///
+/// The value of a variant is the set of the [`relation`]s for which it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u16)]
 pub enum Test {
     /// Equal.
-    Eq,
+    Eq = relation::EQUAL,
     /// Not equal.
-    Ne,
+    Ne = !relation::EQUAL,
     /// Greater, unsigned.
-    Gt,
+    Gt = !(relation::LESS | relation::EQUAL),
     /// Greater or equal, unsigned.
-    Ge,
+    Ge = !relation::LESS,
     /// Less, unsigned.
-    Lt,
+    Lt = relation::LESS,
     /// Less or equal, unsigned.
-    Le,
+    Le = relation::LESS | relation::EQUAL,
     /// Greater, signed.
-    SGt,
+    SGt = !(relation::SIGNED_LESS | relation::EQUAL),
     /// Greater or equal, signed.
-    SGe,
+    SGe = !relation::SIGNED_LESS,
     /// Less, signed.
-    SLt,
+    SLt = relation::SIGNED_LESS,
     /// Less or equal, signed.
-    SLe,
+    SLe = relation::SIGNED_LESS | relation::EQUAL,
     /// A common bit is set.
-    Set,
+    Set = relation::COMMON,
 }
 
 impl Test {
@@ -255,6 +259,23 @@ impl Test {
         Self::SLe,
         Self::Set,
     ];
+
+    /// Whether the test holds for so many bits of two numbers.
+    ///
+    /// Which test, how wide, and how the numbers compare are all data here and not ways of the
+    /// code: an interpreter's processor cannot guess them.
+    #[inline]
+    #[must_use]
+    pub const fn holds(self, width: Width, a: u64, b: u64) -> bool {
+        // Numbers of fewer bits compare as their bits do at the upper end of a word.
+        let unused = 64 - width.bits();
+        let (a, b) = (a << unused, b << unused);
+        let relation = (a == b) as u32
+            | ((a < b) as u32) << 1
+            | ((a.cast_signed() < b.cast_signed()) as u32) << 2
+            | ((a & b != 0) as u32) << 3;
+        self as u16 as u32 >> relation & 1 == 1
+    }
 
     /// The test that holds where this one does not; that of bits has none.
     #[must_use]

@@ -26,6 +26,7 @@ fn host() -> Host<Fixed> {
         uid_gid: 0x0000_0005_0000_0006,
         comm: *b"filterc\0\0\0\0\0\0\0\0\0",
         cgroup_id: 99,
+        cgroups: vec![5],
         task: 0xffff_8880_0000_1000,
         user: vec![(0x7fff_0000_0000, b"/etc/passwd\0rest".to_vec())],
         kernel: vec![(0xffff_8880_0000_0000, (1..=64).collect())],

@@ -27,7 +27,10 @@ use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use filterc_abi::Endian;
 use filterc_codegen::ebpf::event::{Monitored, Object, Options, emit, maps, module};
 use filterc_ebpf::{Fixed, Hook, Host, Unit, interpret, well_formed};
+use filterc_grammar::source::FileId;
 use filterc_hir::event::filter::CmpOp;
+use filterc_hir::event::kernel::{self, Accepted, Machine, NoSymbols};
+use filterc_hir::event::lower::kernel_text;
 use filterc_hir::event::{Filter, Operand, Part, Predicate, Record, Test, TestKind};
 use filterc_loader::bpf::{Loaded, ModuleLoadError};
 use sample::{EVENT_ID, Mentioned, Random, Sample};
@@ -107,7 +110,8 @@ fn programs_run_in_the_kernel_as_in_the_interpreter() {
     let mut random = Random::new(5);
     let (mut runs, mut kept) = (0, 0);
     let pages = Pages::new();
-    let options = Options { monitored: Monitored::Everybody, event_id: Some(EVENT_ID) };
+    let options =
+        Options { monitored: Monitored::Everybody, event_id: Some(EVENT_ID), counted: None };
     // What the helpers say of us must not change: it is asked for where it matters, below.
     let stays = |filter: &Filter| {
         let parts = ["cpu", "common_pid"];
@@ -246,7 +250,7 @@ fn programs_keep_and_drop_as_the_reference() {
     let processor = settle();
     // SAFETY: takes no addresses.
     let thread = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
-    let options = Options { monitored: Monitored::Tasks, event_id: Some(id) };
+    let options = Options { monitored: Monitored::Tasks, event_id: Some(id), counted: None };
     let hook = Hook::Tracepoint { subsystem: "syscalls".to_owned(), event: EVENT.to_owned() };
     let (mut calls, mut kept) = (0, 0);
     while calls < 6_000 {
@@ -265,13 +269,7 @@ fn programs_keep_and_drop_as_the_reference() {
         for round in 0..40 {
             let mut sample = Sample::new(&mut random, &mentioned, pages.ends());
             pages.fill(&sample.world);
-            let flags = u64::from_ne_bytes(sample.record[48..56].try_into().unwrap()) | NO_FLAG;
-            sample.record[..2].copy_from_slice(&id.to_ne_bytes());
-            sample.record[4..8].copy_from_slice(&thread.to_ne_bytes());
-            let nr = libc::SYS_setxattr as u32;
-            sample.record[8..12].copy_from_slice(&nr.to_ne_bytes());
-            sample.record[48..56].copy_from_slice(&flags.to_ne_bytes());
-            sample.world.processor = processor;
+            sample.is_made(id, thread, processor);
             // Strangers first: as long as nobody is watched, all is kept.
             let watched = round >= 5;
             if round == 5 {
@@ -293,6 +291,121 @@ fn programs_keep_and_drop_as_the_reference() {
         assert_eq!(counter.count(), before + 1, "nothing is left");
     }
     println!("{calls} calls, {kept} kept");
+    assert!(kept > calls / 5 && kept < calls * 9 / 10, "{kept} of {calls}");
+}
+
+/// Names of the arguments of [`EVENT`]'s call, for those of the samples.
+const NAMES: [(&str, &str); 5] =
+    [("first", "pathname"), ("second", "name"), ("a", "value"), ("b", "size"), ("c", "flags")];
+
+/// A filter in the kernel's own words, if it has words for it. They may mean something else: by no
+/// text can every filter be had.
+fn words(filter: &Filter) -> Option<CString> {
+    let mut text = kernel_text(filter).ok()?.into_iter().peekable();
+    let mut out = Vec::new();
+    while let Some(byte) = text.next() {
+        if matches!(byte, b'"' | b'\'') {
+            out.push(byte);
+            // What is quoted is no name.
+            for quoted in text.by_ref() {
+                out.push(quoted);
+                if quoted == byte {
+                    break;
+                }
+            }
+            continue;
+        }
+        let is_of_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let mut word = vec![byte];
+        while is_of_word(&byte)
+            && let Some(next) = text.next_if(is_of_word)
+        {
+            word.push(next);
+        }
+        let known = NAMES.iter().find(|(name, _)| name.as_bytes() == word);
+        out.extend(known.map_or(word.clone(), |(_, theirs)| theirs.as_bytes().to_vec()));
+    }
+    Some(CString::new(out).unwrap())
+}
+
+fn nr_cpu_ids() -> u32 {
+    let possible = fs::read_to_string("/sys/devices/system/cpu/possible").unwrap();
+    possible.trim().rsplit(['-', ',']).next().unwrap().parse::<u32>().unwrap() + 1
+}
+
+/// Three engines, the same filters and the same calls: the kernel's own filter on a perf event of
+/// this thread (`PERF_EVENT_IOC_SET_FILTER`), our program at the tracepoint, and the reference.
+#[test]
+fn programs_and_the_kernels_own_filters_keep_the_same_events() {
+    let mut random = Random::new(11);
+    let (Some(id), pages) = (event_id(), Pages::new()) else {
+        println!("skipped: no tracefs");
+        return;
+    };
+    let processor = settle();
+    // SAFETY: takes no addresses.
+    let thread = unsafe { libc::syscall(libc::SYS_gettid) } as u32;
+    let options = Options { monitored: Monitored::Tasks, event_id: Some(id), counted: None };
+    let hook = Hook::Tracepoint { subsystem: "syscalls".to_owned(), event: EVENT.to_owned() };
+    let record = filterc_abi::host().and_then(|abi| Record::of_event(abi, EVENT));
+    let Some(record) = record else { return println!("skipped: no tables of this machine") };
+    let machine = Machine { nr_cpu_ids: nr_cpu_ids(), symbols: &NoSymbols };
+    let (mut filters, mut calls, mut kept) = (0, 0, 0);
+    while calls < 10_000 {
+        let sampled = sample::filter(&mut random, self::record(), 2);
+        let Some(text) = words(&sampled) else { continue };
+        let read = kernel::parse(&record, FileId::default(), text.as_bytes(), &machine);
+        let Ok(Accepted::Filter { predicate, .. }) = read else { continue };
+        let filter = Filter { record: record.clone(), predicate };
+        let mut mentioned = Mentioned::by(&filter);
+        mentioned.numbers.push(thread.into());
+        let Ok(object) = emit(&filter, &options) else { continue };
+        let samples: Vec<Sample> = (0..60)
+            .map(|_| {
+                let mut sample = Sample::new(&mut random, &mentioned, pages.ends());
+                sample.is_made(id, thread, processor);
+                sample
+            })
+            .collect();
+        let decided = |counter: &Counter| -> Vec<u64> {
+            let one = |sample: &Sample| {
+                pages.fill(&sample.world);
+                let before = counter.count();
+                call(sample);
+                counter.count() - before
+            };
+            samples.iter().map(one).collect()
+        };
+        let Some(counter) = Counter::new(id) else {
+            println!("skipped: no perf events");
+            return;
+        };
+        counter.filter(&text);
+        let theirs = decided(&counter);
+        drop(counter);
+        let Some(loaded) = loaded(&filter, &object, Monitored::Tasks, hook.clone()) else {
+            return;
+        };
+        let counter = Counter::new(id).unwrap();
+        let links = loaded.attach().unwrap();
+        watch(&loaded);
+        let ours = decided(&counter);
+        drop(links);
+        for ((sample, theirs), ours) in samples.iter().zip(theirs).zip(ours) {
+            let expected = u64::from(sample.expected(&filter));
+            assert_eq!(
+                (theirs, ours),
+                (expected, expected),
+                "{text:?}\n{:x?}\n{:?}",
+                sample.record,
+                sample.world
+            );
+            calls += 1;
+            kept += ours;
+        }
+        filters += 1;
+    }
+    println!("{filters} filters and {calls} calls, {kept} kept, 0 differences");
     assert!(kept > calls / 5 && kept < calls * 9 / 10, "{kept} of {calls}");
 }
 
@@ -321,6 +434,20 @@ fn what_filters_cost() {
         Predicate::Test(Box::new(Test { span: Default::default(), kind }))
     };
     let hook = Hook::Tracepoint { subsystem: "syscalls".to_owned(), event: EVENT.to_owned() };
+    // What drops everything and looks at nothing: no program can be quicker.
+    let floor = {
+        let filter = Filter { record: record(), predicate: Predicate::False };
+        let options =
+            Options { monitored: Monitored::Everybody, event_id: Some(id), counted: None };
+        let object = emit(&filter, &options).unwrap();
+        assert_eq!(object.insns.len(), 2);
+        let Some(loaded) = loaded(&filter, &object, options.monitored, hook.clone()) else {
+            return;
+        };
+        let _links = loaded.attach().unwrap();
+        let _counter = Counter::new(id).unwrap();
+        cost()
+    };
     for length in [0, 1, 8, 32] {
         // The kernel's language has no filter without a test.
         let tests: Vec<_> = (0..length.max(1)).map(|value| format!("size == {value}")).collect();
@@ -331,20 +458,28 @@ fn what_filters_cost() {
         drop(counter);
         let predicate = Predicate::Or((0..length).map(number).collect());
         let filter = Filter { record: record(), predicate };
-        let options = Options { monitored: Monitored::Tasks, event_id: Some(id) };
-        let object = emit(&filter, &options).unwrap();
-        let Some(loaded) = loaded(&filter, &object, Monitored::Tasks, hook.clone()) else { return };
-        let counter = Counter::new(id).unwrap();
-        let links = loaded.attach().unwrap();
-        let stranger = cost();
-        watch(&loaded);
-        let before = counter.count();
-        let program = cost();
-        assert_eq!(counter.count(), before);
-        drop(links);
+        let by = |monitored| {
+            let options = Options { monitored, event_id: Some(id), counted: None };
+            let object = emit(&filter, &options).unwrap();
+            let loaded = loaded(&filter, &object, monitored, hook.clone())?;
+            let counter = Counter::new(id).unwrap();
+            let links = loaded.attach().unwrap();
+            let stranger = if monitored == Monitored::Tasks { cost() } else { 0.0 };
+            if monitored == Monitored::Tasks {
+                watch(&loaded);
+            }
+            let before = counter.count();
+            let program = cost();
+            assert_eq!(counter.count(), before);
+            drop(links);
+            Some((program, stranger))
+        };
+        let Some((program, stranger)) = by(Monitored::Tasks) else { return };
+        let Some((everybody, _)) = by(Monitored::Everybody) else { return };
         println!(
             "{length:2} tests, ns a call: {alone:.0} alone, {kernel:.0} dropped by the kernel's \
-             filter, {program:.0} by a program; {stranger:.0} a stranger's, kept"
+             filter, {program:.0} by a program, {everybody:.0} by one for all tasks, {floor:.0} by \
+             one that asks nothing; {stranger:.0} a stranger's, kept"
         );
     }
 }
@@ -355,11 +490,22 @@ impl Counter {
         const SET_FILTER: libc::c_ulong = 0x4008_2406;
         // SAFETY: a text with a NUL, which is only read.
         let set = unsafe { libc::ioctl(self.0.as_raw_fd(), SET_FILTER, text.as_ptr()) };
-        assert_eq!(set, 0);
+        assert_eq!(set, 0, "{text:?}");
     }
 }
 
 impl Sample {
+    /// What is so whenever this thread makes the call.
+    fn is_made(&mut self, id: u16, thread: u32, processor: u32) {
+        let flags = u64::from_ne_bytes(self.record[48..56].try_into().unwrap()) | NO_FLAG;
+        self.record[..2].copy_from_slice(&id.to_ne_bytes());
+        self.record[4..8].copy_from_slice(&thread.to_ne_bytes());
+        let nr = libc::SYS_setxattr as u32;
+        self.record[8..12].copy_from_slice(&nr.to_ne_bytes());
+        self.record[48..56].copy_from_slice(&flags.to_ne_bytes());
+        self.world.processor = processor;
+    }
+
     fn harmless(mut self) -> Self {
         self.record[48..56].copy_from_slice(&NO_FLAG.to_ne_bytes());
         self

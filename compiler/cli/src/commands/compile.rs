@@ -6,13 +6,15 @@ use clap::Args;
 use filterc::emit::{self, FORMATS, Format};
 use filterc::module::compile_module_observed;
 use filterc::options::TARGETS;
-use filterc::{Options, Source, Target, compile_events, compile_observed};
+use filterc::{Options, Source, Target, compile_events_for, compile_observed};
+use filterc_hir::event::kernel::Machine;
 
 use crate::commands::event;
 use crate::console::{Console, Failure, refuse_terminal, write_output, write_outputs};
 use crate::input;
 use crate::naming;
 use crate::options::PolicyArgs;
+use crate::symbols::RunningKernel;
 use crate::timing::Stopwatch;
 
 /// `filterc policy.flt -o policy.bpf`.
@@ -155,7 +157,10 @@ fn events(
         let text = "--target tracepoint: certificates and patch tables are of policies".to_owned();
         return Err(Failure::Environment(text));
     }
-    let compiled = compile_events(source, options, &args.program.options())?;
+    // Of the running kernel only where its functions are: the object is for any number of processors.
+    let kernel = RunningKernel::default();
+    let machine = kernel.machine(Some(Machine::ANY.nr_cpu_ids));
+    let compiled = compile_events_for(source, options, &args.program.options(), &machine)?;
     console.diagnostics(&compiled.sources, &compiled.warnings);
     let bytes = emit::emit_programs(&compiled.module, compiled.endian, format);
     write_output(args.output.as_deref(), &bytes.ok_or_else(|| event::no_place(format))?)

@@ -1,9 +1,8 @@
 //! `filterc event sys_enter_openat 'dfd == 3 && flags & 0x40'`
 
 use std::ffi::OsString;
-use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use filterc::Diagnostics;
@@ -11,19 +10,22 @@ use filterc::emit::{self, Format};
 use filterc::event::{self, EventFilter, Request};
 use filterc::event_module::{self, EventOptions, Monitored};
 use filterc_abi::{self as abi, Abi};
+use filterc_ebpf::{Module, audit};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Severity};
 use filterc_grammar::source::SourceMap;
 use filterc_hir::event::check::Context;
-use filterc_hir::event::kernel::{Kallsyms, Machine, NoSymbols, Symbols};
 use filterc_hir::event::{Predicate, Record, explain, layout, print};
 use strsim::osa_distance;
 
 use crate::console::{Console, Failure, refuse_terminal, stdout, write_output};
 use crate::input;
-use crate::tracefs::{self, Instance};
+use crate::symbols::RunningKernel;
+use crate::tracefs::Instance;
+use crate::watching::{TaskArgs, Telling, attached};
 
 /// Arguments of `event`.
 #[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("tasks").multiple(true).requires("attach"))]
 pub(crate) struct EventArgs {
     /// The event, such as sys_enter_openat or syscalls:sys_exit_read
     #[arg(value_name = "EVENT")]
@@ -48,6 +50,18 @@ pub(crate) struct EventArgs {
     /// Remove the event's filter, in the instance
     #[arg(long, conflicts_with_all = ["emit", "predicate"], requires = "place")]
     clear: bool,
+
+    /// Keep and drop the events of some tasks by this filter, for every perf event there, until the
+    /// tasks end or a signal comes; then tell how many
+    #[arg(long, conflicts_with_all = ["emit", "set", "clear", "all_tasks"], requires = "tasks")]
+    attach: bool,
+
+    #[command(flatten)]
+    tasks: TaskArgs,
+
+    /// With --attach: print the counts as a JSON object
+    #[arg(long, requires = "attach")]
+    json: bool,
 
     #[command(flatten)]
     place: Place,
@@ -93,7 +107,7 @@ impl ProgramArgs {
     /// What they ask for.
     pub(crate) const fn options(&self) -> EventOptions {
         let monitored = if self.all_tasks { Monitored::Everybody } else { Monitored::Tasks };
-        EventOptions { monitored, event_id: self.event_id }
+        EventOptions { monitored, event_id: self.event_id, counted: None }
     }
 }
 
@@ -139,11 +153,8 @@ pub(crate) fn run(args: &EventArgs, console: &Console) -> Result<(), Failure> {
         return instance.map_or(Ok(()), |instance| instance.set(name, b"0"));
     };
     let text = predicate.as_bytes();
-    let symbols = symbols(text);
-    let machine = Machine {
-        nr_cpu_ids: args.cpus.or_else(tracefs::nr_cpu_ids).unwrap_or(Machine::ANY.nr_cpu_ids),
-        symbols: symbols.as_deref().unwrap_or(&NoSymbols),
-    };
+    let kernel = RunningKernel::default();
+    let machine = kernel.machine(args.cpus);
     let defines = args.define.iter().map(|text| input::define("-D", text));
     let defines = defines.collect::<Result<Vec<_>, _>>()?;
     let context = Context { abi, defines: &defines, machine: &machine };
@@ -158,6 +169,9 @@ pub(crate) fn run(args: &EventArgs, console: &Console) -> Result<(), Failure> {
     console.diagnostics(&read.sources, &read.warnings);
     if read.dangling {
         console.note("the kernel ignores the operator at the end, and so it is left out");
+    }
+    if args.attach {
+        return attach(args, &read, console);
     }
     match (args.emit, instance.filter(|_| args.set)) {
         (Some(Form::Ftrace), _) => write_output(args.output.as_deref(), &read.kernel_text()?),
@@ -174,12 +188,24 @@ fn program(args: &EventArgs, read: &EventFilter, format: Format) -> Result<(), F
     if format.is_binary() {
         refuse_terminal(args.output.as_deref())?;
     }
-    let filters = std::slice::from_ref(&read.filter);
-    let programs = event_module::programs(&read.sources, filters, &args.program.options());
-    let module = programs.map_err(|list| Diagnostics { sources: read.sources.clone(), list })?;
+    let module = module(read, &args.program.options())?;
     let bytes = emit::emit_programs(&module, read.filter.record.endian, format);
     let bytes = bytes.ok_or_else(|| no_place(format))?;
     write_output(args.output.as_deref(), &bytes)
+}
+
+fn module(read: &EventFilter, how: &EventOptions) -> Result<Module, Failure> {
+    let filters = std::slice::from_ref(&read.filter);
+    let programs = event_module::programs(&read.sources, filters, how);
+    Ok(programs.map_err(|list| Diagnostics { sources: read.sources.clone(), list })?)
+}
+
+/// The program at its tracepoint, for as long as the tasks.
+fn attach(args: &EventArgs, read: &EventFilter, console: &Console) -> Result<(), Failure> {
+    let how = EventOptions { counted: Some(0), ..args.program.options() };
+    // Any value makes a task a watched one.
+    let telling = Telling { flags: audit::ENTER, json: args.json };
+    attached(&module(read, &how)?, &args.tasks, telling, console)
 }
 
 /// A form that has no place for these programs.
@@ -266,16 +292,11 @@ fn unknown(abi: &'static Abi, name: &str) -> Failure {
     Failure::from(Diagnostics { sources: SourceMap::default(), list })
 }
 
-/// The running kernel's functions, if the text is about one.
-fn symbols(text: &[u8]) -> Option<Box<dyn Symbols>> {
-    const WORD: &[u8] = b".function";
-    text.windows(WORD.len()).find(|part| *part == WORD)?;
-    let text = fs::read_to_string(Path::new("/proc/kallsyms")).ok()?;
-    Kallsyms::parse(&text).map(|symbols| Box::new(symbols) as Box<dyn Symbols>)
-}
-
 fn clear(args: &EventArgs, instance: Option<&Instance>, name: &str) -> Result<(), Failure> {
     match (args.emit, instance.filter(|_| args.set)) {
+        _ if args.attach => {
+            Err(Failure::Environment("`0` removes a filter: there is no program of it".to_owned()))
+        }
         (Some(Form::Ftrace), _) => write_output(args.output.as_deref(), b"0"),
         (Some(Form::Obj | Form::Bpf | Form::Asm), _) => {
             Err(Failure::Environment("`0` removes a filter: there is no program of it".to_owned()))

@@ -152,7 +152,8 @@ fn map_types(builder: &mut Builder, base: &Base, spec: &MapSpec) -> MapTypes {
         size => builder.array(base.byte, base.word, size),
     };
     match spec.kind {
-        MapKind::Ringbuf => MapTypes::default(),
+        // The kernel knows them, and wants no types.
+        MapKind::Ringbuf | MapKind::CgroupArray => MapTypes::default(),
         // The key is a descriptor, and the kernel asks for an `int`.
         MapKind::TaskStorage => MapTypes { key: base.int, value: sized(spec.value_size) },
         MapKind::Hash | MapKind::Array | MapKind::PercpuArray => {

@@ -23,6 +23,13 @@ pub trait Environment {
     /// `bpf_get_current_cgroup_id`.
     fn cgroup_id(&mut self) -> u64;
 
+    /// Whether the task is in the control group that this descriptor stands for, or below it
+    /// (`bpf_current_task_under_cgroup`).
+    fn is_under_cgroup(&mut self, descriptor: u32) -> bool {
+        let _ = descriptor;
+        false
+    }
+
     /// `bpf_get_current_task_btf`: the address of the task.
     fn task(&mut self) -> u64;
 
@@ -75,6 +82,8 @@ pub struct Fixed {
     pub comm: [u8; 16],
     /// [`Environment::cgroup_id`].
     pub cgroup_id: u64,
+    /// The descriptors for which [`Environment::is_under_cgroup`] holds.
+    pub cgroups: Vec<u32>,
     /// [`Environment::task`].
     pub task: u64,
     /// The task's memory: pieces, each with its address.
@@ -109,6 +118,10 @@ impl Environment for Fixed {
 
     fn cgroup_id(&mut self) -> u64 {
         self.cgroup_id
+    }
+
+    fn is_under_cgroup(&mut self, descriptor: u32) -> bool {
+        self.cgroups.contains(&descriptor)
     }
 
     fn task(&mut self) -> u64 {

@@ -4,7 +4,7 @@ use super::environment::{Environment, Unreadable};
 use super::fault::FaultKind;
 use super::host::Host;
 use super::maps::Map;
-use super::maps::errno::{EAGAIN, EFAULT, EINVAL, ERANGE};
+use super::maps::errno::{E2BIG, EAGAIN, EFAULT, EINVAL, ERANGE};
 use super::memory::Memory;
 use crate::helper::Helper;
 use crate::machine::low;
@@ -42,6 +42,15 @@ impl<E: Environment> Host<E> {
             Helper::GetCurrentUidGid => self.environment.uid_gid(),
             Helper::GetCurrentCgroupId => self.environment.cgroup_id(),
             Helper::GetCurrentTaskBtf => self.environment.task(),
+            Helper::CurrentTaskUnderCgroup => {
+                let (map, memory) = self.map(r1).ok_or(bad(1))?;
+                match map.group(low(r2), memory) {
+                    None => failed(E2BIG),
+                    // Nobody has put one there.
+                    Some(0) => failed(EAGAIN),
+                    Some(group) => self.environment.is_under_cgroup(group).into(),
+                }
+            }
             Helper::GetCurrentComm => {
                 let comm = self.environment.comm();
                 let buffer = self.memory.bytes_mut(r1, r2).ok_or(bad(1))?;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::memory::{Block, MAX_MAPS, MAX_REGION, Memory};
 use crate::map::{MapKind, MapSpec};
+use crate::op::Size;
 
 /// A map, by its place in the host's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,7 +106,10 @@ impl Map {
                 Content::Hash(BTreeMap::new())
             }
             // A host runs on one processor: its values are all that programs see.
-            MapKind::Array | MapKind::PercpuArray => {
+            MapKind::Array | MapKind::PercpuArray | MapKind::CgroupArray => {
+                if kind == MapKind::CgroupArray && value_size != 4 {
+                    return Err(MapError::BadSize);
+                }
                 if key_size != 4 || value_size == 0 || max_entries == 0 {
                     return Err(MapError::BadSize);
                 }
@@ -150,6 +154,16 @@ impl Map {
             }
             Content::Ringbuf(_) | Content::TaskStorage(_) => None,
         }
+    }
+
+    /// The control group of that number in an array of them, if there is room for one.
+    pub(super) fn group(&self, number: u32, memory: &Memory) -> Option<u32> {
+        let Content::Array(block, stride) = &self.content else { return None };
+        let number = usize::try_from(number).ok()?;
+        let at = Memory::block_address(*block, number.checked_mul(*stride)?);
+        let inside = number < self.spec.max_entries as usize;
+        let value = memory.load(at, Size::B4).filter(|_| inside)?;
+        u32::try_from(value).ok()
     }
 
     /// An array's key as a number, if it is one of its keys.

@@ -39,6 +39,8 @@ pub(super) struct Block(usize);
 pub(super) struct Memory {
     endian: Endian,
     context: Vec<u8>,
+    /// Whether something may have been written to the context.
+    written: bool,
     stacks: Vec<u8>,
     /// Whether something was written to a stack since it was all 0.
     dirty: [bool; MAX_FRAMES],
@@ -60,6 +62,7 @@ impl Memory {
         Self {
             endian,
             context: Vec::new(),
+            written: false,
             stacks: vec![0; STACK_SIZE * MAX_FRAMES],
             dirty: [false; MAX_FRAMES],
             running: 0,
@@ -75,18 +78,25 @@ impl Memory {
 
     /// A program starts: the address of its context.
     pub(super) fn start(&mut self, context: &[u8]) -> u64 {
-        self.context.clear();
-        self.context.extend_from_slice(context);
+        if self.context.len() == context.len() {
+            self.context.copy_from_slice(context);
+        } else {
+            self.context.clear();
+            self.context.extend_from_slice(context);
+        }
+        self.written = false;
         self.running = 0;
         address(CONTEXT, 0)
     }
 
-    /// The program has ended: its context as it left it.
-    pub(super) fn finish(&mut self) -> &[u8] {
-        for block in std::mem::take(&mut self.retired) {
-            self.release(block);
+    /// The program has ended: its context as it left it, if that may be another.
+    pub(super) fn finish(&mut self) -> Option<&[u8]> {
+        if !self.retired.is_empty() {
+            for block in std::mem::take(&mut self.retired) {
+                self.release(block);
+            }
         }
-        &self.context
+        self.written.then_some(&self.context)
     }
 
     /// A function starts, its stack all 0: the frame pointer.
@@ -175,12 +185,15 @@ impl Memory {
     /// The bytes from an address to the end of its region.
     #[inline]
     fn rest(&self, at: u64) -> Option<&[u8]> {
+        // Most accesses are to the context, and its address needs no taking apart.
+        let offset = usize::try_from(at.wrapping_sub(address(CONTEXT, 0))).ok()?;
+        if let Some(rest) = self.context.get(offset..) {
+            return Some(rest);
+        }
         let (region, offset) = split(at)?;
         let bytes: &[u8] = if region.wrapping_sub(STACKS) < self.running as u64 {
             let start = usize::try_from(region - STACKS).ok()? * STACK_SIZE;
             self.stacks.get(start..start + STACK_SIZE)?
-        } else if region == CONTEXT {
-            &self.context
         } else {
             let index = usize::try_from(region.checked_sub(HEAP)?).ok()?;
             self.heap.get(index)?.as_deref()?
@@ -196,6 +209,7 @@ impl Memory {
             *self.dirty.get_mut(depth)? = true;
             self.stacks.get_mut(depth * STACK_SIZE..(depth + 1) * STACK_SIZE)?
         } else if region == CONTEXT {
+            self.written = true;
             &mut self.context
         } else {
             let index = usize::try_from(region.checked_sub(HEAP)?).ok()?;
@@ -218,15 +232,25 @@ impl Memory {
     #[inline]
     pub(super) fn load(&self, at: u64, size: Size) -> Option<u64> {
         let bytes = self.rest(at)?;
-        Some(match (self.endian, size) {
-            (_, Size::B1) => (*bytes.first()?).into(),
-            (Endian::Little, Size::B2) => u16::from_le_bytes(*bytes.first_chunk()?).into(),
-            (Endian::Little, Size::B4) => u32::from_le_bytes(*bytes.first_chunk()?).into(),
-            (Endian::Little, Size::B8) => u64::from_le_bytes(*bytes.first_chunk()?),
-            (Endian::Big, Size::B2) => u16::from_be_bytes(*bytes.first_chunk()?).into(),
-            (Endian::Big, Size::B4) => u32::from_be_bytes(*bytes.first_chunk()?).into(),
-            (Endian::Big, Size::B8) => u64::from_be_bytes(*bytes.first_chunk()?),
+        // A whole word if there is one, so that sizes need no ways of their own.
+        let word = match bytes.first_chunk() {
+            Some(word) => *word,
+            None => Self::last(bytes, size)?,
+        };
+        let unused = 64 - size.bits();
+        Some(match self.endian {
+            Endian::Little => u64::from_le_bytes(word) << unused >> unused,
+            Endian::Big => u64::from_be_bytes(word) >> unused,
         })
+    }
+
+    /// The last bytes of a region, of which there are at least so many, filled up to a word.
+    #[cold]
+    fn last(bytes: &[u8], size: Size) -> Option<[u8; 8]> {
+        let mut word = [0; 8];
+        let bytes = bytes.get(..size.bytes())?;
+        word.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(word)
     }
 
     /// The number at an address becomes the low bits of `value`.

@@ -58,6 +58,7 @@ enum Gives {
 const KEYED: &[MapKind] = &[MapKind::Hash, MapKind::Array, MapKind::PercpuArray];
 const RINGS: &[MapKind] = &[MapKind::Ringbuf];
 const TASKS: &[MapKind] = &[MapKind::TaskStorage];
+const GROUPS: &[MapKind] = &[MapKind::CgroupArray];
 
 const fn signature(helper: Helper) -> (&'static [Takes], Gives) {
     use Takes::{Anything, Key, Length, LengthOrZero, Map, Read, Task, ValueOrZero, Write};
@@ -70,6 +71,7 @@ const fn signature(helper: Helper) -> (&'static [Takes], Gives) {
         | Helper::GetCurrentPidTgid
         | Helper::GetCurrentUidGid
         | Helper::GetCurrentCgroupId => (&[], Gives::Number),
+        Helper::CurrentTaskUnderCgroup => (&[Map(GROUPS), Anything], Gives::Number),
         Helper::GetCurrentComm => (&[Write, Length], Gives::Number),
         Helper::ProbeReadUser
         | Helper::ProbeReadKernel

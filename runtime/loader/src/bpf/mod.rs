@@ -10,6 +10,7 @@
 
 mod btf;
 mod error;
+mod join;
 mod kernel;
 mod load;
 mod log;
@@ -21,8 +22,9 @@ mod tasks;
 pub use btf::Btf;
 pub use error::{Action, At, BpfError, CODES, ModuleLoadError, Refusal, Rejection};
 pub use filterc_ebpf::{MapKind, MapSpec};
+pub use join::MAX_GROUPS;
 pub use kernel::thread_status_offset;
 pub use load::Loaded;
 pub use map::{Map, RingReader, Update};
 pub use program::{Link, Log, Program, ProgramKind, ProgramSpec, ProgramTypes};
-pub use tasks::{CgroupError, Process};
+pub use tasks::{CgroupError, Groups, Process};

@@ -226,17 +226,21 @@ pub(super) fn btf_load(btf: &[u8]) -> Result<OwnedFd, c_int> {
 }
 
 /// `perf_event_open` on a tracepoint, for all tasks on the first processor: enough for a
-/// program, which the kernel keeps with the tracepoint and not with the event.
+/// program, which the kernel keeps with the tracepoint and not with the event. The event itself
+/// is not enabled: what the program keeps is then nobody's work that did not ask for it.
 pub(super) fn open_tracepoint(id: u64) -> Result<OwnedFd, c_int> {
     const TYPE_TRACEPOINT: u32 = 2;
     const FD_CLOEXEC: libc::c_ulong = 8;
     const ATTR_SIZE: u32 = 64;
+    // The first of the flags, which are fields of single bits.
+    const DISABLED: u64 = if cfg!(target_endian = "little") { 1 } else { 1 << 63 };
     let mut attr = [0_u64; ATTR_SIZE as usize / 8];
-    let [kind_and_size, config, ..] = &mut attr;
+    let [kind_and_size, config, _, _, _, flags, ..] = &mut attr;
     let [a, b, c, d] = TYPE_TRACEPOINT.to_ne_bytes();
     let [e, f, g, h] = ATTR_SIZE.to_ne_bytes();
     *kind_and_size = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
     *config = id;
+    *flags = DISABLED;
     let (any_task, processor, group): (c_int, c_int, c_int) = (-1, 0, -1);
     // SAFETY: the attribute has the size that it says (`PERF_ATTR_SIZE_VER0`), and is read.
     let result = unsafe {

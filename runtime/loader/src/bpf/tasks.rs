@@ -1,22 +1,26 @@
 //! Which tasks programs are about: the map `tasks` has a value for each that is watched, whose
 //! key is a descriptor of the task.
 //!
+//! Of control groups of the second version, those that come to be in them later are watched, too
+//! ([`super::join`]).
+//!
 //! Programs that are attached hand the value on to children. So tasks are chosen after that,
 //! again and again until there are none that were not seen before: whoever has a child meanwhile
 //! is either watched, and so is the child, or is seen with it the next time.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use filterc_ebpf::audit;
+use filterc_ebpf::{MapSpec, audit};
 
 use super::error::ModuleLoadError;
 use super::load::Loaded;
 use super::map::{Map, Update};
-use super::sys;
+use super::program::{Link, Log, Program, ProgramKind, ProgramSpec};
+use super::{join, sys};
 
 /// Rounds after which tasks that only come and go are left alone.
 const MAX_ROUNDS: usize = 64;
@@ -96,6 +100,50 @@ impl Loaded {
         })
     }
 
+    /// Has tasks watched that come to be in these control groups, or in some below them, later:
+    /// from the first call on that they make there. To be called before the module is attached, so
+    /// that this very call is told.
+    ///
+    /// # Errors
+    /// As [`Loaded::watch`]; a folder cannot be opened, or is of the first version of control
+    /// groups ([`CgroupError::FirstVersion`]), of which the kernel tells programs nothing.
+    pub fn watch_joining(&self, folders: &[PathBuf], flags: u64) -> Result<Groups, CgroupError> {
+        let load = |what: &str, error| {
+            CgroupError::Load(ModuleLoadError::Bpf { what: format!("map `{what}`"), error })
+        };
+        let fits = folders.len() <= join::MAX_GROUPS;
+        let count = u32::try_from(folders.len()).ok().filter(|_| fits);
+        let count = count.ok_or(CgroupError::TooMany)?;
+        let [groups, joined] = join::maps(count);
+        let make = |(name, spec): (&str, MapSpec)| {
+            Map::create(spec, name).map_err(|error| load(name, error))
+        };
+        let (group_map, joined_map) = (make(groups)?, make(joined)?);
+        let update =
+            |map: &Map, key: u32, value: &[u8]| map.update(&key.to_ne_bytes(), value, Update::Any);
+        update(&joined_map, 0, &flags.to_ne_bytes()).map_err(|error| load("joined", error))?;
+        for (number, folder) in (0..count).zip(folders) {
+            let opened = File::open(folder).map_err(CgroupError::Read)?;
+            let added = update(&group_map, number, &opened.as_raw_fd().to_ne_bytes());
+            added.map_err(|error| match error.errno {
+                libc::EBADF | libc::EINVAL | libc::ENOENT => CgroupError::FirstVersion,
+                _ => load("groups", error),
+            })?;
+        }
+        let tasks = self.tasks().map_err(CgroupError::Load)?;
+        let maps = [tasks, &group_map, &joined_map];
+        let kind = ProgramKind::RawTracepoint;
+        let spec =
+            ProgramSpec { kind, name: "join", license: c"GPL", log: Log::Refusals, maps: &maps };
+        let insns = join::program(count).unwrap_or_default();
+        let of = |error| {
+            CgroupError::Load(ModuleLoadError::Bpf { what: "program `join`".to_owned(), error })
+        };
+        let program = Program::load(&insns, &spec).map_err(|refusal| of(refusal.error))?;
+        let link = program.attach_raw_tracepoint(c"sys_enter").map_err(of)?;
+        Ok(Groups { _link: link })
+    }
+
     fn watch_all(
         &self,
         flags: u64,
@@ -123,6 +171,13 @@ impl Loaded {
     }
 }
 
+/// Control groups whose tasks become watched. Dropping this ends that; those that are watched
+/// stay so.
+#[derive(Debug)]
+pub struct Groups {
+    _link: Link,
+}
+
 /// Why tasks could not be watched.
 enum Failed {
     List(io::Error),
@@ -134,6 +189,10 @@ enum Failed {
 pub enum CgroupError {
     /// The folder cannot be read.
     Read(io::Error),
+    /// There are more than [`join::MAX_GROUPS`].
+    TooMany,
+    /// The group is one of the first version.
+    FirstVersion,
     /// The tasks cannot be watched.
     Load(ModuleLoadError),
 }

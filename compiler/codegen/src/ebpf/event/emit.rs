@@ -7,9 +7,10 @@
 use std::collections::BTreeMap;
 
 use filterc_ebpf::Helper;
-use filterc_ebpf::machine::{Alu, Op, Reg, Size, Source as Operand, Symbol, Test, Width};
+use filterc_ebpf::machine::{Alu, Atomic, Op, Reg, Size, Source as Operand, Symbol, Test, Width};
 use filterc_hir::event::record::mask;
 
+use super::count::COUNTS_SIZE;
 use super::graph::{Graph, Id, KEEP};
 use super::monitor::{KEY, Monitored};
 use super::plan::Plan;
@@ -26,8 +27,12 @@ pub(super) struct Emitter<'p> {
     pub(super) writer: Writer,
     /// Where an event is kept.
     pub(super) keep: Label,
+    /// Where one of a stranger is: the same place if nobody counts.
+    pub(super) stranger: Label,
     /// Whose events it looks at.
     pub(super) monitored: Monitored,
+    /// Where it counts.
+    counted: Option<u32>,
     /// Bytes of a word, in the order of the machine.
     pub(super) endian: filterc_abi::Endian,
 }
@@ -45,12 +50,13 @@ struct Entry {
 pub(super) fn emit(
     graph: &Graph,
     plan: &Plan,
-    monitored: Monitored,
+    (monitored, counted): (Monitored, Option<u32>),
     endian: filterc_abi::Endian,
 ) -> Writer {
     let mut writer = Writer::default();
     let (drop, keep) = (writer.label(), writer.label());
-    let mut emitter = Emitter { plan, writer, keep, monitored, endian };
+    let stranger = if counted.is_some() { writer.label() } else { keep };
+    let mut emitter = Emitter { plan, writer, keep, stranger, monitored, counted, endian };
     if plan.reads_record {
         emitter.writer.copy(CONTEXT, Reg::R1);
     }
@@ -99,17 +105,36 @@ pub(super) fn emit(
 
 impl Emitter<'_> {
     fn leaves(&mut self, graph: &Graph, drop: Label) {
-        let (keep, writer) = (self.keep, &mut self.writer);
+        let (keep, stranger) = (self.keep, self.stranger);
         // The root may be a leaf, which then simply follows.
-        let dropped = writer.is_used(drop) || graph.root == super::graph::DROP;
+        let dropped = self.writer.is_used(drop) || graph.root == super::graph::DROP;
         if dropped {
-            writer.bind(drop);
-            writer.ret(0);
+            self.writer.bind(drop);
+            self.count(COUNTS_SIZE / 2);
+            self.writer.ret(0);
         }
-        if writer.is_used(keep) || graph.root == KEEP {
-            writer.bind(keep);
-            writer.ret(1);
+        if self.writer.is_used(keep) || graph.root == KEEP {
+            self.writer.bind(keep);
+            self.count(0);
+            if stranger != keep {
+                self.writer.bind(stranger);
+            }
+            self.writer.ret(1);
+        } else if stranger != keep && self.writer.is_used(stranger) {
+            self.writer.bind(stranger);
+            self.writer.ret(1);
         }
+    }
+
+    /// One more, if it counts.
+    fn count(&mut self, which: u32) {
+        let Some(place) = self.counted else { return };
+        let offset = place.saturating_mul(COUNTS_SIZE).saturating_add(which);
+        let symbol = Symbol::MapIndexValue(self.monitored.free(), offset);
+        self.writer.op(Op::Address(Reg::R1, symbol));
+        self.writer.alu_move(Reg::R2, 1);
+        let (width, atomic) = (Width::W64, Atomic::Add);
+        self.writer.op(Op::Atomic { width, atomic, base: Reg::R1, offset: 0, src: Reg::R2 });
     }
 
     fn read_missing(&mut self, id: Id) {
@@ -142,7 +167,7 @@ impl Emitter<'_> {
     /// The buffer of this processor. There always is one; the verifier does not know.
     fn read_buffer(&mut self) {
         let (key, writer) = (KEY, &mut self.writer);
-        let texts = self.monitored.texts();
+        let texts = self.monitored.free() + i32::from(self.counted.is_some());
         writer.store(Size::B4, Reg::R10, key, Operand::K(0));
         writer.copy(Reg::R2, Reg::R10);
         writer.alu(Alu::Add, Reg::R2, key.into());

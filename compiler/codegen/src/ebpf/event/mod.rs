@@ -9,6 +9,7 @@
 //! matching are compiled; a part of a pattern that can stand anywhere is searched for in a bounded
 //! loop. The verifier follows each round of it, so there is a limit: see [`SEARCH_LIMIT`].
 
+mod count;
 mod emit;
 mod error;
 mod graph;
@@ -33,6 +34,7 @@ use plan::Plan;
 use question::Question;
 use shape::Item;
 
+pub use count::{COUNTS, COUNTS_SIZE, counts};
 pub use error::{CODES, EmitError, Kind};
 pub use monitor::Monitored;
 
@@ -44,6 +46,9 @@ pub struct Options {
     /// The event's number on the kernel that it is for, if that is known: what `common_type`
     /// is.
     pub event_id: Option<u16>,
+    /// Whether it counts the events of watched tasks, and in which of the places that the map
+    /// [`COUNTS`] has for programs: see [`counts`].
+    pub counted: Option<u32>,
 }
 
 /// A program.
@@ -55,6 +60,8 @@ pub struct Object {
     pub spans: Vec<(u32, Span)>,
     /// Bytes that the value of the map `texts` has at least; 0 if it is not used.
     pub texts: u32,
+    /// Bytes that the value of the map [`COUNTS`] has at least; 0 if it is not used.
+    pub counts: u32,
 }
 
 /// Rounds of searches, each counted with its instructions, that a program may have: the part of
@@ -71,15 +78,27 @@ pub fn emit(filter: &Filter, options: &Options) -> Result<Object, EmitError> {
     let graph = Graph::of(&filter.predicate, options.event_id)?;
     let plan = Plan::of(&graph).map_err(whole)?;
     check_searches(&graph, &plan)?;
-    let writer = emit::emit(&graph, &plan, options.monitored, filter.record.endian);
+    let writer =
+        emit::emit(&graph, &plan, (options.monitored, options.counted), filter.record.endian);
     let written = writer.finish().ok_or(whole(Kind::TooLong))?;
-    Ok(Object { insns: written.insns, spans: written.spans, texts: plan.buffer })
+    let counts = options.counted.map_or(Some(0), |place| {
+        // An instruction names a byte of the value by 29 bits.
+        let size = place.checked_add(1)?.checked_mul(COUNTS_SIZE)?;
+        (size < 1 << 29).then_some(size)
+    });
+    let counts = counts.ok_or(whole(Kind::TooLong))?;
+    Ok(Object { insns: written.insns, spans: written.spans, texts: plan.buffer, counts })
 }
 
-/// The maps of programs that belong together.
+/// The maps of programs that belong together: all of them count, or none does.
 #[must_use]
 pub fn maps(objects: &[Object], monitored: Monitored) -> Vec<NamedMap> {
     let mut maps = monitored.maps();
+    let value_size = objects.iter().map(|object| object.counts).max().unwrap_or(0);
+    if value_size > 0 {
+        let spec = MapSpec { kind: MapKind::Array, key_size: 4, value_size, max_entries: 1 };
+        maps.push(NamedMap { name: COUNTS.to_owned(), spec });
+    }
     let value_size = objects.iter().map(|object| object.texts).max().unwrap_or(0);
     if value_size > 0 {
         let spec = MapSpec { kind: MapKind::PercpuArray, key_size: 4, value_size, max_entries: 1 };

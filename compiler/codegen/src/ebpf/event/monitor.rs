@@ -24,8 +24,8 @@ pub(super) const TASKS: i32 = 0;
 pub(super) const KEY: i16 = -8;
 
 impl Monitored {
-    /// The place of the map for texts.
-    pub(super) const fn texts(self) -> i32 {
+    /// The place of the first map behind those that say whose events are looked at.
+    pub(super) const fn free(self) -> i32 {
         match self {
             Self::Tasks => TASKS + 1,
             Self::Everybody => 0,

@@ -71,8 +71,6 @@ pub const OBJECT_HOOKS: &[ObjectHook] = &[
             "lstat",
             "lstat64",
             "newfstatat",
-            "newlstat",
-            "newstat",
             "oldlstat",
             "oldstat",
             "stat",

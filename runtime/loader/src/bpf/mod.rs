@@ -21,7 +21,7 @@ mod tasks;
 pub use btf::Btf;
 pub use error::{Action, At, BpfError, CODES, ModuleLoadError, Refusal, Rejection};
 pub use filterc_ebpf::{MapKind, MapSpec};
-pub use kernel::thread_status_offset;
+pub use kernel::{member_offsets, thread_status_offset};
 pub use load::Loaded;
 pub use map::{Map, RingReader, Update};
 pub use program::{Link, Log, Program, ProgramKind, ProgramSpec, ProgramTypes};

@@ -449,9 +449,12 @@ const fn blind(blindness: Blindness) -> &'static str {
 const fn who_can_see(blindness: Blindness) -> &'static str {
     match blindness {
         Blindness::Memory => "targets that can: the monitor, where it performs the call itself",
-        Blindness::Task => "targets that can: the monitor and eBPF programs",
+        Blindness::Task => {
+            "targets that can: the monitor, and for pid, tid, uid, gid, comm, cgroup and cpu \
+             `tp_btf`, `raw_tracepoint` and `lsm`"
+        }
         Blindness::Exit => "targets that can: exit events, the monitor and eBPF programs",
-        Blindness::Object => "targets that can: the monitor and the BPF LSM",
+        Blindness::Object => "targets that can: the monitor, and for `label` the target `lsm`",
         Blindness::EventFilter => "targets that can: event filters (`event SUBSYSTEM:NAME if …`)",
         Blindness::SeventhRegister => "targets that can: the monitor",
     }

@@ -72,6 +72,10 @@ impl Asked {
             let place = facts + offset;
             text += &format!("r1 = r10\nr1 += {place}\nr2 = 16\ncall bpf_get_current_comm\n");
         }
+        // Where no object is shown, none has labels.
+        if self.has(Fact::Label) {
+            text += &format!("r0 = 0\n*(u64 *)({}) = r0\n", at(Fact::Label));
+        }
         text
     }
 }

@@ -14,8 +14,9 @@ use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 
 use filterc::options::Layout;
-use filterc::{Options, Source, Target, compile_module};
+use filterc::{EventOptions, Monitored, Options, Source, Target, compile_events, compile_module};
 use filterc_abi::{Action, Endian, x86_64};
+use filterc_ebpf::Hook;
 use filterc_ebpf::audit::{self, Record};
 use filterc_loader::bpf::{Loaded, Process, RingReader, thread_status_offset};
 
@@ -131,4 +132,72 @@ fn the_kernels_types_tell_who_calls() {
 #[test]
 fn raw_tracepoints_tell_who_calls() {
     who(Target::RawTracepoint);
+}
+
+/// An event filter's program, run on request in this process: what the helpers say of us.
+#[test]
+fn event_filters_know_who_calls() {
+    let pid = std::process::id();
+    let own = fs::metadata("/proc/thread-self").unwrap();
+    let (uid, gid) = (own.uid(), own.gid());
+    let mut cases = vec![
+        (format!("pid == {pid} && pid in {{ {pid}..{} }}", pid + 1), true),
+        (format!("pid < {pid} || pid > {pid} || pid & {}", u32::MAX - pid), false),
+        (format!("uid == {uid} && gid == {gid}"), true),
+        (format!("uid != {uid} || gid == {}", gid + 1), false),
+        ("pid == tid".to_owned(), false),
+    ];
+    match cgroup(pid) {
+        Some(id) => cases.push((format!("cgroup == {id}"), true)),
+        None => println!("skipped: no hierarchy of version 2, so no id of a group"),
+    }
+    for (predicate, holds) in cases {
+        let text = format!("event syscalls:sys_enter_read if {predicate}\n");
+        let event_options = EventOptions { monitored: Monitored::Everybody, event_id: None };
+        let options = Options { default_abi: Some(x86_64()), ..Options::default() };
+        let compiled = compile_events(&Source::text("who.flt", &text), &options, &event_options);
+        let mut module = compiled.unwrap_or_else(|errors| panic!("{errors}")).module;
+        for unit in &mut module.units {
+            unit.hook = Hook::Syscall;
+        }
+        let loaded = match Loaded::load(&module) {
+            Ok(loaded) => loaded,
+            Err(error) if matches!(error.code(), "F0835" | "F0836" | "F0838") => {
+                return println!("skipped: {error}");
+            }
+            Err(error) => panic!("{error}"),
+        };
+        let (_, _, program) = loaded.programs().next().unwrap();
+        let said = program.test_run(&mut [0; 64]).unwrap();
+        assert_eq!(said, u32::from(holds), "{predicate}");
+    }
+}
+
+/// A machine may refuse programs at hooks of security modules to everybody; that is told.
+#[test]
+fn hooks_that_a_kernel_keeps_to_itself_are_explained() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = folder.path().join("objects.flt");
+    let text = "arch x86_64\ndefault allow\nunknown allow\nlabel tmp_t = \"/tmp/**\"\n\
+                errno(EACCES) any if label & tmp_t && uid != 0\n";
+    fs::write(&policy, text).unwrap();
+    let object = folder.path().join("objects.bpf.o");
+    let filterc =
+        |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_filterc")).args(args).output().unwrap();
+    let (policy, object) = (policy.to_str().unwrap(), object.to_str().unwrap());
+    let made = filterc(&[policy, "--target", "lsm", "-o", object]);
+    assert!(made.status.success(), "{made:?}");
+    for args in [vec!["load", policy, "--target", "lsm"], vec!["load", object]] {
+        let output = filterc(&args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        if output.status.success() {
+            println!("accepted: {}", String::from_utf8_lossy(&output.stdout));
+            continue;
+        }
+        // No policy is at fault.
+        let code = ["F0835", "F0836", "F0838", "F0841"].iter().find(|code| said.contains(*code));
+        assert!(code.is_some_and(|code| said.contains(code)), "{said}");
+        assert!(said.contains("lsm/file_open"), "{said}");
+        println!("skipped: {said}");
+    }
 }

@@ -235,6 +235,7 @@ pub enum Why {
 
 /// What became of a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each proof, and it is passed once")]
 pub enum Verdict {
     /// The sides are the same function.
     Equal(Proof),

@@ -96,7 +96,7 @@ fn facts(rng: &mut Rng) -> Facts {
 
 fn calls(policy: &Policy, rng: &mut Rng) -> SeccompData {
     let abi = policy.abis()[0].abi();
-    let nr = rng.below(400) as i32;
+    let nr = i32::try_from(rng.below(400)).unwrap();
     SeccompData { nr, arch: abi.audit_arch, ..SeccompData::default() }
 }
 

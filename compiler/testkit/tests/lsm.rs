@@ -25,6 +25,7 @@ use filterc_hir::eval::eval_with;
 use filterc_hir::policy::Policy;
 use filterc_hir::types::beside;
 use filterc_loader::bpf::Loaded;
+use filterc_testkit::corpus;
 use filterc_testkit::rng::Rng;
 
 use objects::{Who, World};
@@ -93,7 +94,9 @@ fn meant(policy: &Policy, call: &SeccompData, facts: &Facts, labels: &[u64], all
                 fate.ret = -1;
                 fate.signals.push(9);
             }
-            _ => panic!("{action} is none of a hook's"),
+            Action::Notify | Action::Trace(_) | Action::Trap(_) | Action::KillThread => {
+                panic!("{action} is none of a hook's")
+            }
         }
         if fate.ret != 0 {
             return fate;
@@ -214,6 +217,27 @@ fn strangers_are_left_alone_and_what_cannot_be_read_is_refused() {
         let deep = world.deep(&mut host.host.environment, offsets, hook);
         assert_eq!(returned(&mut host, &deep), eperm, "{}", hook.name);
     }
+}
+
+/// What the language reference shows of facts and labels compiles, and is proved.
+#[test]
+fn examples_of_the_reference_compile() {
+    let text = corpus::text(&corpus::root().join("grammar/README.md"));
+    let mut count = 0;
+    for block in text.split("```flt\n").skip(1) {
+        let block = block.split("```").next().unwrap();
+        let target = match block.lines().next() {
+            Some("# for tracepoints") => Target::TracepointBtf,
+            Some("# for objects") => Target::Lsm,
+            Some(_) | None => continue,
+        };
+        let options = Options { target, ..Options::default() };
+        let compiled = compile_module(&Source::text("README.md", block), &options);
+        let compiled = compiled.unwrap_or_else(|errors| panic!("{errors}"));
+        assert!(compiled.program().proof().is_some());
+        count += 1;
+    }
+    assert_eq!(count, 2);
 }
 
 /// The kernel refuses programs at these hooks on some machines, whatever they do. Their

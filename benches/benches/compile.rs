@@ -54,6 +54,7 @@ fn stages(criterion: &mut Criterion) {
             default_abi: options.default_abi,
             abis: options.abis.clone(),
             defines: &options.defines,
+            ..hir::Options::default()
         };
         group.bench_function("check", |bencher| {
             bencher.iter(|| hir::check::check(black_box(statements), &hir_options));

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use filterc_abi::{Endian, SeccompData};
 use filterc_ebpf::interp::{Fixed, Host, interpret};
 use filterc_ebpf::{Insn, Verified, WellFormed, code, well_formed};
+use filterc_hir::types::facts_of;
 
+use crate::Params;
 use crate::extended::Extended;
 use crate::gates::OverBudget;
 use crate::machine::Halt;
@@ -65,9 +67,9 @@ impl<'p> Function<'p> {
     }
 
     /// The low half of what it returns; `None` if it comes to no end.
-    pub(crate) fn value(&self, call: &SeccompData) -> Option<u32> {
+    pub(crate) fn value(&self, call: &SeccompData, params: &Params) -> Option<u32> {
         let mut host = Host::new(Fixed::default(), self.endian);
-        let mut data = call.to_bytes(self.endian);
+        let mut data = facts_of(params, self.endian).behind(call, self.endian);
         let outcome = interpret(self.numbers.as_deref()?, &mut host, &mut data, FUEL);
         outcome.ok().map(|outcome| low(outcome.ret))
     }

@@ -1,19 +1,22 @@
 //! Which word of `struct seccomp_data` is what, in each byte order, and the order in which
 //! decision diagrams ask for the bits of words. Behind the words of the data come those of
-//! the parameters, low halves first: inputs like the others.
+//! the parameters, low halves first, and those of the facts as they lie in memory: inputs like
+//! the others.
 
+use filterc_abi::facts::FACTS_WORDS;
 use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::{Endian, Fact, SeccompData};
 use filterc_cbpf::MAX_PARAMS;
 use filterc_hir::limits;
-use filterc_hir::types::Place;
+use filterc_hir::types::{BESIDE, Place};
 
 use crate::Params;
 
 /// A bit's place in the order; those that are asked first are smaller.
 pub(crate) type Level = u16;
 
-/// A word of the data, by its index, 0…15, or of the parameters, from 16 on.
+/// A word of the data, by its index, 0…15, of the parameters, from 16 on, or of the facts, from 64
+/// on.
 pub(crate) type WordIndex = u8;
 
 /// The word with the system-call number.
@@ -25,14 +28,34 @@ pub(crate) const ARCH: WordIndex = word_at(offset::ARCH);
 /// Number of words of the data.
 const WORDS: usize = SECCOMP_DATA_WORDS;
 
-/// Number of words of the data and of the parameters.
-pub(crate) const INPUTS: usize = WORDS + 2 * MAX_PARAMS;
+/// Number of words of the data, the parameters and the facts.
+pub(crate) const INPUTS: usize = WORDS + 2 * MAX_PARAMS + FACTS_WORDS;
+
+/// The first word of the facts.
+const FIRST_FACT: WordIndex = 64;
+
+const _: () = assert!(FIRST_FACT as usize == WORDS + 2 * MAX_PARAMS);
 
 const _: () = assert!(limits::MAX_PARAMS == MAX_PARAMS && INPUTS == WordSet::SIZE as usize);
 
 /// The word with a half of a parameter.
 pub(crate) fn param_word(param: u8, high: bool) -> WordIndex {
-    (word_at(4 * 16) + 2 * param + u8::from(high)).min(WordSet::SIZE - 1)
+    (word_at(4 * 16) + 2 * param + u8::from(high)).min(FIRST_FACT - 1)
+}
+
+/// The word of the facts with that position among them.
+pub(crate) fn fact_word(position: u8) -> WordIndex {
+    (FIRST_FACT + position).min(WordSet::SIZE - 1)
+}
+
+/// The words with bits 31…0 and 63…32 of a fact.
+fn words_of_fact(fact: Fact, endian: Endian) -> (WordIndex, Option<WordIndex>) {
+    let first = fact_word(word_at(fact.offset()));
+    match (fact.width(), endian) {
+        (64, Endian::Little) => (first, Some(first + 1)),
+        (64, Endian::Big) => (first + 1, Some(first)),
+        _ => (first, None),
+    }
 }
 
 /// Bits of a word.
@@ -45,20 +68,20 @@ const fn word_at(offset: u32) -> WordIndex {
 
 /// A set of words, one bit each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct WordSet(u64);
+pub(crate) struct WordSet(u128);
 
 impl WordSet {
     /// How many words there can be.
-    const SIZE: WordIndex = 64;
+    const SIZE: WordIndex = 78;
 
     /// No word.
     pub(crate) const NONE: Self = Self(0);
 
     /// All words.
-    pub(crate) const ALL: Self = Self(u64::MAX);
+    pub(crate) const ALL: Self = Self((1 << Self::SIZE) - 1);
 
     pub(crate) const fn one(word: WordIndex) -> Self {
-        Self(1 << (word & 63))
+        Self(1 << (word & 127))
     }
 
     pub(crate) const fn union(self, other: Self) -> Self {
@@ -66,7 +89,7 @@ impl WordSet {
     }
 
     pub(crate) const fn contains(self, word: WordIndex) -> bool {
-        self.0 >> (word & 63) & 1 == 1
+        self.0 >> (word & 127) & 1 == 1
     }
 
     pub(crate) fn iter(self) -> impl Iterator<Item = WordIndex> {
@@ -100,6 +123,7 @@ pub(crate) fn words_of(place: Place, endian: Endian) -> (WordIndex, Option<WordI
             (low, Some(high))
         }
         Place::Pair { lo, hi } => (arg(lo).0, Some(arg(hi).0)),
+        Place::Fact(fact) => words_of_fact(fact, endian),
         // A number, which has no byte order.
         Place::Param(i) => (param_word(i, false), Some(param_word(i, true))),
     }
@@ -112,13 +136,18 @@ pub(crate) fn call_of(words: &[u32; INPUTS], endian: Endian) -> SeccompData {
         .map_or_else(SeccompData::default, |words| SeccompData::of_words(words, endian))
 }
 
-/// The parameters whose words are these.
-pub(crate) fn params_of(words: &[u32; INPUTS]) -> Params {
-    let mut params = [0; MAX_PARAMS];
-    for (i, param) in (0..).zip(&mut params) {
-        let [low, high] = [false, true].map(|high| usize::from(param_word(i, high)));
-        let word = |at: usize| u64::from(words.get(at).copied().unwrap_or_default());
+/// The parameters and facts whose words are these.
+pub(crate) fn params_of(words: &[u32; INPUTS], endian: Endian) -> Params {
+    let mut params = [0; BESIDE];
+    let word = |at: WordIndex| u64::from(words.get(usize::from(at)).copied().unwrap_or_default());
+    let (own, facts) = params.split_at_mut(MAX_PARAMS);
+    for (i, param) in (0..).zip(own) {
+        let [low, high] = [false, true].map(|high| param_word(i, high));
         *param = word(low) | word(high) << 32;
+    }
+    for (fact, value) in Fact::ALL.into_iter().zip(facts) {
+        let (low, high) = words_of_fact(fact, endian);
+        *value = word(low) | high.map_or(0, word) << 32;
     }
     params
 }
@@ -173,8 +202,8 @@ impl Ties {
 }
 
 /// The level of every bit: `arch`, `nr`, the instruction pointer, then the arguments, high
-/// words first, high bits first, and the parameters; tied words bit by bit, where the first of
-/// them stands.
+/// words first, high bits first, the parameters, and the facts; tied words bit by bit, where the
+/// first of them stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     base: [Level; INPUTS],
@@ -257,9 +286,12 @@ mod tests {
             let mut words = [0; INPUTS];
             words[..WORDS].copy_from_slice(&call.words(endian));
             (words[18], words[63]) = (7, 9);
+            (words[65], words[70], words[71]) = (5, 3, 4);
             assert_eq!(call_of(&words, endian), call);
-            let params = params_of(&words);
+            let params = params_of(&words, endian);
             assert_eq!((params[1], params[MAX_PARAMS - 1]), (7, 9 << 32));
+            let cgroup = if endian == Endian::Little { 4 << 32 | 3 } else { 3 << 32 | 4 };
+            assert_eq!((params[MAX_PARAMS + 1], params[MAX_PARAMS + 5]), (5, cgroup));
         }
     }
 
@@ -276,7 +308,7 @@ mod tests {
             for word in WordSet::ALL.iter() {
                 for bit in 0..WORD_BITS {
                     let level = order.level(word, bit);
-                    assert!(seen.insert(level) && level < 2048);
+                    assert!(seen.insert(level) && level < 32 * 78);
                     assert_eq!(order.bit(level), Some((word, bit)));
                 }
             }

@@ -38,7 +38,9 @@
 //! # eBPF
 //!
 //! A side is a program whose context is the `struct seccomp_data`, or a function of a larger
-//! program whose first argument is its address; the answer is the low half of R0. Addresses
+//! program whose first argument is its address; the answer is the low half of R0. Behind the
+//! structure are the facts of the call: who makes it, and the labels of its object. They are
+//! inputs that are free, so that what is proved holds whatever the kernel's helpers return. Addresses
 //! are the data or a stack and a constant. Functions are followed into, and loops round after
 //! round, as long as constants count them. What depends on more than the call is not judged, and
 //! neither is what a program does with an address otherwise: helpers, maps, variables of the
@@ -90,8 +92,9 @@ mod term;
 mod wide;
 
 use filterc_abi::{Endian, SeccompData};
-use filterc_cbpf::{MAX_PARAMS, Template, Verified};
+use filterc_cbpf::{Template, Verified};
 use filterc_hir::policy::Policy;
+use filterc_hir::types::BESIDE;
 
 pub use certificate::{NoCertificate, Stated, certificate, certificate_of};
 pub use count::Count;
@@ -125,8 +128,9 @@ pub enum Side<'a> {
     },
 }
 
-/// Values of parameters, by position.
-pub type Params = [u64; MAX_PARAMS];
+/// What stands beside the registers of a call: values of parameters, by position, and the facts
+/// behind them ([`beside`](filterc_hir::types::beside)).
+pub type Params = [u64; BESIDE];
 
 /// How much a proof may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -231,6 +235,7 @@ pub enum Why {
 
 /// What became of a proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one for each proof, and it is passed once")]
 pub enum Verdict {
     /// The sides are the same function.
     Equal(Proof),

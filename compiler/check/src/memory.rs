@@ -1,10 +1,12 @@
-//! What an eBPF program can read and write, on terms: the call's data, and its stacks.
+//! What an eBPF program can read and write, on terms: the call's data with the facts behind it, and
+//! its stacks.
 
 use filterc_abi::Endian;
+use filterc_abi::facts::CALL_SIZE;
 use filterc_ebpf::interp::STACK_SIZE;
 use filterc_ebpf::machine::{Alu, Size};
 
-use crate::layout::WordIndex;
+use crate::layout::{WordIndex, fact_word};
 use crate::machine::What;
 use crate::term::{TermId, Terms};
 use crate::wide::mask;
@@ -29,7 +31,10 @@ const SLOT: u8 = 8;
 pub(crate) const STACK_SLOTS: u8 = 64;
 
 const STACK_BYTES: i64 = SLOT as i64 * STACK_SLOTS as i64;
-const DATA_BYTES: i64 = 64;
+const DATA_BYTES: i64 = CALL_SIZE as i64;
+
+/// Slots of the data itself; those of the facts are behind them.
+const DATA_SLOTS: u8 = 8;
 
 const _: () = assert!(SLOT as usize * STACK_SLOTS as usize == STACK_SIZE);
 
@@ -164,7 +169,10 @@ impl Memory {
                 Ok(stack.get(place.slot).unwrap_or(Slot::Words([zero; 2], 0)))
             }
             None => Ok(self.data.get(place.slot).unwrap_or_else(|| {
-                let first: WordIndex = 2 * place.slot;
+                let first: WordIndex = match place.slot.checked_sub(DATA_SLOTS) {
+                    Some(behind) => fact_word(2 * behind),
+                    None => 2 * place.slot,
+                };
                 Slot::Words([terms.data(first), terms.data(first + 1)], u8::MAX)
             })),
         }

@@ -124,7 +124,7 @@ impl<'a> Prover<'a> {
     }
 
     fn differ(&self, words: &[u32; INPUTS]) -> Verdict {
-        let (call, params) = (call_of(words, self.endian), params_of(words));
+        let (call, params) = (call_of(words, self.endian), params_of(words, self.endian));
         let values = self.left.value(&call, &params).zip(self.right.value(&call, &params));
         match values.filter(|(left, right)| left != right) {
             Some((left, right)) => Verdict::Differ(Counterexample { call, params, left, right }),
@@ -204,7 +204,7 @@ impl Pair<'_> {
             *slot = Some(head.arch);
         }
         Ok((0..count).map(|_| candidates.draw(&fixed)).find(|words| {
-            let (call, params) = (call_of(words, self.endian), params_of(words));
+            let (call, params) = (call_of(words, self.endian), params_of(words, self.endian));
             left.value(&call, &params) != right.value(&call, &params)
         }))
     }

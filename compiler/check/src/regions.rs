@@ -274,5 +274,5 @@ fn witness(head: Head, cube: &Cube, endian: Endian) -> (SeccompData, Params) {
             *slot = value;
         }
     }
-    (call_of(&words, endian), params_of(&words))
+    (call_of(&words, endian), params_of(&words, endian))
 }

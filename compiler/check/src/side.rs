@@ -110,7 +110,7 @@ impl<'a> Subject<'a> {
                 let patched = template.patch(params).ok()?;
                 Some(cbpf::interpret(&patched, call, *endian))
             }
-            Self::Function(function) => function.value(call),
+            Self::Function(function) => function.value(call, params),
         }
     }
 

@@ -83,7 +83,7 @@ struct Read {
 fn read(text: String) -> Option<Read> {
     let parsed = parser::parse(FileId(0), &text);
     assert!(parsed.diagnostics.is_empty(), "{text}");
-    let options = Options { default_abi: None, abis: None, defines: &[] };
+    let options = Options::default();
     let policy = check::check(&parsed.file.statements, &options).policy?;
     let mut rules = Vec::new();
     for statement in parsed.file.statements {
@@ -311,7 +311,7 @@ fn parts_are_as_the_lint_says() {
             let mut statements = parsed.file.statements;
             statements
                 .push(ast::Statement { span: Span::default(), kind: StatementKind::Rule(rule) });
-            let options = Options { default_abi: None, abis: None, defines: &[] };
+            let options = Options::default();
             let policy = check::check(&statements, &options).policy.unwrap();
             calls.iter().map(|call| eval(&policy, call)).collect::<Vec<_>>()
         };
@@ -381,8 +381,7 @@ fn the_command_line_of_abis_is_looked_at() {
     // The facts are those of the ABIs that are compiled for, not of those in the text.
     let text = "arch x86_64, i386 allow read if arch == AUDIT_ARCH_I386 && args[0] & 1";
     let parsed = parser::parse(FileId(0), text);
-    let options =
-        Options { default_abi: None, abis: Some(vec![abi("x86_64").unwrap()]), defines: &[] };
+    let options = Options { abis: Some(vec![abi("x86_64").unwrap()]), ..Options::default() };
     let policy = check::check(&parsed.file.statements, &options).policy.unwrap();
     assert_eq!(facts(&policy).rules[0].holds, Answer::No);
 }

@@ -5,11 +5,13 @@ use std::io::Read as _;
 use std::path::Path;
 
 use clap::Args;
-use filterc::options::Layout;
+use filterc::options::{Layout, Offsets};
 use filterc::{EventOptions, Options, Target, compile_events_for, compile_module};
 use filterc_abi::Endian;
 use filterc_ebpf::{Line, Module};
-use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection, thread_status_offset};
+use filterc_loader::bpf::{
+    Loaded, Log, ModuleLoadError, Rejection, member_offsets, thread_status_offset,
+};
 use filterc_object::ObjectError;
 use serde_json::{Value, json};
 
@@ -27,7 +29,7 @@ pub(crate) struct ModuleArgs {
     #[arg(value_name = "FILE")]
     file: std::path::PathBuf,
 
-    /// What is made of a policy: `syscall`, `raw_tracepoint`, `tp_btf` or `tracepoint`
+    /// What is made of a policy: `syscall`, `raw_tracepoint`, `tp_btf`, `tracepoint` or `lsm`
     #[arg(long, value_parser = parse_target, default_value = "tp_btf", value_name = "TARGET")]
     target: Target,
 
@@ -65,7 +67,8 @@ impl ModuleArgs {
         // The kernel that it is for is this one.
         let status = thread_status_offset().and_then(|offset| u8::try_from(offset).ok());
         let layout = status.map_or(options.layout, |status| Layout { status });
-        let options = Options { target: self.target, layout, ..options };
+        let offsets = object_offsets().unwrap_or(options.offsets);
+        let options = Options { target: self.target, layout, offsets, ..options };
         if self.target == Target::Tracepoint {
             let source = input::source(&self.file)?;
             let kernel = RunningKernel::default();
@@ -93,6 +96,34 @@ impl ModuleArgs {
             .map_err(|error| Failure::io(&self.file, &error))?;
         Ok(filterc_object::is_object(&magic))
     }
+}
+
+/// Where this kernel has what leads to an object.
+fn object_offsets() -> Option<Offsets> {
+    let found = member_offsets([
+        &["file", "f_path", "dentry"],
+        &["path", "dentry"],
+        &["dentry", "d_parent"],
+        &["dentry", "d_inode"],
+        &["inode", "i_sb"],
+        &["inode", "i_ino"],
+        &["super_block", "s_dev"],
+    ])?;
+    let mut short = [0; 7];
+    for (slot, offset) in short.iter_mut().zip(found) {
+        *slot = u16::try_from(offset).ok()?;
+    }
+    let [file_dentry, path_dentry, dentry_parent, dentry_inode, rest @ ..] = short;
+    let [inode_super, inode_number, super_device] = rest;
+    Some(Offsets {
+        file_dentry,
+        path_dentry,
+        dentry_parent,
+        dentry_inode,
+        inode_super,
+        inode_number,
+        super_device,
+    })
 }
 
 fn unreadable(path: &Path, error: &ObjectError) -> Failure {

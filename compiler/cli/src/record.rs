@@ -11,7 +11,7 @@ pub(crate) fn text(record: &Record) -> String {
     let (seconds, nanos) = (record.time / 1_000_000_000, record.time % 1_000_000_000);
     let Record { tgid, tid, ret, .. } = record;
     let result = match record.moment {
-        Moment::Enter => String::new(),
+        Moment::Enter | Moment::Hook => String::new(),
         Moment::Exit => format!(" = {ret}"),
     };
     let action = console::action(Action::from_ret(record.action), &record.call);
@@ -38,6 +38,7 @@ pub(crate) fn json(record: &Record) -> String {
     let known = abi.and_then(|abi| abi.syscall_by_nr(number));
     let (moment, ret) = match record.moment {
         Moment::Enter => ("enter", None),
+        Moment::Hook => ("hook", None),
         Moment::Exit => ("exit", Some(record.ret)),
     };
     let object = json!({

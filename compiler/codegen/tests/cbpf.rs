@@ -142,7 +142,8 @@ fn residual(dag: &Dag, mut id: filterc_ir::NodeId, call: &SeccompData) -> Option
             Node::Branch { test: filterc_ir::Test::Fields { .. }, .. } => return None,
             Node::Branch { test, then, otherwise } => {
                 let words = &call.words(dag.endian());
-                let input = filterc_ir::test::Input { call, words, params: &[] };
+                let input =
+                    filterc_ir::test::Input { call, words, params: &[], endian: dag.endian() };
                 if test.holds(&input) { *then } else { *otherwise }
             }
         };

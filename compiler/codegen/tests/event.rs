@@ -101,6 +101,44 @@ fn programs_decide_as_the_reference() {
     assert!(kept > evaluations / 5 && kept < evaluations * 4 / 5, "{kept} of {evaluations}");
 }
 
+/// Who calls: most numbers are those of helpers, two of which may stand in one comparison.
+#[test]
+fn programs_ask_who_calls_as_the_reference() {
+    let mut random = Random::new(7);
+    let (mut evaluations, mut kept, mut asked) = (0, 0, 0);
+    for number in 0..900 {
+        let mut filter = sample::filter(&mut random, sample::record(), 3);
+        sample::of_caller(&mut filter.predicate, &sample::record(), &mut random);
+        let who = |test: &&filterc_hir::event::Test| {
+            test.kind.operands().any(|operand| operand.field.part.is_who())
+        };
+        asked += filter.predicate.tests().iter().filter(|test| who(test)).count();
+        let mentioned = Mentioned::by(&filter);
+        let Ok(object) = emit(&filter, &EVERYBODY) else { continue };
+        match check(&object.insns, &object, Monitored::Everybody) {
+            Ok(()) => {}
+            // Searches in texts can be more than is followed.
+            Err(error) if error.kind == filterc_ebpf::Kind::TooComplex => continue,
+            Err(error) => panic!("{number}: {error}\n{}", shown(&object.insns)),
+        }
+        let program = well_formed(&object.insns).unwrap();
+        let mut host = host(&object, Monitored::Everybody);
+        for _ in 0..40 {
+            let sample = Sample::new(&mut random, &mentioned, PAGES);
+            let sample = sample.by_somebody(&mut random, &mentioned);
+            let expected = sample.expected(&filter);
+            let found = found(&sample, &program, &mut host);
+            let context = || format!("{number}: {:?}\n{:x?}", filter.predicate, sample.record);
+            let same = found == Some(expected.into());
+            assert!(same, "{found:?}\n{}\n{}", context(), shown(&object.insns));
+            evaluations += 1;
+            kept += usize::from(expected);
+        }
+    }
+    assert!(evaluations > 30_000 && asked > 1_200, "{evaluations} {asked}");
+    assert!(kept > evaluations / 5 && kept < evaluations * 4 / 5, "{kept} of {evaluations}");
+}
+
 /// The judge notices faults: other constants, tests, distances and offsets in programs. What it
 /// does not notice makes no difference for the records of a second, longer look either.
 #[test]

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use filterc_abi::{self as abi, Abi, Arg, ArgKind, Regs, SeccompData};
+use filterc_abi::facts::COMM_SIZE;
+use filterc_abi::{self as abi, Abi, Arg, ArgKind, Facts, Regs, SeccompData};
 use filterc_check::{Unknown, Why};
 use filterc_hir::eval::{Decision, Reason};
 use filterc_hir::policy::Param;
@@ -40,6 +41,34 @@ pub fn params(params: &[Param], values: &[u64]) -> String {
     let one = |(param, value): (&Param, &u64)| format!("{} = {value:#x}", param.name);
     let all: Vec<String> = params.iter().zip(values).map(one).collect();
     if all.is_empty() { String::new() } else { format!(", with {}", all.join(", ")) }
+}
+
+/// The facts of a call that are not 0, behind it: `, where uid = 1000, comm = "sh"`.
+#[must_use]
+pub fn facts(facts: &Facts) -> String {
+    let mut all = Vec::new();
+    let numbers: [(&str, u64); 6] = [
+        ("pid", facts.pid.into()),
+        ("tid", facts.tid.into()),
+        ("uid", facts.uid.into()),
+        ("gid", facts.gid.into()),
+        ("cpu", facts.cpu.into()),
+        ("cgroup", facts.cgroup),
+    ];
+    for (name, value) in numbers.into_iter().filter(|(_, value)| *value != 0) {
+        all.push(format!("{name} = {value}"));
+    }
+    if facts.comm != [0; COMM_SIZE] {
+        let name: Vec<u8> = facts.comm.into_iter().flat_map(std::ascii::escape_default).collect();
+        all.push(format!(
+            "comm = \"{}\"",
+            String::from_utf8_lossy(&name).trim_end_matches("\\x00")
+        ));
+    }
+    if facts.label != 0 {
+        all.push(format!("label = {:#x}", facts.label));
+    }
+    if all.is_empty() { String::new() } else { format!(", where {}", all.join(", ")) }
 }
 
 fn raw(call: &SeccompData) -> String {

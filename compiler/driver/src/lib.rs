@@ -23,6 +23,7 @@ pub mod evaluate;
 pub mod event;
 pub mod event_module;
 pub mod explain;
+mod hooks;
 mod limits;
 mod lines;
 pub mod lints;

@@ -8,9 +8,10 @@
 //! is proved of it where it is a program of its own holds where it is called.
 
 use filterc_abi::Endian;
+use filterc_abi::objects::ObjectHook;
 use filterc_check::Proof;
 use filterc_codegen::ebpf::tracing::{self, Access};
-use filterc_codegen::ebpf::{self as codegen, Object};
+use filterc_codegen::ebpf::{self as codegen, Object, lsm};
 use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified, VerifyError};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
@@ -18,6 +19,7 @@ use filterc_hir::policy::{Policy, RuleId};
 use filterc_ir as ir;
 
 use crate::diagnostics::Diagnostics;
+use crate::hooks;
 use crate::limits;
 use crate::lines;
 use crate::objective::objective;
@@ -28,7 +30,7 @@ use crate::prove::prove_function;
 use crate::source::Source;
 
 /// The codes of this stage.
-pub const CODES: &[&str] = &["F0261", "F0411"];
+pub const CODES: &[&str] = &["F0261", "F0262", "F0263", "F0411"];
 
 /// A policy, and the eBPF programs that were made of it.
 #[derive(Clone, Debug)]
@@ -191,6 +193,17 @@ pub fn compile_module_observed(
     }
 }
 
+/// What is put around the function of a policy.
+#[derive(Debug, PartialEq, Eq)]
+enum Wrapping {
+    /// Nothing: it is called with a call.
+    None,
+    /// What puts a call together and tells.
+    Watch(Access),
+    /// What finds labels and obeys.
+    Hooks(Vec<&'static ObjectHook>),
+}
+
 fn generate(
     sources: &SourceMap,
     policy: &Policy,
@@ -200,12 +213,13 @@ fn generate(
 ) -> Result<ModuleProgram, Box<Diagnostic>> {
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abis: Vec<_> = parts.map(|part| part.abi()).collect();
-    let access = match options.target {
-        Target::Seccomp | Target::Syscall | Target::Tracepoint => None,
-        Target::RawTracepoint => Some(Access::Numbers),
-        Target::TracepointBtf => Some(Access::Types),
+    let wrapping = match options.target {
+        Target::Seccomp | Target::Syscall | Target::Tracepoint => Wrapping::None,
+        Target::RawTracepoint => Wrapping::Watch(Access::Numbers),
+        Target::TracepointBtf => Wrapping::Watch(Access::Types),
+        Target::Lsm => Wrapping::Hooks(hooks::hooks(policy, endian)?),
     };
-    if access.is_some()
+    if wrapping != Wrapping::None
         && let Some(abi) = abis.iter().find(|abi| abi.kernel_arch != tracing::KERNEL_ARCH)
     {
         return Err(limits::no_registers(options.target, abi));
@@ -226,11 +240,12 @@ fn generate(
         ebpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
     let decide = ebpf::verify(&insns, &ebpf::Target::SYSCALL).map_err(unverified)?;
     let object = Object { insns, origin };
-    let mut module = match access {
-        None => tracing::on_request(&object),
-        Some(access) => tracing::watch(&object, access, options.layout)
-            .map_err(|error| limits::own_fault(error.code(), &error))?,
+    let module = match &wrapping {
+        Wrapping::None => Ok(tracing::on_request(&object)),
+        Wrapping::Watch(access) => tracing::watch(&object, *access, options.layout),
+        Wrapping::Hooks(hooks) => lsm::enforce(&object, hooks, options.layout, options.offsets),
     };
+    let mut module = module.map_err(|error| limits::own_fault(error.code(), &error))?;
     let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
     for unit in &mut module.units {
         let target = tracing::target(unit, &maps);

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use filterc_abi::{self as abi, Abi};
+pub use filterc_codegen::ebpf::lsm::Offsets;
 pub use filterc_codegen::ebpf::tracing::Layout;
+use filterc_hir::Sight;
 
 use crate::profile::Profile;
 
@@ -61,6 +63,9 @@ pub enum Target {
     /// eBPF programs that keep or drop events, by the `event` statements:
     /// [`compile_events`](crate::compile_events).
     Tracepoint,
+    /// eBPF programs that carry out what the policy says of the calls of watched tasks, at the hooks
+    /// of security modules where the kernel shows the object that a call names.
+    Lsm,
 }
 
 /// Every target with its name on the command line.
@@ -70,9 +75,20 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("raw_tracepoint", Target::RawTracepoint),
     ("tp_btf", Target::TracepointBtf),
     ("tracepoint", Target::Tracepoint),
+    ("lsm", Target::Lsm),
 ];
 
 impl Target {
+    /// What its programs see of a call.
+    #[must_use]
+    pub const fn sight(self) -> Sight {
+        match self {
+            Self::Seccomp | Self::Tracepoint => Sight::Registers,
+            Self::RawTracepoint | Self::TracepointBtf => Sight::Task,
+            Self::Syscall | Self::Lsm => Sight::Object,
+        }
+    }
+
     /// Its name on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -98,6 +114,8 @@ pub struct Options {
     pub target: Target,
     /// What differs between the kernels that programs at tracepoints are for.
     pub layout: Layout,
+    /// The same, for programs at hooks of security modules.
+    pub offsets: Offsets,
     /// How hard the optimizer tries.
     pub opt_level: OptLevel,
     /// What it tries to make least of (`-O size`, `-O speed`, `-O install`).
@@ -123,6 +141,7 @@ impl Default for Options {
             params: Vec::new(),
             target: Target::default(),
             layout: Layout::default(),
+            offsets: Offsets::default(),
             opt_level: OptLevel::default(),
             goal: Goal::default(),
             bitmap: true,

@@ -30,7 +30,7 @@ use crate::diagnostics::Diagnostics;
 use crate::limits;
 use crate::lints;
 use crate::objective::objective;
-use crate::options::Options;
+use crate::options::{Options, Target};
 use crate::params;
 use crate::profile;
 use crate::prove::{prove, prove_template};
@@ -72,6 +72,7 @@ fn analyse_observed(source: &Source, options: &Options, done: &mut Observer<'_>)
             default_abi: options.default_abi,
             abis: options.abis.clone(),
             defines: &options.defines,
+            sight: options.target.sight(),
         },
     );
     done("check");
@@ -126,6 +127,8 @@ pub fn compile_observed(
     options: &Options,
     done: &mut Observer<'_>,
 ) -> Result<Compiled, Diagnostics> {
+    // A filter is compiled here, whatever else is asked for.
+    let options = &Options { target: Target::Seccomp, ..options.clone() };
     let Front { sources, statements, policy, values, facts, mut diagnostics } =
         front(source, options, done)?;
     let mut programs = Vec::new();

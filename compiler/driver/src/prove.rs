@@ -10,6 +10,7 @@ use filterc_ebpf::{self as ebpf, Fixed, Host};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::Policy;
+use filterc_hir::types::facts_of;
 
 use crate::describe;
 
@@ -74,7 +75,7 @@ pub fn prove_function(
         Verdict::Equal(proof) => Ok(proof),
         Verdict::Differ(found) => {
             let mut host = Host::new(Fixed::default(), endian);
-            let mut context = found.call.to_bytes(endian);
+            let mut context = facts_of(&found.params, endian).behind(&found.call, endian);
             // It goes forward, so that it is at an end when each instruction has run once.
             let fuel = u64::try_from(decide.program().insns().len()).unwrap_or(u64::MAX);
             let mut path = Vec::new();
@@ -111,9 +112,10 @@ fn refuted(policy: &Policy, path: &[usize], endian: Endian, found: &Counterexamp
         secondary: Vec::new(),
         help: vec![
             format!(
-                "the call is {}{}",
+                "the call is {}{}{}",
                 describe::call(&found.call),
-                describe::params(policy.params(), &found.params)
+                describe::params(policy.params(), &found.params),
+                describe::facts(&facts_of(&found.params, endian))
             ),
             format!("the policy says {}", describe::decision(&decision)),
             format!("the program returns {:#010x}: {}", found.right, Action::from_ret(found.right)),

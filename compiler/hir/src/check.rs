@@ -19,6 +19,7 @@ use crate::families;
 use crate::fate::Fates;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header::{self, Header};
+use crate::labels;
 use crate::lints;
 use crate::needs;
 use crate::newer;
@@ -28,6 +29,7 @@ use crate::policy::{AbiPolicy, Policy, RuleOrigin};
 use crate::predicate::Reader;
 use crate::resolve::Calls;
 use crate::scope::Scope;
+use crate::sight::Sight;
 
 pub use crate::example::call_example;
 pub use crate::options::Options;
@@ -44,8 +46,8 @@ pub struct Checked {
 /// Checks the statements of a policy, its includes already put in their places.
 #[must_use]
 pub fn check(statements: &[Statement], options: &Options<'_>) -> Checked {
-    let mut findings = Findings::default();
-    refuse_other_targets(statements, &mut findings);
+    let mut findings = Findings::new(options.sight);
+    refuse_other_targets(statements, options.sight, &mut findings);
     let scope = Scope::collect(statements, &mut findings);
     let header = Header::read(statements, options, &mut findings);
     let policy = if header.abis.is_empty() {
@@ -73,7 +75,8 @@ fn policy<'a>(
     }
     let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
     let mut rules = rules(statements, scope, &mut calls, findings);
-    let reader = Reader::new(scope, &constants, &params, findings, header.kernel);
+    let labels = labels::read(scope, findings);
+    let reader = Reader::new(scope, &constants, &params, findings, (header.kernel, options.sight));
     let mut builder = Builder::new(reader, &calls);
     let arms: Vec<_> =
         abis.iter().enumerate().map(|(i, abi)| builder.arms(abi, i, &mut rules)).collect();
@@ -115,7 +118,7 @@ fn policy<'a>(
     let complete = parts.len() == abis.len();
     let origins = spans.into_iter().map(|span| RuleOrigin { span }).collect();
     let params = params.in_policy(scope, &parts);
-    complete.then(|| Policy::new(parts, foreign, origins).with_params(params))
+    complete.then(|| Policy::new(parts, foreign, origins).with_params(params).with_labels(labels))
 }
 
 fn rules<'a>(
@@ -136,10 +139,11 @@ fn rules<'a>(
     rules
 }
 
-/// Refuses the statements that a seccomp filter has no use for.
-fn refuse_other_targets(statements: &[Statement], findings: &mut Findings) {
+/// Refuses the statements that the target has no use for.
+fn refuse_other_targets(statements: &[Statement], sight: Sight, findings: &mut Findings) {
     for Statement { span, kind } in statements {
         let (keyword, reason) = match kind {
+            StatementKind::Label(..) if sight.has_object() => continue,
             StatementKind::Label(..) => (
                 "label",
                 "a filter is not told which object a call names; a monitor or the BPF LSM is",

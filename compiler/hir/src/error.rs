@@ -16,10 +16,10 @@ pub const CODES: &[&str] = &[
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
     "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0240",
     "F0245", "F0250", "F0251", "F0252", "F0253", "F0254", "F0255", "F0270", "F0271", "F0272",
-    "F0273", "F0274", "F0275", "F0276", "F0277", "F0278", "F0279", "F0302", "F0303", "F0304",
-    "F0305", "F0306", "F0307", "F0308", "F0309", "F0310", "F0311", "F0312", "F0313", "F0314",
-    "F0315", "F0316", "F0317", "F0330", "F0331", "F0340", "F0360", "F0361", "F0362", "F0363",
-    "F0364", "F0365",
+    "F0273", "F0274", "F0275", "F0276", "F0277", "F0278", "F0279", "F0282", "F0283", "F0284",
+    "F0285", "F0286", "F0287", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308",
+    "F0309", "F0310", "F0311", "F0312", "F0313", "F0314", "F0315", "F0316", "F0317", "F0330",
+    "F0331", "F0340", "F0360", "F0361", "F0362", "F0363", "F0364", "F0365",
 ];
 
 /// What a statement defines.
@@ -33,6 +33,8 @@ pub enum Definition {
     Let,
     /// `param`
     Param,
+    /// `label`
+    Label,
 }
 
 /// Why a field cannot be used in a seccomp filter.
@@ -218,6 +220,27 @@ pub enum Kind {
         /// Why, and who can.
         reason: &'static str,
     },
+    /// F0282: a command name compared with anything but a text.
+    TextOperation,
+    /// F0283: an object's labels compared with anything but labels.
+    LabelOperation,
+    /// F0284: a test of labels for a call that names no object.
+    NoObject {
+        /// The call.
+        call: &'static str,
+    },
+    /// F0285: no `label` has that name.
+    UnknownLabel {
+        /// The name.
+        name: String,
+    },
+    /// F0286: a pattern of a `label` that no path can match, or that is not understood.
+    LabelPattern {
+        /// Why.
+        why: &'static str,
+    },
+    /// F0287: more labels than a set has bits.
+    TooManyLabels,
     /// F0224: `kernel` is newer than the tables.
     NewerKernel {
         /// The version asked for.
@@ -408,6 +431,12 @@ impl Kind {
             Self::TooLarge(_) => "F0227",
             Self::NoAbi => "F0205",
             Self::NotText { .. } => "F0228",
+            Self::TextOperation => "F0282",
+            Self::LabelOperation => "F0283",
+            Self::NoObject { .. } => "F0284",
+            Self::UnknownLabel { .. } => "F0285",
+            Self::LabelPattern { .. } => "F0286",
+            Self::TooManyLabels => "F0287",
             Self::GroupVersion { .. } => "F0245",
             Self::NoFilters { .. } => "F0240",
             Self::InMemory { .. } => "F0229",

@@ -114,7 +114,7 @@ pub(crate) fn in_memory(subject: Subject, name: &str) -> Option<Kind> {
 fn seen_by_others(name: &str) -> Option<Blindness> {
     let (head, tail) = name.split_once('.').unwrap_or((name, ""));
     Some(match (head, tail) {
-        ("pid" | "tid" | "uid" | "gid" | "comm" | "exe" | "cgroup", _)
+        ("pid" | "tid" | "uid" | "gid" | "comm" | "exe" | "cgroup" | "cpu", _)
         | ("parent" | "ancestor", _) => Blindness::Task,
         ("ret", "") => Blindness::Exit,
         ("label", "") | ("fd", "socket") => Blindness::Object,

@@ -9,6 +9,7 @@ use hashbrown::HashMap;
 use crate::error::{Kind, Limit};
 use crate::limits::MAX_FINDINGS;
 use crate::message;
+use crate::sight::{self, Sight};
 use crate::wording;
 
 /// The call and ABI for which a place in the text was being read.
@@ -83,6 +84,8 @@ pub(crate) struct Findings {
     list: Vec<Finding>,
     by_place: HashMap<Option<Span>, Vec<usize>>,
     failed: bool,
+    /// What the programs see that the policy is for: what is said of it depends on that.
+    sight: Sight,
     full: bool,
     suggestions: usize,
 }
@@ -97,6 +100,11 @@ const MAX_SUGGESTIONS: usize = 50;
 const MAX_KNOWN: usize = 20_000;
 
 impl Findings {
+    /// No findings yet, about a policy for programs that see so much.
+    pub(crate) fn new(sight: Sight) -> Self {
+        Self { sight, ..Self::default() }
+    }
+
     /// Records a finding.
     pub(crate) fn add(&mut self, span: impl Into<Option<Span>>, kind: Kind) -> Recorded {
         self.record(span.into(), kind, None, &[])
@@ -196,7 +204,8 @@ impl Findings {
         }
         // Findings without a place come first.
         self.list.sort_by_key(|f| f.span.map(|span| (span.file, span.start, span.end)));
-        self.list.iter().map(|finding| finding.diagnostic(listed)).collect()
+        let sight = self.sight;
+        self.list.iter().map(|finding| finding.diagnostic(listed, sight)).collect()
     }
 }
 
@@ -208,19 +217,26 @@ fn join(subjects: &mut Vec<Subject>, new: Option<Subject>) {
 }
 
 impl Finding {
-    fn diagnostic(&self, listed: usize) -> Diagnostic {
-        let text = message::label(&self.kind, &self.about(listed));
+    fn diagnostic(&self, listed: usize, sight: Sight) -> Diagnostic {
+        let (title, text, advice) = match sight::words(sight, &self.kind) {
+            Some([title, text, help]) => (title, text, vec![help]),
+            None => (
+                message::message(&self.kind),
+                message::label(&self.kind, &self.about(listed)),
+                message::help(&self.kind),
+            ),
+        };
         let mut help: Vec<String> =
             message::did_you_mean(&self.kind, &self.similar).into_iter().collect();
         help.extend(self.hints.iter().cloned());
-        help.extend(message::help(&self.kind));
+        help.extend(advice);
         if matches!(self.kind, Kind::NoSuchField { .. }) {
             help.extend(self.fields());
         }
         Diagnostic {
             code: Code(self.kind.code()),
             severity: self.kind.severity(),
-            message: message::message(&self.kind),
+            message: title,
             primary: self.span.map(|span| Label { span, message: text }),
             secondary: self
                 .secondary

@@ -26,6 +26,7 @@ pub(crate) fn unused(scope: &Scope<'_>, constants: &Constants<'_>, findings: &mu
     unused_of(Definition::Group, &scope.groups, |_| false, findings);
     unused_of(Definition::Let, &scope.lets, |_| false, findings);
     unused_of(Definition::Param, &scope.params, is_defined, findings);
+    unused_of(Definition::Label, &scope.labels, |_| false, findings);
 }
 
 fn unused_of<T>(

@@ -15,13 +15,14 @@ impl Definition {
             Self::Group => "group",
             Self::Let => "let",
             Self::Param => "param",
+            Self::Label => "label",
         }
     }
 
     /// The name as the policy spells it.
     pub(crate) fn spell(self, name: &str) -> String {
         match self {
-            Self::Const | Self::Let | Self::Param => name.to_owned(),
+            Self::Const | Self::Let | Self::Param | Self::Label => name.to_owned(),
             Self::Group => format!("@{name}"),
         }
     }
@@ -73,6 +74,12 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::TooLarge(_) => "policy too large".to_owned(),
         Kind::NoAbi => "the policy does not say for which ABI it is".to_owned(),
         Kind::NotText { field, .. } => format!("`{field}` is not a string"),
+        Kind::TextOperation => "`comm` is a text".to_owned(),
+        Kind::LabelOperation => "`label` is a set of labels".to_owned(),
+        Kind::NoObject { call } => format!("`{call}` names no object"),
+        Kind::UnknownLabel { name } => format!("no label is called `{name}`"),
+        Kind::LabelPattern { .. } => "this is no pattern of paths".to_owned(),
+        Kind::TooManyLabels => "too many labels".to_owned(),
         Kind::NoFilters { abi } => format!("`{abi}` has no seccomp filters"),
         Kind::BeforeFilters { kernel, .. } => {
             format!("kernel {kernel} is older than seccomp filters")
@@ -164,6 +171,15 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::TooLarge(limit) => too_large(*limit),
         Kind::NoAbi => String::new(),
         Kind::NotText { ty, .. } => format!("it is {ty}{about}"),
+        Kind::TextOperation => "only a text or a pattern can be asked for".to_owned(),
+        Kind::LabelOperation => "only sets of labels can be asked for".to_owned(),
+        Kind::NoObject { .. } => {
+            "no hook of the kernel's security modules shows one, so it would have no label"
+                .to_owned()
+        }
+        Kind::UnknownLabel { .. } => "not defined".to_owned(),
+        Kind::LabelPattern { why } => (*why).to_owned(),
+        Kind::TooManyLabels => format!("a policy has at most {}", crate::facts::MAX_LABELS),
         Kind::NoFilters { .. } => {
             "the kernel takes no filter there: nothing would hold a process to the policy"
                 .to_owned()
@@ -262,6 +278,24 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         }
         Kind::SettledTest { of_any: false, .. } => one("leave the test out, or correct it"),
         Kind::OutOfSight { blindness, .. } => one(who_can_see(*blindness)),
+        Kind::TextOperation => one("write `comm == \"name\"`, `!=`, or `comm ~ \"pattern*\"`"),
+        Kind::LabelOperation => {
+            one("write `label & NAME`, `label & (NAME | NAME)`, `label == NAME`, `label == 0`, or \
+             `(label & (NAME | NAME)) == NAME`")
+        }
+        Kind::NoObject { .. } => {
+            let mut calls: Vec<&str> = filterc_abi::objects::OBJECT_HOOKS
+                .iter()
+                .flat_map(|hook| hook.calls.iter().copied())
+                .collect();
+            calls.sort_unstable();
+            calls.dedup();
+            vec![format!("calls that do: {}", list(&calls))]
+        }
+        Kind::UnknownLabel { .. } => one("define it: `label NAME = \"/folder/**\", \"/file\"`"),
+        Kind::LabelPattern { .. } => {
+            one("a pattern is a whole path, such as \"/etc/passwd\", \"/dev/tty*\" or \"/tmp/**\"")
+        }
         Kind::NewerKernel { .. } => one("a newer call can be named `syscall(NUMBER)`"),
         Kind::NotOnAbi { .. } => one(
             "ask only where it exists, behind a test of `arch`, or define it with `const` or `-D`",
@@ -327,6 +361,7 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         | Kind::NotForTarget { .. }
         | Kind::BadIndex { .. }
         | Kind::NotText { .. }
+        | Kind::TooManyLabels
         | Kind::NoFilters { .. }
         | Kind::TooManyParams
         | Kind::Unused { .. }
@@ -414,9 +449,12 @@ const fn blind(blindness: Blindness) -> &'static str {
 const fn who_can_see(blindness: Blindness) -> &'static str {
     match blindness {
         Blindness::Memory => "targets that can: the monitor, where it performs the call itself",
-        Blindness::Task => "targets that can: the monitor and eBPF programs",
+        Blindness::Task => {
+            "targets that can: the monitor, and for pid, tid, uid, gid, comm, cgroup and cpu \
+             `tp_btf`, `raw_tracepoint` and `lsm`"
+        }
         Blindness::Exit => "targets that can: exit events, the monitor and eBPF programs",
-        Blindness::Object => "targets that can: the monitor and the BPF LSM",
+        Blindness::Object => "targets that can: the monitor, and for `label` the target `lsm`",
         Blindness::EventFilter => "targets that can: event filters (`event SUBSYSTEM:NAME if …`)",
         Blindness::SeventhRegister => "targets that can: the monitor",
     }

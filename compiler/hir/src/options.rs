@@ -2,6 +2,8 @@
 
 use filterc_abi::Abi;
 
+use crate::sight::Sight;
+
 /// What is known about a policy from outside its text.
 #[derive(Clone, Debug, Default)]
 pub struct Options<'a> {
@@ -11,4 +13,6 @@ pub struct Options<'a> {
     pub abis: Option<Vec<&'static Abi>>,
     /// `-D NAME=VALUE`: constants that win over those of the policy and the kernel.
     pub defines: &'a [(String, i128)],
+    /// What the programs that the policy is for can see of a call.
+    pub sight: Sight,
 }

@@ -69,9 +69,11 @@ impl Known {
         match field.place() {
             Place::Nr => self.nr.is_some(),
             Place::Arch => true,
-            Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => {
-                false
-            }
+            Place::InstructionPointer
+            | Place::Arg(_)
+            | Place::Pair { .. }
+            | Place::Fact(_)
+            | Place::Param(_) => false,
         }
     }
 }

@@ -61,6 +61,17 @@ pub struct Param {
     pub max: i128,
 }
 
+/// A label: a name for a set of objects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Its name.
+    pub name: String,
+    /// Patterns of the objects' paths.
+    pub patterns: Vec<String>,
+    /// The whole statement.
+    pub span: Span,
+}
+
 /// A policy for one ABI.
 #[derive(Clone, Debug)]
 pub struct AbiPolicy {
@@ -142,19 +153,32 @@ pub struct Policy {
     foreign: Action,
     rules: Vec<RuleOrigin>,
     params: Vec<Param>,
+    labels: Vec<Label>,
 }
 
 impl Policy {
     /// A policy; `abis` are in the order of the text and each stands there once.
     #[must_use]
     pub const fn new(abis: Vec<AbiPolicy>, foreign: Action, rules: Vec<RuleOrigin>) -> Self {
-        Self { abis, foreign, rules, params: Vec::new() }
+        Self { abis, foreign, rules, params: Vec::new(), labels: Vec::new() }
     }
 
     /// The policy with these parameters; fields name them by position.
     #[must_use]
     pub fn with_params(self, params: Vec<Param>) -> Self {
         Self { params, ..self }
+    }
+
+    /// The same policy with labels: the bit of each is its position.
+    #[must_use]
+    pub fn with_labels(self, labels: Vec<Label>) -> Self {
+        Self { labels, ..self }
+    }
+
+    /// The labels of objects, in the order of their bits.
+    #[must_use]
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
     }
 
     /// The parameters that have no value yet.

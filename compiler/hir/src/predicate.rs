@@ -15,6 +15,7 @@ use crate::memory::Memory;
 use crate::outcomes::Outcomes;
 use crate::params::Params;
 use crate::scope::Scope;
+use crate::sight::Sight;
 use crate::types::{self, Type};
 
 /// How many parts of conjunctions are looked at for what they fix: `let`s may double.
@@ -26,6 +27,7 @@ pub(crate) struct Reader<'s, 'a> {
     pub(crate) constants: &'s Constants<'a>,
     pub(crate) params: &'s Params,
     pub(crate) findings: &'s mut Findings,
+    pub(crate) sight: Sight,
     nodes: usize,
     /// Whether the limit has been told.
     told: bool,
@@ -54,13 +56,14 @@ impl<'s, 'a> Reader<'s, 'a> {
         constants: &'s Constants<'a>,
         params: &'s Params,
         findings: &'s mut Findings,
-        kernel: KernelVersion,
+        (kernel, sight): (KernelVersion, Sight),
     ) -> Self {
         Self {
             scope,
             constants,
             params,
             findings,
+            sight,
             nodes: 0,
             told: false,
             around: Vec::new(),

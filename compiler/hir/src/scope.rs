@@ -119,6 +119,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) lets: Table<'a, ast::Predicate>,
     /// Each with the name of its type.
     pub(crate) params: Table<'a, ast::Name>,
+    /// Each with its patterns.
+    pub(crate) labels: Table<'a, Vec<ast::Str>>,
     /// Whether the `let` at a position may be written out: it is in no cycle and not too deep.
     sound_lets: Vec<bool>,
 }
@@ -130,6 +132,7 @@ impl<'a> Scope<'a> {
         let mut groups = Table::new(Definition::Group);
         let mut lets = Table::new(Definition::Let);
         let mut params: Table<'_, ast::Name> = Table::new(Definition::Param);
+        let mut labels: Table<'_, Vec<ast::Str>> = Table::new(Definition::Label);
         for Statement { span, kind } in statements {
             if let StatementKind::Const(name, value) = kind {
                 consts.define(name, *span, value, findings);
@@ -139,6 +142,8 @@ impl<'a> Scope<'a> {
                 lets.define(name, *span, predicate, findings);
             } else if let StatementKind::Param(name, ty) = kind {
                 params.define(name, *span, ty, findings);
+            } else if let StatementKind::Label(name, patterns) = kind {
+                labels.define(name, *span, patterns, findings);
             }
         }
         // Both are what a lone name stands for.
@@ -153,7 +158,7 @@ impl<'a> Scope<'a> {
         groups.sort(findings, groups_of_calls);
         lets.sort(findings, lets_of_predicate);
         let sound_lets = sound(&lets, findings);
-        Self { consts, groups, lets, params, sound_lets }
+        Self { consts, groups, lets, params, labels, sound_lets }
     }
 
     /// Notes that something uses the `const`s and parameters of an expression that is not read.

@@ -5,8 +5,10 @@ use filterc_grammar::ast::{self, ConstantKind};
 use filterc_grammar::source::Span;
 
 use crate::absent;
-use crate::error::{Blindness, Kind};
+use crate::comm;
+use crate::error::{Blindness, Kind, Limit};
 use crate::expr::{CmpOp, Predicate, Test, TypeError};
+use crate::facts::{self, Special};
 use crate::field::{self, Found};
 use crate::findings::Subject;
 use crate::lints;
@@ -51,6 +53,11 @@ impl<'a> Reader<'_, 'a> {
         span: Span,
         subject: Subject,
     ) -> Option<Predicate> {
+        match self.special(&test.field, subject) {
+            Some(Special::Comm) => return self.comm(test, span, subject),
+            Some(Special::Label) => return self.label(test, span, subject),
+            None => {}
+        }
         let (field, arg) = self.field(&test.field, subject)?;
         let mask = test.mask.as_ref().map(|mask| &mask.constant);
         let left = Left { field, arg, mask, span, subject };
@@ -75,6 +82,65 @@ impl<'a> Reader<'_, 'a> {
             ast::Relation::Cpus(..) => self.unseen(span, "CPUS{…}".to_owned(), subject),
         };
         one.map(Predicate::Test)
+    }
+
+    /// The fact that a field is which is no number.
+    fn special(&self, field: &ast::Field, subject: Subject) -> Option<Special> {
+        let is_plain = field.index.is_none() && !field.ustring && !field.function;
+        let name = &field.name.text;
+        let is_own = || field::own(subject, name).is_some();
+        facts::special(self.sight, name).filter(|_| is_plain && !is_own())
+    }
+
+    /// A test of the command name.
+    fn comm(&mut self, test: &'a ast::Test, span: Span, subject: Subject) -> Option<Predicate> {
+        let endian = subject.abi.endian;
+        let (outcome, holds) = match &test.relation {
+            ast::Relation::CompareString(ast::CmpOp::Eq, text) => {
+                (comm::is(text.text.as_bytes(), endian), true)
+            }
+            ast::Relation::CompareString(ast::CmpOp::Ne, text) => {
+                (comm::is(text.text.as_bytes(), endian), false)
+            }
+            ast::Relation::Glob(pattern) => match pattern.text.strip_prefix('!') {
+                Some(pattern) => (comm::matches(pattern.as_bytes(), endian), false),
+                None => (comm::matches(pattern.text.as_bytes(), endian), true),
+            },
+            ast::Relation::CompareString(..)
+            | ast::Relation::AnyBit
+            | ast::Relation::Compare(..)
+            | ast::Relation::CompareField(..)
+            | ast::Relation::In(_)
+            | ast::Relation::Function(..)
+            | ast::Relation::Cpus(..) => {
+                self.findings.about(span, Kind::TextOperation, subject);
+                return None;
+            }
+        };
+        let outcome = if test.mask.is_some() { None } else { Some(outcome) };
+        let kind = match outcome {
+            None => Kind::TextOperation,
+            Some(comm::Outcome::Tests(predicate)) => {
+                self.count_more(comm::size(&predicate));
+                let opposite = |predicate| Predicate::Not(Box::new(predicate));
+                return Some(if holds { predicate } else { opposite(predicate) });
+            }
+            Some(comm::Outcome::TooLarge) => Kind::TooLarge(Limit::Nodes),
+            Some(comm::Outcome::Always) if holds => {
+                Kind::NeverFalse { reason: "every name matches".to_owned() }
+            }
+            Some(comm::Outcome::Never) if !holds => {
+                Kind::NeverFalse { reason: "no name has more than 15 bytes".to_owned() }
+            }
+            Some(comm::Outcome::Always) => {
+                Kind::NeverTrue { reason: "every name matches".to_owned() }
+            }
+            Some(comm::Outcome::Never) => {
+                Kind::NeverTrue { reason: "no name has more than 15 bytes".to_owned() }
+            }
+        };
+        self.findings.about(span, kind, subject);
+        None
     }
 
     /// The position of the parameter that a constant is, if it is one and nothing else.
@@ -170,7 +236,10 @@ impl<'a> Reader<'_, 'a> {
                 Ok((field, None))
             }
             Some(_) => Err(Kind::BadIndex { what: format!("`{name}` is not indexed") }),
-            None => field::find(subject, name),
+            None => match facts::number(self.sight, name) {
+                Some(fact) if field::own(subject, name).is_none() => Ok((fact, None)),
+                Some(_) | None => field::find(subject, name),
+            },
         };
         match found {
             Ok(_) if written.ustring => {
@@ -239,7 +308,7 @@ impl<'a> Reader<'_, 'a> {
         if let Some(own) = field::own(subject, name) {
             return Some(own.ok());
         }
-        let general = field::of_every_call(name)?;
+        let general = field::of_every_call(name).or_else(|| facts::number(self.sight, name))?;
         (!self.constants.is_known(self.scope, name)).then_some(Some((general, None)))
     }
 

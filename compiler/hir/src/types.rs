@@ -1,13 +1,37 @@
-//! Fields and their types: which bits of a call, or of a parameter, a name stands for.
+//! Fields and their types: which bits of a call, of what is known of it, or of a parameter, a name
+//! stands for.
 
 use std::borrow::Cow;
 use std::fmt;
 
-use filterc_abi as abi;
+use filterc_abi::{self as abi, Endian, Fact, Facts};
 
 use crate::limits::MAX_PARAMS;
 
-/// Where a field lies: in `struct seccomp_data`, or among the policy's parameters.
+/// Numbers that stand beside the registers of a call: values of parameters, by position, and behind
+/// [`MAX_PARAMS`] of these the facts of the call. One that is missing is 0.
+pub const BESIDE: usize = MAX_PARAMS + Fact::COUNT;
+
+/// Parameters and facts as one list, on a machine of that byte order.
+#[must_use]
+pub fn beside(params: &[u64], facts: &Facts, endian: Endian) -> [u64; BESIDE] {
+    let mut all = [0; BESIDE];
+    let (own, behind) = all.split_at_mut(MAX_PARAMS);
+    for (slot, param) in own.iter_mut().zip(params) {
+        *slot = *param;
+    }
+    behind.copy_from_slice(&facts.values(endian));
+    all
+}
+
+/// The facts of such a list.
+#[must_use]
+pub fn facts_of(beside: &[u64], endian: Endian) -> Facts {
+    Facts::of_values(beside.get(MAX_PARAMS..).unwrap_or_default(), endian)
+}
+
+/// Where a field lies: in `struct seccomp_data`, among the facts of a call, or among the policy's
+/// parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Place {
     /// `nr`, 32 bits.
@@ -25,6 +49,8 @@ pub enum Place {
         /// The register with bits 63…32.
         hi: u8,
     },
+    /// The low bits of a fact: not in the registers, but of the call all the same.
+    Fact(Fact),
     /// The low bits of the parameter with that position in the policy: a number of 64 bits
     /// that is the same for every call, and known only when the filter is loaded.
     Param(u8),
@@ -148,6 +174,7 @@ impl Field {
             Place::InstructionPointer => 64,
             Place::Arg(i) if i < 6 => 64,
             Place::Pair { lo, hi } if lo < 6 && hi < 6 && lo != hi => 64,
+            Place::Fact(fact) => fact.width(),
             Place::Param(i) if usize::from(i) < MAX_PARAMS => 64,
             Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => return None,
         };
@@ -178,15 +205,16 @@ impl Field {
         matches!(self.place, Place::Param(_))
     }
 
-    /// The bits that the kernel uses of this field, in one call, or its own of a parameter.
+    /// The bits that the kernel uses of this field, in one call, or its own of what stands
+    /// [`beside`] it.
     #[must_use]
-    pub fn read(&self, call: &abi::SeccompData, params: &[u64]) -> u64 {
-        Self::raw(self.place, call, params) & self.ty.mask()
+    pub fn read(&self, call: &abi::SeccompData, beside: &[u64]) -> u64 {
+        Self::raw(self.place, call, beside) & self.ty.mask()
     }
 
-    /// Everything that stands at a place; a parameter without a value is 0.
+    /// Everything that stands at a place; a parameter or a fact without a value is 0.
     #[must_use]
-    pub fn raw(place: Place, call: &abi::SeccompData, params: &[u64]) -> u64 {
+    pub fn raw(place: Place, call: &abi::SeccompData, beside: &[u64]) -> u64 {
         let arg = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
         match place {
             Place::Nr => u64::from(call.nr.cast_unsigned()),
@@ -194,7 +222,11 @@ impl Field {
             Place::InstructionPointer => call.instruction_pointer,
             Place::Arg(i) => arg(i),
             Place::Pair { lo, hi } => (arg(lo) & 0xffff_ffff) | (arg(hi) << 32),
-            Place::Param(i) => params.get(usize::from(i)).copied().unwrap_or_default(),
+            Place::Fact(fact) => {
+                let at = MAX_PARAMS + usize::from(fact.index());
+                beside.get(at).copied().unwrap_or_default()
+            }
+            Place::Param(i) => beside.get(usize::from(i)).copied().unwrap_or_default(),
         }
     }
 }

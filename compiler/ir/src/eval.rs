@@ -11,11 +11,11 @@ pub fn eval(dag: &Dag, call: &SeccompData) -> Action {
     eval_with(dag, &[], call)
 }
 
-/// The action for a call, parameters having these values.
+/// The action for a call, that standing [beside](filterc_hir::types::beside) it.
 #[must_use]
 pub fn eval_with(dag: &Dag, params: &[u64], call: &SeccompData) -> Action {
     let words = &call.words(dag.endian());
-    let input = Input { call, words, params };
+    let input = Input { call, words, params, endian: dag.endian() };
     let nr = call.nr.cast_unsigned();
     let root = dag.roots().iter().find(|root| root.audit_arch == call.arch);
     let mut id = root.map_or(dag.foreign(), |root| root.node);

@@ -252,7 +252,9 @@ impl Tracer<'_> {
         let mut next = id;
         while let Node::Branch { test, then, otherwise } = self.dag.node(next) {
             // A parameter has no value yet; which one is supposed changes the cost alone.
-            let holds = test.holds(&Input { call: &sample.call, words: &words, params: &[] });
+            let endian = self.dag.endian();
+            let call = &sample.call;
+            let holds = test.holds(&Input { call, words: &words, params: &[], endian });
             if let Some((came, held)) = self.seen.get_mut(next.index()) {
                 *came += share;
                 *held += if holds { share } else { 0.0 };

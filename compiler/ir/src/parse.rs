@@ -5,7 +5,7 @@
 use std::error::Error;
 use std::fmt;
 
-use filterc_abi::{Action, Endian};
+use filterc_abi::{Action, Endian, Fact};
 use filterc_hir::policy::RuleId;
 use filterc_hir::types::Place;
 
@@ -142,7 +142,10 @@ fn word(text: &str) -> Option<Word> {
         };
         return Word::param(Half { param: param.parse().ok()?, high });
     }
-    Word::new(text.strip_prefix("word")?.parse().ok()?)
+    match text.strip_prefix("fact") {
+        Some(position) => Word::of_facts(position.parse().ok()?),
+        None => Word::new(text.strip_prefix("word")?.parse().ok()?),
+    }
 }
 
 fn operand(text: &str) -> Option<Operand> {
@@ -151,6 +154,9 @@ fn operand(text: &str) -> Option<Operand> {
         "nr" => Place::Nr,
         "arch" => Place::Arch,
         "instruction_pointer" => Place::InstructionPointer,
+        _ if let Some(fact) = Fact::ALL.into_iter().find(|fact| fact.name() == name) => {
+            Place::Fact(fact)
+        }
         _ => match name.strip_prefix("arg(").and_then(|rest| rest.strip_suffix(')')) {
             Some(pair) => {
                 let (lo, hi) = pair.split_once(',')?;

@@ -140,7 +140,11 @@ fn branch(
 pub(crate) fn is_fixed(field: &Field) -> bool {
     match field.place() {
         Place::Nr | Place::Arch => true,
-        Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => false,
+        Place::InstructionPointer
+        | Place::Arg(_)
+        | Place::Pair { .. }
+        | Place::Fact(_)
+        | Place::Param(_) => false,
     }
 }
 

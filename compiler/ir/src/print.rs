@@ -126,7 +126,10 @@ impl fmt::Display for Word {
         match self.half_of() {
             Some(Half { param, high: false }) => write!(f, "param{param}.lo"),
             Some(Half { param, high: true }) => write!(f, "param{param}.hi"),
-            None => write!(f, "word{}", self.index()),
+            None => match self.fact_word() {
+                Some(position) => write!(f, "fact{position}"),
+                None => write!(f, "word{}", self.index()),
+            },
         }
     }
 }
@@ -140,6 +143,7 @@ impl fmt::Display for Operand {
             Place::Arg(i) => write!(f, "arg{i}")?,
             Place::Pair { lo, hi } => write!(f, "arg({lo},{hi})")?,
             Place::Param(i) => write!(f, "param{i}")?,
+            Place::Fact(fact) => f.write_str(fact.name())?,
         }
         write!(f, ":{}{}", if self.signed() { 's' } else { 'u' }, self.width())
     }

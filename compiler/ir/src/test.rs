@@ -2,8 +2,9 @@
 //!
 //! They come at two levels. *Field tests* speak of what the kernel will use: so many bits
 //! of a place, with a sign. *Word tests* speak of what a classic BPF machine can load: an
-//! unsigned 32-bit word of `struct seccomp_data` in its own byte order, or one half of a
-//! parameter, which is an input like these: no test can say what it is. The pass `words`
+//! unsigned 32-bit word of `struct seccomp_data` in its own byte order, one half of a
+//! parameter, which is an input like these (no test can say what it is), or a word of the facts
+//! of a call, which only eBPF can load. The pass `words`
 //! turns the former into the latter; both have one evaluation rule, written at the variant.
 //!
 //! There are two comparisons only, [`Cmp::Eq`] and [`Cmp::Ge`]: all others are one of them
@@ -13,23 +14,30 @@
 
 use std::hash::{Hash, Hasher};
 
-use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::facts::FACTS_WORDS;
+use filterc_abi::seccomp::{SECCOMP_DATA_SIZE, SECCOMP_DATA_WORDS, offset};
+use filterc_abi::{Endian, Fact, SeccompData};
 use filterc_hir::limits::MAX_PARAMS;
 use filterc_hir::types::{Field, Place};
 
 /// A 32-bit word of what is decided about: of `struct seccomp_data`, by its index (a quarter
-/// of its byte offset), or, behind these, a half of a parameter.
+/// of its byte offset), or, behind these, a half of a parameter, or, behind those, of the facts of
+/// a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Word(u8);
 
-/// Words of a call and of all parameters that a policy may have.
-pub const INPUT_WORDS: usize = SECCOMP_DATA_WORDS + 2 * MAX_PARAMS;
+/// Words of a call, of all parameters that a policy may have, and of the facts of the call.
+pub const INPUT_WORDS: usize = SECCOMP_DATA_WORDS + 2 * MAX_PARAMS + FACTS_WORDS;
 
 /// The index of the first parameter's low half; its high half comes next.
 const FIRST_PARAM: u8 = 16;
 
 const _: () = assert!(FIRST_PARAM as usize == SECCOMP_DATA_WORDS);
+
+/// The index of the first word of the facts.
+const FIRST_FACT: u8 = FIRST_PARAM + 48;
+
+const _: () = assert!(FIRST_FACT as usize == SECCOMP_DATA_WORDS + 2 * MAX_PARAMS);
 
 /// A half of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,8 +55,10 @@ pub struct Input<'i> {
     pub call: &'i SeccompData,
     /// Its words, in the byte order of the DAG.
     pub words: &'i [u32; SECCOMP_DATA_WORDS],
-    /// The parameters, by position; one that is missing is 0.
+    /// What stands [beside](filterc_hir::types::beside) it.
     pub params: &'i [u64],
+    /// The byte order of the DAG.
+    pub endian: Endian,
 }
 
 impl Word {
@@ -70,13 +80,27 @@ impl Word {
         (usize::from(param) < MAX_PARAMS).then_some(Self(FIRST_PARAM + 2 * param + u8::from(high)))
     }
 
-    /// The half of a parameter that it is; `None` for a word of the data.
+    /// The half of a parameter that it is; `None` for a word of the data or of a fact.
     #[must_use]
     pub const fn half_of(self) -> Option<Half> {
         match self.0.checked_sub(FIRST_PARAM) {
-            Some(half) => Some(Half { param: half / 2, high: half % 2 == 1 }),
-            None => None,
+            Some(half) if self.0 < FIRST_FACT => {
+                Some(Half { param: half / 2, high: half % 2 == 1 })
+            }
+            Some(_) | None => None,
         }
+    }
+
+    /// The word of the facts with that position among them; `None` if there are not so many.
+    #[must_use]
+    pub fn of_facts(position: u8) -> Option<Self> {
+        (usize::from(position) < FACTS_WORDS).then_some(Self(FIRST_FACT + position))
+    }
+
+    /// Its position among the words of the facts, if it is one.
+    #[must_use]
+    pub const fn fact_word(self) -> Option<u8> {
+        self.0.checked_sub(FIRST_FACT)
     }
 
     /// The index, below [`INPUT_WORDS`].
@@ -85,14 +109,24 @@ impl Word {
         self.0
     }
 
-    /// The byte offset of a word of the data, a multiple of 4 below 64: what `LD W ABS` takes.
+    /// The byte offset of a word of the data, a multiple of 4 below 64 (what `LD W ABS` takes), or
+    /// of a fact behind it.
     #[must_use]
     pub const fn offset(self) -> u32 {
-        self.0 as u32 * 4
+        match self.fact_word() {
+            Some(position) => SECCOMP_DATA_SIZE + position as u32 * 4,
+            None => self.0 as u32 * 4,
+        }
     }
 
     /// Its value.
     fn of(self, input: &Input<'_>) -> u32 {
+        if let Some(fact) = self.fact_half() {
+            let (fact, second) = fact;
+            let (lo, hi) = split(Field::raw(Place::Fact(fact), input.call, input.params));
+            let is_high = fact.width() == 64 && second == (input.endian == Endian::Little);
+            return if is_high { hi } else { lo };
+        }
         match self.half_of() {
             Some(Half { param, high }) => {
                 let value = input.params.get(usize::from(param)).copied().unwrap_or_default();
@@ -103,7 +137,17 @@ impl Word {
         }
     }
 
-    /// Its value among the words of a call; that of a parameter is not among them, and is 0.
+    /// The fact that it is a word of, and whether it is the second of two.
+    fn fact_half(self) -> Option<(Fact, bool)> {
+        let position = u32::from(self.fact_word()?);
+        let first = |fact: &Fact| fact.offset() / 4;
+        let is_second = |fact: &Fact| fact.width() == 64 && first(fact) + 1 == position;
+        let is_of = |fact: &Fact| first(fact) == position || is_second(fact);
+        let fact = Fact::ALL.into_iter().find(is_of)?;
+        Some((fact, is_second(&fact)))
+    }
+
+    /// Its value among the words of a call; a word of anything else is not among them, and is 0.
     pub(crate) fn among(self, words: &[u32; SECCOMP_DATA_WORDS]) -> u32 {
         words.get(usize::from(self.0)).copied().unwrap_or_default()
     }
@@ -117,6 +161,13 @@ impl Word {
         let index = offset / 4 + u32::from(second);
         // Operands exist only for places inside the structure, so the mask changes nothing.
         Self((index & 0xf) as u8)
+    }
+
+    /// The low or high half of a fact.
+    fn fact(fact: Fact, high: bool, endian: Endian) -> Self {
+        let second = fact.width() == 64 && high == (endian == Endian::Little);
+        let position = fact.offset() / 4 + u32::from(second);
+        Self(FIRST_FACT + (position & 0xf) as u8)
     }
 }
 
@@ -146,6 +197,7 @@ impl Operand {
             Place::InstructionPointer => 64,
             Place::Arg(i) if i < 6 => 64,
             Place::Pair { lo, hi } if lo < 6 && hi < 6 && lo != hi => 64,
+            Place::Fact(fact) => fact.width(),
             Place::Param(i) if usize::from(i) < MAX_PARAMS => 64,
             Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => 0,
         };
@@ -186,6 +238,7 @@ impl Operand {
             Place::Arg(register) => (3, register, 0),
             Place::Pair { lo, hi } => (4, lo, hi),
             Place::Param(index) => (5, index, 0),
+            Place::Fact(fact) => (6, fact.index(), 0),
         };
         let bytes = [tag, first, second, self.width, u8::from(self.signed), 0, 0, 0];
         u64::from_le_bytes(bytes)
@@ -213,16 +266,7 @@ impl Operand {
     /// Its bits.
     #[must_use]
     pub fn read(self, call: &SeccompData, params: &[u64]) -> u64 {
-        let arg = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
-        let raw = match self.place {
-            Place::Nr => u64::from(call.nr.cast_unsigned()),
-            Place::Arch => u64::from(call.arch),
-            Place::InstructionPointer => call.instruction_pointer,
-            Place::Arg(i) => arg(i),
-            Place::Pair { lo, hi } => (arg(lo) & 0xffff_ffff) | (arg(hi) << 32),
-            Place::Param(i) => params.get(usize::from(i)).copied().unwrap_or_default(),
-        };
-        raw & self.mask()
+        Field::raw(self.place, call, params) & self.mask()
     }
 
     /// The byte offset of the member of `struct seccomp_data`, or of the half of one, that it
@@ -249,6 +293,10 @@ impl Operand {
             Place::Arg(i) => halves(arg(i), endian),
             Place::Pair { lo, hi } => {
                 (Word::half(arg(lo), false, endian), Some(Word::half(arg(hi), false, endian)))
+            }
+            Place::Fact(fact) => {
+                let half = |high| Word::fact(fact, high, endian);
+                (half(false), (fact.width() == 64).then(|| half(true)))
             }
             // A number, which has no byte order.
             Place::Param(param) => {
@@ -408,7 +456,8 @@ impl Test {
     /// Whether it holds for a call of which the words are known and nothing else: good enough
     /// for a lowered test where parameters may have any value.
     pub(crate) fn holds_for(&self, words: &[u32; SECCOMP_DATA_WORDS]) -> bool {
-        self.holds(&Input { call: &SeccompData::default(), words, params: &[] })
+        let endian = Endian::Little;
+        self.holds(&Input { call: &SeccompData::default(), words, params: &[], endian })
     }
 
     /// Whether it holds.

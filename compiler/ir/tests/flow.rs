@@ -25,7 +25,9 @@ use support::{Rng, calls, policy};
 /// The nodes that a call comes to, the first first.
 fn path(dag: &Dag, call: &SeccompData) -> Vec<NodeId> {
     let words = call.words(dag.endian());
-    let holds = |test: &Test| test.holds(&Input { call, words: &words, params: &[] });
+    let holds = |test: &Test| {
+        test.holds(&Input { call, words: &words, params: &[], endian: Endian::Little })
+    };
     let root = dag.roots().iter().find(|root| root.audit_arch == call.arch);
     let mut path = vec![root.map_or(dag.foreign(), |root| root.node)];
     loop {

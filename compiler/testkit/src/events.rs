@@ -33,7 +33,14 @@ pub fn bytes(record: &Record, content: &Content) -> Vec<u8> {
             Part::Arg(position) | Part::Text(position) => arg(position).unwrap_or_default(),
             Part::Ret => content.ret,
             Part::Flags => content.flags.into(),
-            Part::PreemptCount | Part::Cpu | Part::Comm | Part::Stacktrace => 0,
+            Part::PreemptCount
+            | Part::Cpu
+            | Part::Comm
+            | Part::Process
+            | Part::User
+            | Part::Group
+            | Part::Cgroup
+            | Part::Stacktrace => 0,
         };
         let size = usize::from(field.size);
         let little = bits.to_le_bytes();

@@ -14,7 +14,7 @@
 
 use std::path::Path;
 
-use filterc::{Source, compile, render};
+use filterc::{Source, Target, compile, compile_module, render};
 use filterc_ebpf::{MapKind, MapSpec};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::{FileId, SourceFile, SourceMap};
@@ -26,9 +26,21 @@ fn rendered(path: &Path) -> (String, Vec<&'static str>) {
     let source = Source::read(path).unwrap();
     let mut options = corpus::options();
     options.include_paths = vec![corpus::folder("errors").join("include")];
-    let (sources, list) = match compile(&source, &options) {
-        Ok(compiled) => (compiled.sources().clone(), compiled.warnings().to_vec()),
-        Err(diagnostics) => (diagnostics.sources, diagnostics.list),
+    // The first line says which programs a policy is for, if not filters.
+    options.target = match source.contents().lines().next() {
+        Some("# for tracepoints") => Target::TracepointBtf,
+        Some("# for objects") => Target::Lsm,
+        Some(_) | None => Target::Seccomp,
+    };
+    let (sources, list) = match options.target {
+        Target::Seccomp => match compile(&source, &options) {
+            Ok(compiled) => (compiled.sources().clone(), compiled.warnings().to_vec()),
+            Err(diagnostics) => (diagnostics.sources, diagnostics.list),
+        },
+        _ => match compile_module(&source, &options) {
+            Ok(compiled) => (compiled.sources().clone(), compiled.warnings().to_vec()),
+            Err(diagnostics) => (diagnostics.sources, diagnostics.list),
+        },
     };
     let text = render::text(&sources, &list, render::Style::Plain);
     let folder = format!("{}/", corpus::root().display());

@@ -11,7 +11,7 @@
 )]
 
 use filterc::event::{self, Request};
-use filterc_abi::x86_64;
+use filterc_abi::{Facts, x86_64};
 use filterc_grammar::diagnostic::Severity;
 use filterc_grammar::parser::parse_predicate;
 use filterc_grammar::source::{FileId, Span};
@@ -157,6 +157,7 @@ fn keeps(record: &Record, predicate: &Predicate, content: &Content) -> bool {
         record: &bytes(record, content),
         endian: record.endian,
         cpu: 1,
+        who: Facts::default(),
         comm: b"test",
         memory: &|_| None,
     };

@@ -17,7 +17,7 @@ use std::ffi::CString;
 use std::fs::{self, File};
 use std::os::fd::AsRawFd as _;
 
-use filterc_abi::x86_64;
+use filterc_abi::{Facts, x86_64};
 use filterc_cbpf as cbpf;
 use filterc_grammar::source::FileId;
 use filterc_hir::event::eval::Event;
@@ -301,7 +301,8 @@ impl Live {
                 let says = |content: &Content, comm: &str, cpu| {
                     let (record, comm) = (&bytes(&record, content), comm.as_bytes());
                     let (endian, memory) = (filter.record.endian, &|at| self.memory.read(at));
-                    matches(filter, &Event { record, endian, cpu, comm, memory })
+                    let who = Facts::default();
+                    matches(filter, &Event { record, endian, cpu, who, comm, memory })
                 };
                 let kept = says(&content, made.comm, made.cpu);
                 self.tally[usize::from(kept)] += 1;

@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use filterc_abi::x86_64;
+use filterc_abi::{Facts, x86_64};
 use filterc_grammar::source::FileId;
 use filterc_hir::event::eval::Event;
 use filterc_hir::event::kernel::{self, Accepted, Machine, NoSymbols, Rejection};
@@ -109,6 +109,7 @@ fn kept(row: &Value, alter: impl Fn(&mut Content)) -> Option<bool> {
         &Event {
             record: &bytes(&filter.record, &content),
             endian: filter.record.endian,
+            who: Facts::default(),
             cpu: row["cpu"].as_u64().unwrap() as u32,
             comm: &latin1(row["comm"].as_str().unwrap()),
             memory: &memory,

@@ -3,6 +3,7 @@
 
 use arbitrary::{Result, Unstructured};
 use filterc::event::{Request, read};
+use filterc_abi::Facts;
 use filterc_grammar::source::{FileId, Span};
 use filterc_hir::event::check::Context;
 use filterc_hir::event::eval::Event;
@@ -69,6 +70,7 @@ pub fn property(u: &mut Unstructured<'_>) -> Result<()> {
             record: &record,
             endian: taken.record.endian,
             cpu: u.int_in_range(0..=3)?,
+            who: Facts::default(),
             comm: b"123456789012run",
             memory: &|address| (address & 1 == 0).then(|| b"ab".to_vec()),
         };

@@ -12,13 +12,16 @@
 //! ```
 
 mod blob;
+pub mod facts;
 pub mod layout;
 mod model;
 mod names;
+pub mod objects;
 pub mod seccomp;
 mod tables;
 mod version;
 
+pub use facts::{Fact, Facts};
 pub use model::{
     Abi, Alias, Arg, ArgKind, CloneOrder, Constant, Dependent, Family, Group, InMemory, Mark,
     Pairs, Regs, Set, SetKind, Status, SubCall, Syscall,

@@ -2,8 +2,8 @@
 //!
 //! A module that decides about the calls of tasks has three maps: [`TASKS`] says which tasks are
 //! watched and what of them is told, [`RECORDS`] is where it is told, and [`LOST`] counts what
-//! there was no room for. The value of a task is 64 bits, a sum of [`ENTER`], [`EXIT`] and
-//! [`ALLOWED`]; a task without one, or with 0, is a stranger. A child begins with its parent's.
+//! there was no room for. The value of a task is 64 bits, a sum of [`ENTER`], [`EXIT`], [`ALLOWED`]
+//! and [`HOOK`]; a task without one, or with 0, is a stranger. A child begins with its parent's.
 
 use filterc_abi::{Endian, SeccompData};
 
@@ -23,6 +23,8 @@ pub const ENTER: u64 = 1;
 pub const EXIT: u64 = 2;
 /// Also calls that the policy allows.
 pub const ALLOWED: u64 = 4;
+/// At hooks of security modules, decisions about objects, which are carried out there.
+pub const HOOK: u64 = 8;
 
 /// Bytes of the room for records.
 const ROOM: u32 = 1 << 18;
@@ -41,6 +43,8 @@ pub enum Moment {
     Enter,
     /// When it ended.
     Exit,
+    /// When it had found an object, and was about to use it.
+    Hook,
 }
 
 impl Moment {
@@ -50,6 +54,7 @@ impl Moment {
         match self {
             Self::Enter => 0,
             Self::Exit => 1,
+            Self::Hook => 2,
         }
     }
 }
@@ -119,6 +124,7 @@ impl Record {
         let moment = match u32_at(offset::MOMENT)? {
             0 => Moment::Enter,
             1 => Moment::Exit,
+            2 => Moment::Hook,
             _ => return None,
         };
         let pid_tgid = u64_at(offset::PID_TGID)?;

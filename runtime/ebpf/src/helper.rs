@@ -45,6 +45,10 @@ pub enum Helper {
     TaskStorageDelete,
     /// The task, as a pointer that programs may follow.
     GetCurrentTaskBtf,
+    /// Sends a signal to the task's process.
+    SendSignal,
+    /// Where the registers of a task are that it came into the kernel with.
+    TaskPtRegs,
 }
 
 /// `(number, name, helper)`, by number (`linux/bpf.h`, `___BPF_FUNC_MAPPER`).
@@ -59,6 +63,7 @@ const TABLE: &[(i32, &str, Helper)] = &[
     (16, "bpf_get_current_comm", Helper::GetCurrentComm),
     (37, "bpf_current_task_under_cgroup", Helper::CurrentTaskUnderCgroup),
     (80, "bpf_get_current_cgroup_id", Helper::GetCurrentCgroupId),
+    (109, "bpf_send_signal", Helper::SendSignal),
     (112, "bpf_probe_read_user", Helper::ProbeReadUser),
     (113, "bpf_probe_read_kernel", Helper::ProbeReadKernel),
     (114, "bpf_probe_read_user_str", Helper::ProbeReadUserStr),
@@ -70,6 +75,7 @@ const TABLE: &[(i32, &str, Helper)] = &[
     (156, "bpf_task_storage_get", Helper::TaskStorageGet),
     (157, "bpf_task_storage_delete", Helper::TaskStorageDelete),
     (158, "bpf_get_current_task_btf", Helper::GetCurrentTaskBtf),
+    (175, "bpf_task_pt_regs", Helper::TaskPtRegs),
 ];
 
 impl Helper {

@@ -30,6 +30,7 @@ mod form;
 pub mod helper;
 pub mod insn;
 pub mod interp;
+pub mod labels;
 pub mod machine;
 pub mod map;
 pub mod module;

@@ -28,6 +28,8 @@ fn host() -> Host<Fixed> {
         cgroup_id: 99,
         cgroups: vec![5],
         task: 0xffff_8880_0000_1000,
+        registers: 0xffff_8880_0000_0008,
+        signals: Vec::new(),
         user: vec![(0x7fff_0000_0000, b"/etc/passwd\0rest".to_vec())],
         kernel: vec![(0xffff_8880_0000_0000, (1..=64).collect())],
     };
@@ -216,6 +218,16 @@ fn who_and_when() {
     returns("call bpf_get_current_pid_tgid\nexit", 0x0000_0102_0000_0103);
     returns("call bpf_get_current_uid_gid\nexit", 0x0000_0005_0000_0006);
     returns("call bpf_get_current_cgroup_id\nexit", 99);
+    let registers = "call bpf_get_current_task_btf\nr1 = r0\ncall bpf_task_pt_regs\n\
+                     r3 = r0\nr3 += 8\nr1 = r10\nr1 += -8\nr2 = 8\n\
+                     call bpf_probe_read_kernel\nr0 = *(u64 *)(r10 - 8)\nexit";
+    returns(registers, 0x1817_1615_1413_1211);
+    let mut host = host();
+    run_in(&mut host, "r1 = 9\ncall bpf_send_signal\nexit", &mut []).unwrap();
+    assert_eq!(host.environment.signals, [9]);
+    // Of no other task than the one that runs.
+    let stranger = run_in(&mut host, "r1 = 5\ncall bpf_task_pt_regs\nexit", &mut []);
+    assert!(matches!(stranger, Err(FaultKind::BadArgument { argument: 1, .. })), "{stranger:?}");
     let comm = |size: u32| {
         format!(
             "*(u64 *)(r10 - 8) = -1\nr1 = r10\nr1 += -8\nr2 = {size}\n\

@@ -205,6 +205,20 @@ fn contexts() {
     refused_for(&arguments, text, 1, "F0561");
     let text = "r2 = *(u64 *)(r1 + 0)\nr0 = *(u64 *)(r2 + 0)\nexit";
     refused_for(&arguments, text, 1, "F0558");
+    // A member of what is not looked into has an address, which is handed on and no more.
+    let read = "r1 = r10\nr1 += -8\nr2 = 8\ncall bpf_probe_read_kernel\nr0 = 0\nexit";
+    accepted_for(&arguments, &format!("r3 = *(u64 *)(r1 + 0)\nr3 += 104\n{read}"));
+    let text = "r2 = *(u64 *)(r1 + 0)\nr2 += 104\nr0 = *(u64 *)(r2 + 0)\nexit";
+    refused_for(&arguments, text, 2, "F0549");
+    let text = "r2 = *(u64 *)(r1 + 0)\nr2 += -8\nr0 = 0\nexit";
+    refused_for(&arguments, text, 1, "F0562");
+    let text = "r2 = *(u64 *)(r1 + 0)\nr3 = *(u64 *)(r1 + 8)\nr2 += r3\nr0 = 0\nexit";
+    refused_for(&arguments, text, 2, "F0562");
+    let registers = "call bpf_get_current_task_btf\nr1 = r0\ncall bpf_task_pt_regs\n";
+    accepted_for(&arguments, &format!("{registers}r3 = r0\n{read}"));
+    refused_for(&arguments, &format!("{registers}exit"), 3, "F0563");
+    refused_for(&arguments, "r1 = 5\ncall bpf_task_pt_regs\nr0 = 0\nexit", 1, "F0565");
+    accepted_for(&arguments, "r1 = 9\ncall bpf_send_signal\nr0 = 0\nexit");
     let lsm = Target { returns: (-4095, 0), ..arguments };
     accepted_for(&lsm, "r0 = -13\nexit");
     refused_for(&lsm, "r0 = 1\nexit", 1, "F0569");

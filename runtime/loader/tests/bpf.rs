@@ -344,3 +344,20 @@ fn attached_to_a_tracepoint_by_its_id() {
     drop(link);
     assert_eq!(counted(&map), 0);
 }
+
+/// The registers of a task are where the kernel says, and hold what the call was made with: here of
+/// `bpf` itself. And a signal that asks nothing (0) comes to nobody.
+#[test]
+fn registers_of_a_call() {
+    let text = "call bpf_get_current_task_btf\nr1 = r0\ncall bpf_task_pt_regs\nr3 = r0\n\
+                r3 += 120\nr1 = r10\nr1 += -8\nr2 = 8\ncall bpf_probe_read_kernel\n\
+                if r0 != 0 goto fail\nr0 = *(u64 *)(r10 - 8)\nexit\nfail: r0 = -1\nexit";
+    let Some(program) = program(ProgramKind::Syscall, text, &[]) else { return };
+    if cfg!(target_arch = "x86_64") {
+        let number = filterc_abi::x86_64().syscall("bpf").unwrap().nr;
+        assert_eq!(program.test_run(&mut []).unwrap(), number);
+    }
+    let text = "r1 = 0\ncall bpf_send_signal\nr0 = 0\nexit";
+    let Some(program) = self::program(ProgramKind::Syscall, text, &[]) else { return };
+    assert_eq!(program.test_run(&mut []).unwrap(), 0);
+}

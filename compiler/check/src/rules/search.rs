@@ -6,7 +6,7 @@ use filterc_hir::types::{Field, Place};
 
 use super::cases::Cases;
 use crate::gates::OverBudget;
-use crate::input::{FIRST_PARAM, IP, Input, REGISTERS};
+use crate::input::{FIRST_FACT, FIRST_PARAM, IP, Input, REGISTERS};
 
 /// Steps of one search, which bound its depth as well: these and some for each predicate, as long
 /// as they are not too many; and of all in one run. What is found is found within a few steps for
@@ -250,6 +250,7 @@ fn registers(field: &Field, mask: u64) -> [Option<(usize, u64)>; 2] {
         Place::InstructionPointer => [Some((IP, mask)), None],
         Place::Arg(register) => [Some((register.into(), mask)), None],
         Place::Param(i) => [Some((FIRST_PARAM + usize::from(i), mask)), None],
+        Place::Fact(fact) => [Some((FIRST_FACT + usize::from(fact.index()), mask)), None],
         Place::Pair { lo, hi } => {
             [Some((lo.into(), mask & 0xffff_ffff)), Some((hi.into(), mask >> 32))]
         }

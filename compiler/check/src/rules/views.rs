@@ -109,7 +109,11 @@ impl Asks {
         match place {
             Place::Nr => self.nr = true,
             Place::Arch => self.arch = true,
-            Place::InstructionPointer | Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => {}
+            Place::InstructionPointer
+            | Place::Arg(_)
+            | Place::Pair { .. }
+            | Place::Fact(_)
+            | Place::Param(_) => {}
         }
     }
 }

@@ -72,7 +72,8 @@ fn target_help() -> &'static str {
     "What is made: a seccomp filter (`seccomp`); an eBPF program that decides about a `struct \
      seccomp_data` on request (`syscall`); or eBPF programs that tell what the policy says of the \
      calls of watched tasks (`raw_tracepoint`, `tp_btf`), or that keep or drop events by the \
-     `event` statements (`tracepoint`). By default `tp_btf` for object files, \
+     `event` statements (`tracepoint`), or that carry out what the policy says where calls come \
+     to labelled objects (`lsm`). By default `tp_btf` for object files, \
      and else `seccomp`"
 }
 

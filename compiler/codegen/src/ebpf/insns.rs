@@ -5,7 +5,7 @@ use filterc_ebpf::{Insn, code};
 use super::value::{Reg, Value};
 
 /// The address of the call.
-const CALL: u8 = 1;
+pub(super) const CALL: u8 = 1;
 
 /// For constants, differences, and what is returned.
 pub(super) const SCRATCH: u8 = 0;

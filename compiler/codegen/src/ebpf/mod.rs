@@ -1,7 +1,8 @@
 //! eBPF: *select* a jump for each question, give the words of the call *registers*, and *lay
 //! out* the nodes so that all jumps go forward.
 //!
-//! What comes out is one function, `decide`: it takes the address of a `struct seccomp_data` in
+//! What comes out is one function, `decide`: it takes the address of a `struct seccomp_data`, with
+//! the facts of the call behind it as far as it reads them, in
 //! R1 and returns what a seccomp filter would in R0. Words and whole arguments are loaded once
 //! on a way and stay in R2…R9; R0 is for constants and differences. It calls nothing, writes no
 //! memory and goes forward only, so that the kernel's verifier has little to do.
@@ -13,11 +14,13 @@ mod error;
 pub mod event;
 mod insns;
 mod layout;
+pub mod lsm;
 mod object;
 mod registers;
 mod select;
 pub mod tracing;
 mod value;
+mod who;
 mod writer;
 
 use filterc_ir::{Dag, Objective, passes};

@@ -66,9 +66,9 @@ impl State {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Needs {
     /// Whole values, by their bits.
-    whole: u32,
+    whole: u64,
     /// Values with several masks, by their bits.
-    several: u32,
+    several: u64,
     /// One of the masks of each value that has some, sorted by where it is.
     masks: Vec<(u8, u64)>,
 }

@@ -16,6 +16,8 @@
 //! interface for user space, too, and does not change. Where the kernel remembers that a call
 //! is of 32 bits is not: see [`Layout`].
 
+use filterc_abi::facts::FACTS_SIZE;
+use filterc_abi::objects::object_hook;
 use filterc_abi::{Action, seccomp};
 use filterc_ebpf::asm::error::AsmError;
 use filterc_ebpf::audit::{self, Moment, offset};
@@ -23,6 +25,7 @@ use filterc_ebpf::verify::{Argument, Context, Patience};
 use filterc_ebpf::{Function, Hook, MapSpec, Module, NamedMap, Target, Unit, assemble};
 
 use super::object::Object;
+use super::who::Asked;
 
 /// How programs get the arguments of a tracepoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,10 +81,44 @@ mod regs {
 const NATIVE: [u32; 6] = [regs::DI, regs::SI, regs::DX, regs::R10, regs::R8, regs::R9];
 const INT_80: [u32; 6] = [regs::BX, regs::CX, regs::DX, regs::SI, regs::DI, regs::BP];
 
-/// Where the record is in the stack, the registers that were copied, and the start of the task.
-const RECORD: i32 = -96;
-const REGS: i32 = RECORD - 168;
-const TASK: i32 = REGS - 64;
+/// What is where in the stack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Frame {
+    /// The record, and the facts of the call behind it.
+    pub(super) record: i32,
+    /// The registers that were copied.
+    pub(super) regs: i32,
+    /// The start of the task.
+    pub(super) task: i32,
+}
+
+impl Frame {
+    /// With room for facts if some are asked for.
+    pub(super) fn new(asked: Asked) -> Self {
+        Self::with(if asked.any() { FACTS_SIZE } else { 0 })
+    }
+
+    /// With room for facts.
+    pub(super) fn with_facts() -> Self {
+        Self::with(FACTS_SIZE)
+    }
+
+    fn with(facts: u32) -> Self {
+        let record = -at(audit::RECORD_SIZE) - at32(facts);
+        let regs = record - at32(regs::SIZE);
+        Self { record, regs, task: regs - 64 }
+    }
+
+    /// The call.
+    pub(super) fn call(self) -> i32 {
+        self.record + at(offset::CALL)
+    }
+
+    /// The first of the facts.
+    pub(super) fn facts(self) -> i32 {
+        self.record + at(audit::RECORD_SIZE)
+    }
+}
 
 /// A module that watches tasks by a policy's function.
 ///
@@ -135,16 +172,21 @@ pub fn target<'m>(unit: &Unit, maps: &'m [MapSpec]) -> Target<'m> {
         Hook::RawTracepoint(_) => (Context::RawTracepoint, (0, 0)),
         Hook::TracepointBtf(name) if name == FORK_EVENT => (Context::Arguments(FORK), (0, 0)),
         Hook::TracepointBtf(_) => (Context::Arguments(CALL), (0, 0)),
-        Hook::Lsm(_) => (Context::Arguments(&[]), (-4095, 0)),
+        Hook::Lsm(name) => (Context::Arguments(hook_arguments(name)), (-4095, 0)),
     };
-    // A filter of events may search in texts.
+    // A filter of events may search in texts, and an object may lie deep below folders.
     let patience = match &unit.hook {
-        Hook::Tracepoint { .. } => Patience::Long,
-        Hook::Syscall | Hook::RawTracepoint(_) | Hook::TracepointBtf(_) | Hook::Lsm(_) => {
-            Patience::Usual
-        }
+        Hook::Tracepoint { .. } | Hook::Lsm(_) => Patience::Long,
+        Hook::Syscall | Hook::RawTracepoint(_) | Hook::TracepointBtf(_) => Patience::Usual,
     };
     Target { context, maps, descriptors: &[], returns, patience }
+}
+
+/// The arguments of a hook of security modules, for verification: addresses that are handed on.
+fn hook_arguments(hook: &str) -> &'static [Argument<'static>] {
+    const ADDRESSES: &[Argument<'static>] = &[Argument::Structure(&[]); 4];
+    let count = object_hook(hook).map_or(0, |hook| usize::from(hook.arguments));
+    ADDRESSES.get(..count).unwrap_or_default()
 }
 
 const FORK_EVENT: &str = "sched_process_fork";
@@ -157,13 +199,14 @@ fn at_call(
 ) -> Result<Unit, AsmError> {
     let (name, event) = match moment {
         Moment::Enter => ("enter", "sys_enter"),
-        Moment::Exit => ("exit", "sys_exit"),
+        // No program of a hook is one at a call.
+        Moment::Exit | Moment::Hook => ("exit", "sys_exit"),
     };
     let hook = match access {
         Access::Numbers => Hook::RawTracepoint(event.to_owned()),
         Access::Types => Hook::TracepointBtf(event.to_owned()),
     };
-    let mut insns = assemble(&wrapper(moment, access, layout))?;
+    let mut insns = assemble(&wrapper(Asked::of(decide), moment, access, layout))?;
     // The last one stands for the function.
     insns.pop();
     let slot = u32::try_from(insns.len()).unwrap_or(u32::MAX);
@@ -179,14 +222,16 @@ fn at_call(
 }
 
 /// The program at a call, up to the function.
-fn wrapper(moment: Moment, access: Access, layout: Layout) -> String {
-    let call = RECORD + at(offset::CALL);
+fn wrapper(asked: Asked, moment: Moment, access: Access, layout: Layout) -> String {
+    let frame = Frame::new(asked);
+    let call = frame.call();
     let allow = Action::Allow.to_ret();
     let (allowed, lost) = (audit::ALLOWED, audit::LOST);
     format!(
         "{watched}
 {put_together}
-ask:     r1 = r10
+ask:     {who}
+         r1 = r10
          r1 += {call}
          call decide
          if w0 != {allow} goto tell
@@ -201,18 +246,25 @@ stranger: r0 = 0
          exit
 decide:  exit
 ",
-        watched = watched(moment, layout),
-        put_together = put_together(moment, access, layout),
-        tell = tell(moment),
+        watched = watched(frame, told_at(moment), layout),
+        put_together = put_together(frame, moment, access, layout),
+        who = asked.text(frame.facts()),
+        tell = tell(frame, moment, "r0"),
     )
 }
 
-/// Leaves strangers alone; of a watched task R8 is what is told, and its start is copied.
-fn watched(moment: Moment, layout: Layout) -> String {
-    let wanted = match moment {
+/// What a task must be watched for at a moment.
+const fn told_at(moment: Moment) -> u64 {
+    match moment {
         Moment::Enter => audit::ENTER,
         Moment::Exit => audit::EXIT,
-    };
+        Moment::Hook => audit::HOOK,
+    }
+}
+
+/// Leaves strangers alone; of a watched task R8 is what is told, and its start is copied.
+pub(super) fn watched(frame: Frame, wanted: u64, layout: Layout) -> String {
+    let task = frame.task;
     let (tasks, size) = (audit::TASKS, u32::from(layout.status) + 4);
     format!(
         "        r6 = r1
@@ -229,7 +281,7 @@ fn watched(moment: Moment, layout: Layout) -> String {
          r1 &= {wanted}
          if r1 == 0 goto stranger
          r1 = r10
-         r1 += {TASK}
+         r1 += {task}
          r2 = {size}
          r3 = r7
          call bpf_probe_read_kernel
@@ -238,19 +290,19 @@ fn watched(moment: Moment, layout: Layout) -> String {
 }
 
 /// Puts the `struct seccomp_data` together.
-fn put_together(moment: Moment, access: Access, layout: Layout) -> String {
-    let (get_regs, base) = registers(access);
+pub(super) fn put_together(frame: Frame, moment: Moment, access: Access, layout: Layout) -> String {
+    let (get_regs, base) = registers(frame, access, moment);
     let gone = match moment {
-        Moment::Enter => "",
+        Moment::Enter | Moment::Hook => "",
         Moment::Exit => "if r1 == -1 goto stranger",
     };
     let (nr, ip) = (place(base, regs::ORIG_AX), place(base, regs::IP));
-    let member = |offset: u32| stack(RECORD + at(offset::CALL) + at32(offset));
+    let member = |offset: u32| stack(frame.call() + at32(offset));
     let (nr_at, arch_at) = (member(seccomp::offset::NR), member(seccomp::offset::ARCH));
     let ip_at = member(seccomp::offset::INSTRUCTION_POINTER);
-    let status_at = stack(TASK + i32::from(layout.status));
+    let status_at = stack(frame.task + i32::from(layout.status));
     let (x86_64, i386) = (X86_64.cast_signed(), I386.cast_signed());
-    let (native, int_80) = (arguments(&NATIVE, base), arguments(&INT_80, base));
+    let (native, int_80) = (arguments(frame, &NATIVE, base), arguments(frame, &INT_80, base));
     format!(
         "        {get_regs}
          r1 = *(u64 *)({nr})
@@ -268,19 +320,20 @@ int_80:  *(u32 *)({arch_at}) = {i386}
     )
 }
 
-/// Writes the record of a decision in R0; R0 is then 0, or there was no room.
-fn tell(moment: Moment) -> String {
+/// Writes the record of the decision in a register; R0 is then 0, or there was no room.
+pub(super) fn tell(frame: Frame, moment: Moment, decision: &str) -> String {
+    let record = frame.record;
     let ret = match moment {
-        Moment::Enter => "r1 = 0",
+        Moment::Enter | Moment::Hook => "r1 = 0",
         Moment::Exit => "r1 = *(u64 *)(r6 + 8)",
     };
-    let field = |offset: usize| stack(RECORD + at(offset));
+    let field = |offset: usize| stack(record + at(offset));
     let (time, pid_tgid) = (field(offset::TIME), field(offset::PID_TGID));
     let (action, moment_at) = (field(offset::ACTION), field(offset::MOMENT));
     let (ret_at, number) = (field(offset::RET), moment.number());
     let (records, size) = (audit::RECORDS, audit::RECORD_SIZE);
     format!(
-        "tell:   *(u32 *)({action}) = r0
+        "tell:   *(u32 *)({action}) = {decision}
          *(u32 *)({moment_at}) = {number}
          {ret}
          *(u64 *)({ret_at}) = r1
@@ -290,7 +343,7 @@ fn tell(moment: Moment) -> String {
          *(u64 *)({time}) = r0
          r1 = map[idx:{records}] ll
          r2 = r10
-         r2 += {RECORD}
+         r2 += {record}
          r3 = {size}
          r4 = 0
          call bpf_ringbuf_output"
@@ -298,48 +351,51 @@ fn tell(moment: Moment) -> String {
 }
 
 /// A place in the stack, which is below R10.
-fn stack(at: i32) -> String {
+pub(super) fn stack(at: i32) -> String {
     format!("r10 - {}", -at)
 }
 
 /// Where registers are read.
 #[derive(Clone, Copy)]
 enum Base {
-    /// In the stack, where they were copied to.
-    Stack,
+    /// In the stack from there on, where they were copied to.
+    Stack(i32),
     /// In the kernel, at the address in R9.
     Kernel,
 }
 
 fn place(base: Base, offset: u32) -> String {
     match base {
-        Base::Stack => stack(REGS + at32(offset)),
+        Base::Stack(regs) => stack(regs + at32(offset)),
         Base::Kernel => format!("r9 + {offset}"),
     }
 }
 
 /// What makes the registers readable, and where they are then.
-fn registers(access: Access) -> (String, Base) {
-    match access {
-        Access::Numbers => {
-            let text = format!(
-                "r1 = r10
-                 r1 += {REGS}
-                 r2 = {size}
-                 r3 = *(u64 *)(r6 + 0)
-                 call bpf_probe_read_kernel
-                 if r0 != 0 goto lost",
-                size = regs::SIZE
-            );
-            (text, Base::Stack)
-        }
-        Access::Types => ("r9 = *(u64 *)(r6 + 0)".to_owned(), Base::Kernel),
+fn registers(frame: Frame, access: Access, moment: Moment) -> (String, Base) {
+    if access == Access::Types && moment != Moment::Hook {
+        return ("r9 = *(u64 *)(r6 + 0)".to_owned(), Base::Kernel);
     }
+    let from = match moment {
+        Moment::Enter | Moment::Exit => "r3 = *(u64 *)(r6 + 0)",
+        // No argument of a hook: the kernel says where they are of a task.
+        Moment::Hook => "r1 = r7\ncall bpf_task_pt_regs\nr3 = r0",
+    };
+    let (regs, size) = (frame.regs, regs::SIZE);
+    let text = format!(
+        "{from}
+                 r1 = r10
+                 r1 += {regs}
+                 r2 = {size}
+                 call bpf_probe_read_kernel
+                 if r0 != 0 goto lost"
+    );
+    (text, Base::Stack(regs))
 }
 
 /// Copies the arguments to where the function looks for them.
-fn arguments(from: &[u32; 6], base: Base) -> String {
-    let args = RECORD + at(offset::CALL) + at32(seccomp::offset::ARGS);
+fn arguments(frame: Frame, from: &[u32; 6], base: Base) -> String {
+    let args = frame.call() + at32(seccomp::offset::ARGS);
     let copies = from.iter().zip((args..).step_by(8)).map(|(from, to)| {
         format!("r1 = *(u64 *)({})\n*(u64 *)({}) = r1\n", place(base, *from), stack(to))
     });

@@ -1,5 +1,7 @@
 //! What is held, and where: parts of a call, and the registers for them.
 
+use filterc_abi::facts::CALL_SIZE;
+
 /// A register that keeps values, R2…R9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Reg(u8);
@@ -30,7 +32,12 @@ impl Reg {
     }
 }
 
-/// Bits of a word or of a member of `struct seccomp_data`.
+/// Words of a call with its facts.
+const WORDS: u8 = 30;
+
+const _: () = assert!(4 * WORDS as u32 == CALL_SIZE);
+
+/// Bits of a word or of a member of `struct seccomp_data`, or of a fact behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Value {
     /// Byte offset.
@@ -47,12 +54,12 @@ impl Value {
         Self { mask: if self.wide { u64::MAX } else { 0xffff_ffff }, ..self }
     }
 
-    /// A number below 32 for where it is: words by their place, then members.
+    /// A number below 64 for where it is: words by their place, then members.
     pub(super) const fn source(self) -> u8 {
-        if self.wide { 16 + self.offset / 8 } else { self.offset / 4 }
+        if self.wide { WORDS + self.offset / 8 } else { self.offset / 4 }
     }
 
-    pub(super) const fn bit(self) -> u32 {
+    pub(super) const fn bit(self) -> u64 {
         1 << self.source()
     }
 

@@ -1,6 +1,6 @@
 //! Random event filters, and records for them that are likely to matter.
 
-use filterc_abi::Endian;
+use filterc_abi::{Endian, Facts};
 use filterc_ebpf::Fixed;
 use filterc_hir::event::eval::Event;
 use filterc_hir::event::filter::{CmpOp, CpusOp, Matcher, MatcherKind, Never, Text};
@@ -86,6 +86,40 @@ pub(crate) fn record() -> Record {
         nr: Some(264),
         endian: Endian::HOST,
         fields,
+    }
+}
+
+/// The same predicate, with most of its numbers those of the caller.
+pub(crate) fn of_caller(predicate: &mut Predicate, record: &Record, random: &mut Random) {
+    match predicate {
+        Predicate::True | Predicate::False => {}
+        Predicate::Not(inner) => of_caller(inner, record, random),
+        Predicate::And(parts) | Predicate::Or(parts) => {
+            parts.iter_mut().for_each(|part| of_caller(part, record, random));
+        }
+        Predicate::Test(test) => {
+            let mut change = |operand: &mut Operand| {
+                let name = match operand.width {
+                    64 => "cgroup",
+                    _ => *random.pick(&["pid", "uid", "gid", "cgroup"]),
+                };
+                if random.chance(75) {
+                    operand.field = record.seen(name).unwrap();
+                }
+            };
+            match &mut test.kind {
+                TestKind::Compare { operand, .. }
+                | TestKind::AnyBit { operand, .. }
+                | TestKind::In { operand, .. }
+                | TestKind::Cpus { operand, .. }
+                | TestKind::Function { operand, .. } => change(operand),
+                TestKind::Fields { left, right, .. } => {
+                    change(left);
+                    change(right);
+                }
+                TestKind::Text { .. } | TestKind::Never { .. } => {}
+            }
+        }
     }
 }
 
@@ -354,6 +388,16 @@ impl Sample {
         Self { record, world }
     }
 
+    /// The same, made by somebody that the filter may ask for.
+    pub(crate) fn by_somebody(mut self, random: &mut Random, mentioned: &Mentioned) -> Self {
+        let low = |word: u64| word & 0xffff_ffff;
+        let tid = low(self.world.pid_tgid);
+        self.world.pid_tgid = mentioned.number(random) << 32 | tid;
+        self.world.uid_gid = mentioned.number(random) << 32 | low(mentioned.number(random));
+        self.world.cgroup_id = mentioned.number(random);
+        self
+    }
+
     /// What the reference says.
     pub(crate) fn expected(&self, filter: &Filter) -> bool {
         let memory = |address: u64| {
@@ -373,6 +417,13 @@ impl Sample {
             record: &self.record,
             endian: Endian::HOST,
             cpu: self.world.processor,
+            who: Facts {
+                pid: (self.world.pid_tgid >> 32) as u32,
+                uid: self.world.uid_gid as u32,
+                gid: (self.world.uid_gid >> 32) as u32,
+                cgroup: self.world.cgroup_id,
+                ..Facts::default()
+            },
             comm: &self.world.comm[..length],
             memory: &memory,
         };

@@ -102,6 +102,7 @@ fn field(field: &Field) -> String {
         Place::InstructionPointer => "instruction_pointer".to_owned(),
         Place::Arg(i) => format!("args[{i}]"),
         Place::Pair { lo, hi } => format!("args[{hi}]:args[{lo}]"),
+        Place::Fact(_) => "fact".to_owned(),
         Place::Param(_) => "param".to_owned(),
     };
     format!("{}:{}@{place}", field.name(), field.ty())

@@ -3,7 +3,7 @@
 //! This is the specification that the running kernel, and the programs that stand for a filter,
 //! are held against. It is one text over an [`Algebra`]: numbers here, formulas in a proof.
 
-use filterc_abi::Endian;
+use filterc_abi::{Endian, Facts};
 
 use super::filter::{
     COMM_LEN, CmpOp, CpusOp, Filter, Matcher, MatcherKind, Operand, Predicate, Test, TestKind,
@@ -55,6 +55,9 @@ pub struct Event<'e> {
     pub endian: Endian,
     /// The processor.
     pub cpu: u32,
+    /// Who calls: the process, the user, the group, and the control group; the rest of it is the
+    /// record's, or stands here beside.
+    pub who: Facts,
     /// The thread's name, without NUL.
     pub comm: &'e [u8],
     /// The caller's memory at an address, up to the first NUL, which is not included; `None` if
@@ -214,10 +217,23 @@ impl Algebra for Concrete<'_, '_> {
     type Word = u64;
 
     fn read(&mut self, field: &Field, mask: u64) -> u64 {
-        let bits = if field.part == Part::Cpu {
-            self.event.cpu.into()
-        } else {
-            field.read(self.event.record, self.event.endian)
+        let Event { record, endian, cpu, who, .. } = self.event;
+        let bits = match field.part {
+            Part::Cpu => (*cpu).into(),
+            Part::Process => who.pid.into(),
+            Part::User => who.uid.into(),
+            Part::Group => who.gid.into(),
+            Part::Cgroup => who.cgroup,
+            Part::Type
+            | Part::Flags
+            | Part::PreemptCount
+            | Part::Pid
+            | Part::Nr
+            | Part::Arg(_)
+            | Part::Text(_)
+            | Part::Ret
+            | Part::Comm
+            | Part::Stacktrace => field.read(record, *endian),
         };
         bits & mask
     }

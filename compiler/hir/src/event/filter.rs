@@ -129,6 +129,22 @@ pub enum TestKind {
     },
 }
 
+impl TestKind {
+    /// The numbers that it looks at.
+    pub fn operands(&self) -> impl Iterator<Item = &Operand> {
+        let (first, second) = match self {
+            Self::Compare { operand, .. }
+            | Self::AnyBit { operand, .. }
+            | Self::In { operand, .. }
+            | Self::Cpus { operand, .. }
+            | Self::Function { operand, .. } => (Some(operand), None),
+            Self::Fields { left, right, .. } => (Some(left), Some(right)),
+            Self::Text { .. } | Self::Never { .. } => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+}
+
 /// A number that a test looks at: a field, or the low bits of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operand {

@@ -1,7 +1,7 @@
 //! The kernel's wildcards: `*`, `?`, `[a-z]`, `[!a-z]`, `\x`, over bytes.
 
 /// Whether the whole text matches the pattern. Neither has a NUL.
-pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
     let (mut pattern, mut text) = (pattern, text);
     // Behind the last `*`: the rest of the pattern, and where it was tried last.
     let mut retry: Option<(&[u8], &[u8])> = None;
@@ -26,6 +26,43 @@ pub(super) fn matches(pattern: &[u8], text: &[u8]) -> bool {
             },
         }
     }
+}
+
+/// A part of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Wild {
+    /// Any bytes, or none.
+    Star,
+    /// One byte other than NUL, of these ranges, sorted.
+    Bytes(Vec<(u8, u8)>),
+}
+
+/// A pattern taken apart.
+pub(crate) fn wilds(mut pattern: &[u8]) -> Vec<Wild> {
+    let mut wilds = Vec::new();
+    loop {
+        if let Some((b'*', rest)) = pattern.split_first() {
+            wilds.push(Wild::Star);
+            pattern = rest;
+        } else if let Some(one) = one(pattern) {
+            wilds.push(Wild::Bytes(ranges(&one.item)));
+            pattern = one.rest;
+        } else {
+            return wilds;
+        }
+    }
+}
+
+/// The bytes that an item stands for.
+fn ranges(item: &Item<'_>) -> Vec<(u8, u8)> {
+    let mut ranges: Vec<(u8, u8)> = Vec::new();
+    for byte in (1..=u8::MAX).filter(|byte| item.admits(*byte)) {
+        match ranges.last_mut() {
+            Some((_, last)) if u16::from(*last) + 1 == u16::from(byte) => *last = byte,
+            Some(_) | None => ranges.push((byte, byte)),
+        }
+    }
+    ranges
 }
 
 /// What stands for one byte, and the pattern behind it.

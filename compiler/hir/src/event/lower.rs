@@ -132,6 +132,10 @@ fn bits_of(predicate: &Predicate) -> Option<(&str, u64)> {
 
 fn lower_test(test: &Test) -> Result<Predicate, Unsayable> {
     let same = || Predicate::Test(Box::new(test.clone()));
+    if test.kind.operands().any(|operand| operand.field.part.is_who()) {
+        let reason = "it knows of the caller the thread's id, name and processor, and no more";
+        return Err(Unsayable::Form { span: test.span, reason });
+    }
     match &test.kind {
         TestKind::Text { .. }
         | TestKind::Never { .. }
@@ -245,6 +249,10 @@ impl<'o> Bits<'o> {
             | Part::Pid
             | Part::Nr
             | Part::Arg(_)
+            | Part::Process
+            | Part::User
+            | Part::Group
+            | Part::Cgroup
             | Part::Ret => return Ok(Self { span, operand }),
         };
         Err(Unsayable::Form { span, reason })

@@ -10,7 +10,7 @@ pub mod check;
 pub mod eval;
 pub mod explain;
 pub mod filter;
-mod glob;
+pub(crate) mod glob;
 pub mod kernel;
 pub mod layout;
 mod lint;

@@ -14,6 +14,15 @@ const GENERIC: [(&str, Part); 7] = [
     ("STACKTRACE", Part::Stacktrace),
 ];
 
+/// Who calls, beside what the kernel's filters know of it: in no record, and an addition to their
+/// language. Each with its C type, its bytes, and whether it has a sign.
+const WHO: [(&str, Part, &str, u8, bool); 4] = [
+    ("pid", Part::Process, "pid_t", 4, true),
+    ("uid", Part::User, "uid_t", 4, false),
+    ("gid", Part::Group, "gid_t", 4, false),
+    ("cgroup", Part::Cgroup, "u64", 8, false),
+];
+
 /// The layout of an event's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -72,6 +81,14 @@ pub enum Part {
     Cpu,
     /// `comm`: the thread's name, at most 15 bytes; in no record.
     Comm,
+    /// `pid`: the process's id, in the first pid namespace; in no record.
+    Process,
+    /// `uid`: the real user id, in the first user namespace; in no record.
+    User,
+    /// `gid`: the real group id, in the first user namespace; in no record.
+    Group,
+    /// `cgroup`: the id of the thread's group in the hierarchy of version 2; in no record.
+    Cgroup,
     /// `stacktrace`: accepted as a number, and every test of it is false; in no record.
     Stacktrace,
 }
@@ -122,13 +139,34 @@ impl Record {
         };
         named(true).cloned().or_else(|| generic(name)).or_else(|| named(false).cloned())
     }
+
+    /// The same in our language, which also knows who calls. `tid` is `common_pid`.
+    #[must_use]
+    pub fn seen(&self, name: &str) -> Option<Field> {
+        self.field(name).or_else(|| match name {
+            "tid" => self.fields.iter().find(|field| field.part == Part::Pid).cloned(),
+            _ => who(name),
+        })
+    }
 }
 
 impl Part {
+    /// Whether it says who calls, and the kernel's filters do not know it.
+    #[must_use]
+    pub const fn is_who(self) -> bool {
+        matches!(self, Self::Process | Self::User | Self::Group | Self::Cgroup)
+    }
+
     /// Whether the field is the event's own, not one that all events have.
     const fn is_own(self) -> bool {
         matches!(self, Self::Nr | Self::Arg(_) | Self::Text(_) | Self::Ret)
     }
+}
+
+fn who(name: &str) -> Option<Field> {
+    let (_, part, ctype, size, signed) = WHO.iter().find(|(known, ..)| *known == name)?;
+    let (name, ctype) = (name.to_owned(), (*ctype).to_owned());
+    Some(Field { name, ctype, part: *part, offset: 0, size: *size, signed: *signed })
 }
 
 fn generic(name: &str) -> Option<Field> {
@@ -144,6 +182,10 @@ fn generic(name: &str) -> Option<Field> {
         | Part::Arg(_)
         | Part::Text(_)
         | Part::Ret
+        | Part::Process
+        | Part::User
+        | Part::Group
+        | Part::Cgroup
         | Part::Stacktrace => ("", 0),
     };
     Some(Field {

@@ -151,12 +151,16 @@ impl<'a> Reader<'_, 'a> {
             Some((base, view)) => (base, Some(view)),
             None => (field.name.text.as_str(), None),
         };
-        let Some(found) = self.record.field(base) else {
+        let Some(found) = self.record.seen(base) else {
             let (name, event) = (field.name.text.clone(), self.record.name.clone());
             let fault = Fault::NoField { name: name.clone(), event };
             let recorded = self.findings.add(field.span, Kind::Event(Box::new(fault)));
             let own = self.record.fields.iter().map(|field| field.name.as_str());
-            self.findings.suggest(recorded, &name, own.chain(["comm", "cpu"]));
+            self.findings.suggest(
+                recorded,
+                &name,
+                own.chain(["comm", "cpu", "pid", "tid", "uid", "gid", "cgroup"]),
+            );
             return None;
         };
         if let Some(view) = view {
@@ -177,6 +181,10 @@ impl<'a> Reader<'_, 'a> {
             | Part::Nr
             | Part::Arg(_)
             | Part::Ret
+            | Part::Process
+            | Part::User
+            | Part::Group
+            | Part::Cgroup
             | Part::Cpu => LookedAt::Number(Operand::whole(found)),
         })
     }
@@ -194,6 +202,10 @@ impl<'a> Reader<'_, 'a> {
             | Part::Ret
             | Part::Cpu
             | Part::Comm
+            | Part::Process
+            | Part::User
+            | Part::Group
+            | Part::Cgroup
             | Part::Stacktrace => false,
         };
         match self.record.fields.iter().find(|field| has(field.part)) {
@@ -263,7 +275,7 @@ impl<'a> Reader<'_, 'a> {
         if self.constants.is_known(self.scope, name) {
             return None;
         }
-        let field = self.record.field(name)?;
+        let field = self.record.seen(name)?;
         (field.size > 0).then(|| LookedAt::Number(Operand::whole(field)))
     }
 

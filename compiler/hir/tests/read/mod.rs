@@ -6,7 +6,7 @@ use filterc_grammar::diagnostic::{Diagnostic, Severity};
 use filterc_grammar::parser;
 use filterc_grammar::source::FileId;
 use filterc_hir::policy::Policy;
-use filterc_hir::{Checked, Options, check};
+use filterc_hir::{Checked, Options, Sight, check};
 
 /// The statements of a text without syntax errors.
 pub(crate) fn statements(text: &str) -> Vec<Statement> {
@@ -17,12 +17,23 @@ pub(crate) fn statements(text: &str) -> Vec<Statement> {
 
 /// Options for x86_64.
 pub(crate) fn options() -> Options<'static> {
-    Options { default_abi: Some(x86_64()), abis: None, defines: &[] }
+    Options { default_abi: Some(x86_64()), ..Options::default() }
+}
+
+/// The same for a text that says in its first line which programs it is for: `# for tracepoints`,
+/// or `# for objects`.
+pub(crate) fn options_of(text: &str) -> Options<'static> {
+    let sight = match text.lines().next() {
+        Some("# for tracepoints") => Sight::Task,
+        Some("# for objects") => Sight::Object,
+        Some(_) | None => Sight::Registers,
+    };
+    Options { sight, ..options() }
 }
 
 /// The outcome for a text.
 pub(crate) fn checked(text: &str) -> Checked {
-    check::check(&statements(text), &options())
+    check::check(&statements(text), &options_of(text))
 }
 
 /// The policy of a text that has no errors.

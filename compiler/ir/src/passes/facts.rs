@@ -41,7 +41,7 @@ struct Listed {
 }
 
 /// Words that something depends on, a bit each.
-pub(super) type Support = u64;
+pub(super) type Support = u128;
 
 /// The words that a test looks at.
 pub(super) fn support(test: &Test) -> Support {

@@ -6,7 +6,7 @@
 //! or bits of both halves), this one takes their place; what else leads to the old branches
 //! keeps them.
 
-use filterc_abi::Endian;
+use filterc_abi::{Endian, Fact};
 use filterc_hir::types::Place;
 
 use super::rewrite::bottom_up;
@@ -68,6 +68,9 @@ struct Member {
 impl Member {
     /// The one that a word is half of.
     fn of(word: Word, endian: Endian) -> Option<Self> {
+        if let Some(position) = word.fact_word() {
+            return Self::of_fact(position, endian);
+        }
         let index = word.index();
         let place = match index {
             2..4 => Place::InstructionPointer,
@@ -75,6 +78,18 @@ impl Member {
             _ => return None,
         };
         let (first, second) = (Word::new(index & !1)?, Word::new(index | 1)?);
+        Some(match endian {
+            Endian::Little => Self { place, low: first, high: second },
+            Endian::Big => Self { place, low: second, high: first },
+        })
+    }
+
+    /// The one that a word of the facts is half of.
+    fn of_fact(position: u8, endian: Endian) -> Option<Self> {
+        let first = position & !1;
+        let is_here = |fact: &Fact| fact.width() == 64 && fact.offset() == 4 * u32::from(first);
+        let place = Place::Fact(Fact::ALL.into_iter().find(is_here)?);
+        let (first, second) = (Word::of_facts(first)?, Word::of_facts(first + 1)?);
         Some(match endian {
             Endian::Little => Self { place, low: first, high: second },
             Endian::Big => Self { place, low: second, high: first },

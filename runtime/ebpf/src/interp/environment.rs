@@ -33,6 +33,17 @@ pub trait Environment {
     /// `bpf_get_current_task_btf`: the address of the task.
     fn task(&mut self) -> u64;
 
+    /// `bpf_task_pt_regs` of that task: the address of its registers.
+    fn task_registers(&mut self) -> u64 {
+        0
+    }
+
+    /// `bpf_send_signal` to the task's process: 0, or a negative error number.
+    fn signal(&mut self, signal: u32) -> u64 {
+        let _ = signal;
+        0
+    }
+
     /// Fills `into` from the task's memory.
     ///
     /// # Errors
@@ -86,6 +97,10 @@ pub struct Fixed {
     pub cgroups: Vec<u32>,
     /// [`Environment::task`].
     pub task: u64,
+    /// [`Environment::task_registers`].
+    pub registers: u64,
+    /// Signals that were sent to the task's process, in order.
+    pub signals: Vec<u32>,
     /// The task's memory: pieces, each with its address.
     pub user: Vec<(u64, Vec<u8>)>,
     /// The kernel's memory: pieces, each with its address.
@@ -126,6 +141,15 @@ impl Environment for Fixed {
 
     fn task(&mut self) -> u64 {
         self.task
+    }
+
+    fn task_registers(&mut self) -> u64 {
+        self.registers
+    }
+
+    fn signal(&mut self, signal: u32) -> u64 {
+        self.signals.push(signal);
+        0
     }
 
     fn read_user(&mut self, address: u64, into: &mut [u8]) -> Result<(), Unreadable> {

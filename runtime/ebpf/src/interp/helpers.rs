@@ -51,6 +51,13 @@ impl<E: Environment> Host<E> {
                     Some(group) => self.environment.is_under_cgroup(group).into(),
                 }
             }
+            Helper::TaskPtRegs => {
+                if r1 != self.environment.task() {
+                    return Err(bad(1));
+                }
+                self.environment.task_registers()
+            }
+            Helper::SendSignal => self.environment.signal(low(r1)),
             Helper::GetCurrentComm => {
                 let comm = self.environment.comm();
                 let buffer = self.memory.bytes_mut(r1, r2).ok_or(bad(1))?;

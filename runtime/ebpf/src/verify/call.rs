@@ -53,6 +53,8 @@ enum Gives {
     Record,
     /// A task.
     Task,
+    /// The address of something of the kernel: to be handed on to helpers.
+    Address,
 }
 
 const KEYED: &[MapKind] = &[MapKind::Hash, MapKind::Array, MapKind::PercpuArray];
@@ -85,6 +87,8 @@ const fn signature(helper: Helper) -> (&'static [Takes], Gives) {
         Helper::TaskStorageGet => (&[Map(TASKS), Task, ValueOrZero, Anything], Gives::Value),
         Helper::TaskStorageDelete => (&[Map(TASKS), Task], Gives::Number),
         Helper::GetCurrentTaskBtf => (&[], Gives::Task),
+        Helper::SendSignal => (&[Anything], Gives::Number),
+        Helper::TaskPtRegs => (&[Task], Gives::Address),
     }
 }
 
@@ -120,6 +124,7 @@ impl Explorer<'_> {
             Gives::Number => Value::Scalar(Scalar::UNKNOWN),
             Gives::Nothing => Value::Unset,
             Gives::Task => Value::Task,
+            Gives::Address => Value::Opaque,
             Gives::Value => {
                 let map = seen.map.and_then(|map| Some((map, self.target.maps.get(map)?)));
                 let (map, spec) = map.ok_or(Kind::NotThere { what: "map" })?;

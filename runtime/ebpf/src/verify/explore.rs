@@ -356,11 +356,20 @@ fn arithmetic(
         (Value::Scalar(a), Value::Scalar(b)) => Ok(Value::Scalar(a.alu(width, alu, &b))),
         (Value::Pointer(pointer), Value::Scalar(by)) if moves => moved(pointer, &by, dst),
         (Value::Scalar(by), Value::Pointer(pointer)) if moves => moved(pointer, &by, dst),
+        (Value::Structure(_) | Value::Opaque, Value::Scalar(by)) if moves && is_member(&by) => {
+            Ok(Value::Opaque)
+        }
         (Value::Scalar(_), _) => Err(Kind::AddressArithmetic {
             reg: if let Source::X(reg) = operand { reg } else { dst },
         }),
         _ => Err(Kind::AddressArithmetic { reg: dst }),
     }
+}
+
+/// Whether a number can be the offset of a member in a structure of the kernel.
+fn is_member(by: &Scalar) -> bool {
+    let offset = by.as_constant().filter(|_| !by.doubtful);
+    offset.is_some_and(|offset| offset < MAX_OFFSET.unsigned_abs())
 }
 
 /// An address and a bounded number.

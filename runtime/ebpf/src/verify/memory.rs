@@ -68,6 +68,7 @@ impl Explorer<'_> {
             | Value::Scalar(_)
             | Value::Map(_)
             | Value::MaybeNull(..)
+            | Value::Opaque
             | Value::Task => Err(Kind::NotAnAddress { reg: base }),
         }
     }
@@ -170,6 +171,7 @@ impl Explorer<'_> {
             | Value::Scalar(_)
             | Value::Map(_)
             | Value::MaybeNull(..)
+            | Value::Opaque
             | Value::Task => Err(Kind::NotAnAddress { reg: base }),
         }
     }
@@ -310,6 +312,7 @@ pub(super) fn number(value: &Value, leak: &'static str) -> Result<Scalar, Kind> 
         | Value::Pointer(_)
         | Value::MaybeNull(..)
         | Value::Task
+        | Value::Opaque
         | Value::Structure(_) => Err(Kind::AddressLeak { what: leak }),
     }
 }

@@ -25,6 +25,8 @@ pub(super) enum Value {
     MaybeNull(Pointer, Id),
     /// A task of the kernel.
     Task,
+    /// The address of something of the kernel that is not looked into.
+    Opaque,
     /// An argument of a tracepoint: the structure of that place in the target's list.
     Structure(usize),
 }
@@ -308,6 +310,7 @@ fn covers(a: &Value, b: &Value, names: &mut Names) -> bool {
             | Value::Pointer(_)
             | Value::MaybeNull(..)
             | Value::Task
+            | Value::Opaque
             | Value::Structure(_),
             _,
         ) => a == b,

@@ -56,16 +56,52 @@ pub fn thread_status_offset() -> Option<u32> {
     Some(member(&btf, "task_struct", "thread_info")? + member(&btf, "thread_info", "status")?)
 }
 
+/// Members of the kernel's structures, each by its path from the structure: their byte offsets, in
+/// that order. `None` if the kernel does not tell its types, or has no such member.
+#[must_use]
+pub fn member_offsets<const N: usize>(paths: [&[&str]; N]) -> Option<[u32; N]> {
+    let types = fs::read(KERNEL_TYPES).ok()?;
+    let btf = Btf::read(&types, Endian::HOST).ok()?;
+    let mut offsets = [0; N];
+    for (slot, path) in offsets.iter_mut().zip(paths) {
+        let (of, members) = path.split_first()?;
+        let mut of = btf.find(kind::STRUCT, of)?;
+        for name in members {
+            let (offset, ty) = find_member(&btf, of, name, MAX_NESTING)?;
+            (*slot, of) = (*slot + offset, ty);
+        }
+    }
+    Some(offsets)
+}
+
 /// The byte offset of a member of a structure.
 fn member(btf: &Btf<'_>, of: &str, name: &str) -> Option<u32> {
-    let found = btf.get(btf.find(kind::STRUCT, of)?)?;
-    let mut words = (0..usize::from(found.parts)).map(|part| part * 3);
-    let at = words.find(|at| {
-        let of_member = found.word(*at).and_then(|at| btf.string(at));
-        of_member == Some(name)
-    })?;
-    // Bits; where structures have members of single bits, the upper eight say how many.
-    found.word(at + 2).map(|bits| (bits & 0x00ff_ffff) / 8)
+    find_member(btf, btf.find(kind::STRUCT, of)?, name, MAX_NESTING).map(|(offset, _)| offset)
+}
+
+/// How deep structures without names are looked into.
+const MAX_NESTING: u32 = 8;
+
+/// The byte offset of a member and its type, also in structures and unions without names.
+fn find_member(btf: &Btf<'_>, of: u32, name: &str, nesting: u32) -> Option<(u32, u32)> {
+    let found = btf.get(of)?;
+    // Names of types stand for others.
+    if !matches!(found.kind, kind::STRUCT | kind::UNION) {
+        let nesting = nesting.checked_sub(1).filter(|_| kind::is_alias(found.kind))?;
+        return find_member(btf, found.size_or_type, name, nesting);
+    }
+    (0..usize::from(found.parts)).map(|part| part * 3).find_map(|at| {
+        let of_member = found.word(at).and_then(|at| btf.string(at))?;
+        // Bits; where structures have members of single bits, the upper eight say how many.
+        let offset = (found.word(at + 2)? & 0x00ff_ffff) / 8;
+        let ty = found.word(at + 1)?;
+        if of_member == name {
+            return Some((offset, ty));
+        }
+        let nesting = nesting.checked_sub(1).filter(|_| of_member.is_empty())?;
+        let (below, ty) = find_member(btf, ty, name, nesting)?;
+        Some((offset + below, ty))
+    })
 }
 
 /// The number of an event of a tracepoint.

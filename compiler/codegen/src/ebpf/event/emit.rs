@@ -156,9 +156,13 @@ impl Emitter<'_> {
                 Source::Buffer => self.read_buffer(),
                 Source::Comm => self.read_comm(),
                 Source::User(pointer) => self.read_user(pointer),
-                Source::Record(..) | Source::Cpu | Source::PidTgid => {
-                    self.read_number(missing.source);
-                }
+                Source::Record(..)
+                | Source::Cpu
+                | Source::PidTgid
+                | Source::Process
+                | Source::UidGid
+                | Source::Group
+                | Source::Cgroup => self.read_number(missing.source),
             }
             self.writer.bind(behind);
         }

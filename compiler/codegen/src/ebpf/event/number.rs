@@ -37,20 +37,27 @@ impl Emitter<'_> {
     }
 
     fn read_number_to(&mut self, source: Source, register: Reg) {
-        let helper = match source {
+        let (helper, above) = match source {
             Source::Record(offset, size) => {
                 let offset = i16::try_from(offset).unwrap_or(i16::MAX);
                 self.writer.load(size, register, CONTEXT, offset);
                 return;
             }
-            Source::Cpu => Helper::GetSmpProcessorId,
-            Source::PidTgid => Helper::GetCurrentPidTgid,
+            Source::Cpu => (Helper::GetSmpProcessorId, 0),
+            Source::PidTgid => (Helper::GetCurrentPidTgid, 0),
+            Source::Process => (Helper::GetCurrentPidTgid, 32),
+            Source::UidGid => (Helper::GetCurrentUidGid, 0),
+            Source::Group => (Helper::GetCurrentUidGid, 32),
+            Source::Cgroup => (Helper::GetCurrentCgroupId, 0),
             // These are no numbers.
             Source::Buffer | Source::Comm | Source::User(_) => return,
         };
         self.writer.call(helper);
         if register != Reg::R0 {
             self.writer.copy(register, Reg::R0);
+        }
+        if above > 0 {
+            self.writer.alu(Alu::Rsh, register, above);
         }
     }
 

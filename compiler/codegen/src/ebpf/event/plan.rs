@@ -171,7 +171,14 @@ impl Plan {
             let (size, in_buffer) = match source {
                 Source::User(_) => (bytes(user_size)?, true),
                 Source::Comm => (bytes(comm_size)?, comm_searched),
-                Source::Record(..) | Source::Cpu | Source::PidTgid | Source::Buffer => continue,
+                Source::Record(..)
+                | Source::Cpu
+                | Source::PidTgid
+                | Source::Process
+                | Source::UidGid
+                | Source::Group
+                | Source::Cgroup
+                | Source::Buffer => continue,
             };
             stack -= 8;
             let status = stack;
@@ -205,10 +212,8 @@ impl Plan {
         let free: &[Reg] = if calls { &[] } else { &FREE };
         let is_taken = |reg: &&Reg| self.buffer > 0 && **reg == Reg::R9;
         let mut registers = KEPT.iter().chain(free).filter(|reg| !is_taken(reg)).copied().rev();
-        let is_number =
-            |source: &Source| matches!(source, Source::Record(..) | Source::Cpu | Source::PidTgid);
         let mut wanted: Vec<_> =
-            uses.iter().filter(|(source, uses)| is_number(source) && **uses > 1).collect();
+            uses.iter().filter(|(source, uses)| source.is_number() && **uses > 1).collect();
         // The sort is stable, so equal ones stay in their order.
         wanted.sort_by_key(|(_, uses)| std::cmp::Reverse(**uses));
         let homes: Vec<_> = wanted

@@ -15,6 +15,14 @@ pub(super) enum Source {
     Cpu,
     /// Process id above, thread id below.
     PidTgid,
+    /// The process.
+    Process,
+    /// The real group id above, the real user id below.
+    UidGid,
+    /// The real group id.
+    Group,
+    /// The id of the control group.
+    Cgroup,
     /// The address of this processor's buffer for texts.
     Buffer,
     /// The thread's name.
@@ -29,13 +37,29 @@ impl Source {
         match self {
             Self::Record(_, Size::B1) => 8,
             Self::Record(_, Size::B2) => 16,
-            Self::Record(_, Size::B4) | Self::Cpu => 32,
+            Self::Record(_, Size::B4) | Self::Cpu | Self::Process | Self::Group => 32,
             Self::Record(_, Size::B8)
             | Self::PidTgid
+            | Self::UidGid
+            | Self::Cgroup
             | Self::Buffer
             | Self::Comm
             | Self::User(_) => 64,
         }
+    }
+
+    /// Whether it is a number, which fits a register.
+    pub(super) const fn is_number(self) -> bool {
+        matches!(
+            self,
+            Self::Record(..)
+                | Self::Cpu
+                | Self::PidTgid
+                | Self::Process
+                | Self::UidGid
+                | Self::Group
+                | Self::Cgroup
+        )
     }
 
     /// Whether a program calls a helper for it.
@@ -65,6 +89,10 @@ pub(super) fn known(operand: &Operand, event_id: Option<u16>) -> Result<Known, K
     let source = match field.part {
         Part::Cpu => Source::Cpu,
         Part::Pid => Source::PidTgid,
+        Part::Process => Source::Process,
+        Part::User => Source::UidGid,
+        Part::Group => Source::Group,
+        Part::Cgroup => Source::Cgroup,
         Part::Type => {
             let id = event_id.ok_or(Kind::UnknownId)?;
             return Ok(Known::Constant(u64::from(id) & operand.mask()));

@@ -51,21 +51,25 @@ pub(crate) struct Fates<'p> {
     pub(crate) part: &'p AbiPolicy,
     /// Sorted: a number, and the position of an arm that names it.
     named: Vec<(u32, usize)>,
+    /// The arms for ranges of numbers, each with its position.
+    ranges: Vec<(u32, u32, usize)>,
     /// Positions of the arms for `any`.
     any: Vec<usize>,
 }
 
 impl<'p> Fates<'p> {
     pub(crate) fn new(part: &'p AbiPolicy) -> Self {
-        let (mut named, mut any) = (Vec::with_capacity(part.arms().len()), Vec::new());
+        let mut named = Vec::with_capacity(part.arms().len());
+        let (mut ranges, mut any) = (Vec::new(), Vec::new());
         for (position, arm) in part.arms().iter().enumerate() {
             match arm.selector {
                 Selector::Nr(nr) => named.push((nr, position)),
+                Selector::Range(first, last) => ranges.push((first, last, position)),
                 Selector::Known => any.push(position),
             }
         }
         named.sort_unstable();
-        Self { part, named, any }
+        Self { part, named, ranges, any }
     }
 
     /// What may become of the call with that number.
@@ -76,6 +80,8 @@ impl<'p> Fates<'p> {
         let has = part.has(nr);
         let any = self.any.iter().filter(|_| has);
         let mut arms: Vec<(usize, bool)> = named.map(|(_, position)| (*position, true)).collect();
+        let within = |(first, last, _): &&(u32, u32, usize)| *first <= nr && nr <= *last;
+        arms.extend(self.ranges.iter().filter(within).map(|(.., position)| (*position, true)));
         let is_named = !arms.is_empty();
         arms.extend(any.map(|position| (*position, false)));
         arms.sort_unstable();

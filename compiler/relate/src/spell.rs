@@ -3,7 +3,7 @@
 use filterc_abi::{Abi, Action, Arg, ArgKind, SetKind};
 use filterc_cbpf::errno::errno_name_on;
 use filterc_grammar::ast::{
-    self, ActionKind, BinOp, CmpOp, Constant, ConstantKind, Field, Item, Mask, Predicate,
+    self, ActionKind, BinOp, Call, CmpOp, Constant, ConstantKind, Field, Item, Mask, Predicate,
     PredicateKind, Relation,
 };
 use filterc_grammar::source::Span;
@@ -55,6 +55,12 @@ pub(crate) fn name(text: &str) -> ast::Name {
 
 pub(crate) fn integer(value: u64) -> Constant {
     Constant { kind: ConstantKind::Integer(value), span: Span::default() }
+}
+
+/// Numbers of calls, from a first to a last.
+pub(crate) fn numbers(first: u32, last: u32) -> Call {
+    let (first, last, span) = (integer(first.into()), integer(last.into()), Span::default());
+    if first == last { Call::Number(first, span) } else { Call::Range(first, last, span) }
 }
 
 fn field(slot: &Slot) -> Field {

@@ -107,7 +107,7 @@ fn read(text: String) -> Option<Read> {
 fn all_calls(policy: &Policy) -> Vec<SeccompData> {
     let mut calls = Vec::new();
     for part in policy.abis() {
-        for nr in (0..8).chain([400, 9999]) {
+        for nr in (0..8).chain([400, 9998, 9999, 10_000, 10_001]) {
             for bits in 0..1 << 5 {
                 let args = [bits & 3, bits >> 2 & 3, 0, 0, 0, 0];
                 let arch = part.abi().audit_arch;

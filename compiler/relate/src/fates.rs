@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use filterc_abi::{Abi, Action, Endian};
+use filterc_abi::{Abi, Action, Arg, Endian};
 use filterc_check::Part;
 use filterc_grammar::ast::Predicate;
+use filterc_grammar::print;
 
 use crate::fields::Fields;
 use crate::formula::{Formula, formula};
@@ -102,6 +103,21 @@ impl<'s> OfAbi<'s> {
         let part = self.parts.get(name)?;
         let registers = Fields::new(None, None, self.endian, &part.decision);
         fate(Some(self.abi), &registers, part, decide)
+    }
+
+    /// Whether the arguments that decide calls have the same types on another ABI.
+    pub(crate) fn is_typed_as(&self, other: &'static Abi) -> bool {
+        let ty = |arg: &'static Arg| (arg.width, arg.signed, arg.kind);
+        self.fates.iter().all(|(name, fate)| {
+            let (Some(own), Some(call)) = (self.abi.syscall(name), other.syscall(name)) else {
+                return true;
+            };
+            let texts: Vec<String> =
+                fate.iter().filter_map(|(_, it)| it.as_ref()).map(print::predicate).collect();
+            let is_name = |c: char| c == '_' || c.is_ascii_alphanumeric();
+            let mut words = texts.iter().flat_map(|text| text.split(|c| !is_name(c)));
+            words.all(|word| own.arg(word).map(ty) == call.arg(word).map(ty))
+        })
     }
 
     /// Whether everything has one fate.

@@ -35,15 +35,17 @@ pub fn policy(said: &[Said<'_>], combine: &dyn Fn(&[u32]) -> u32) -> Result<Stri
             }
         }
     }
-    let first = abis.first().ok_or(Inexpressible::NoAbi)?.abi;
+    let names = abis.iter().map(|it| spell::name(it.abi.name)).collect();
     let unknown = unknown(&abis)?;
+    let (alike, abis) = apart(abis);
+    let first = abis.first().ok_or(Inexpressible::NoAbi)?.abi;
     let default = default(&abis);
     let mut text = String::new();
     let mut header = |kind: StatementKind| {
         let statements = vec![ast::Statement { span: Span::default(), kind }];
         text.push_str(&print::file(&File { statements }));
     };
-    header(StatementKind::Arch(abis.iter().map(|it| spell::name(it.abi.name)).collect()));
+    header(StatementKind::Arch(names));
     let kernel = KernelVersion::TABLE;
     let (major, minor, span) = (kernel.major, kernel.minor, Span::default());
     // Without it, calls of later tables would be no unknown numbers to later readers.
@@ -53,7 +55,9 @@ pub fn policy(said: &[Said<'_>], combine: &dyn Fn(&[u32]) -> u32) -> Result<Stri
     header(StatementKind::Unknown(other));
     header(StatementKind::Foreign(spell::action(foreign, Some(first))));
     let (first_rules, groups) = (Vec::new(), BTreeMap::new());
-    let mut rules = Rules { abis: &abis, decide: &decide, default, first, first_rules, groups };
+    let mut rules =
+        Rules { abis: &abis, alike: &alike, decide: &decide, default, first, first_rules, groups };
+    rules.alike();
     rules.numbers(unknown);
     for name in abis.iter().flat_map(|it| it.fates.keys()).collect::<BTreeSet<_>>() {
         rules.call(name);
@@ -61,6 +65,33 @@ pub fn policy(said: &[Said<'_>], combine: &dyn Fn(&[u32]) -> u32) -> Result<Stri
     text.push('\n');
     text.push_str(&rules.text());
     Ok(text)
+}
+
+/// ABIs on which everything comes to one thing, and the others. Where another one shares the token,
+/// one rule says that; calls with conditions must then be of one type on both.
+fn apart(abis: Vec<OfAbi<'_>>) -> (Vec<OfAbi<'_>>, Vec<OfAbi<'_>>) {
+    let sibling = |it: &OfAbi<'_>| {
+        let shares = |other: &&OfAbi<'_>| {
+            other.abi.audit_arch == it.abi.audit_arch && other.abi.name != it.abi.name
+        };
+        abis.iter().position(|other| shares(&other))
+    };
+    let is_alike = |it: &OfAbi<'_>| {
+        let one = it.fates.values().next().and_then(only);
+        let other = sibling(it).and_then(|at| abis.get(at));
+        one.is_some_and(|action| it.is_always(action))
+            && other.is_some_and(|other| other.is_typed_as(it.abi) && !is_one(other))
+    };
+    let which: Vec<bool> = abis.iter().map(is_alike).collect();
+    let (mut alike, mut others) = (Vec::new(), Vec::new());
+    for (it, is) in abis.into_iter().zip(which) {
+        if is { &mut alike } else { &mut others }.push(it);
+    }
+    (alike, others)
+}
+
+fn is_one(it: &OfAbi<'_>) -> bool {
+    it.fates.values().next().and_then(only).is_some_and(|action| it.is_always(action))
 }
 
 fn foreign(said: &[Said<'_>], decide: &dyn Fn(&[u32]) -> Action) -> Result<Action, Inexpressible> {

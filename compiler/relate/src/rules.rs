@@ -13,6 +13,8 @@ use crate::spell;
 /// Rules that grow call by call.
 pub(crate) struct Rules<'a> {
     pub(crate) abis: &'a [OfAbi<'a>],
+    /// Those on which everything comes to one thing.
+    pub(crate) alike: &'a [OfAbi<'a>],
     pub(crate) decide: &'a dyn Fn(&[u32]) -> Action,
     pub(crate) default: Action,
     pub(crate) first: &'static Abi,
@@ -24,18 +26,32 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
+    /// A rule for all calls of each ABI on which everything comes to one thing.
+    pub(crate) fn alike(&mut self) {
+        for it in self.alike {
+            if let Some(action) = it.fates.values().next().and_then(only) {
+                let fate = vec![(action, Some(on(it.abi, false, None)))];
+                self.first_rules.push((fate, vec![Call::Any(Span::default())]));
+            }
+        }
+    }
+
+    fn all_abis(&self) -> impl Iterator<Item = &'_ OfAbi<'_>> {
+        self.abis.iter().chain(self.alike)
+    }
+
     /// Numbers that no call has and that are not treated as unknown ones are.
     pub(crate) fn numbers(&mut self, unknown: Action) {
         // Between these, a number has one fate on each ABI, or is no unknown one there.
         let mut cuts: BTreeSet<u32> = BTreeSet::new();
-        for gap in self.abis.iter().flat_map(|it| &it.unknown) {
+        for gap in self.all_abis().flat_map(|it| &it.unknown) {
             cuts.insert(gap.first);
             cuts.extend(gap.last.checked_add(1));
         }
         let mut found: Vec<(u32, u32, Fate)> = Vec::new();
         let ends = cuts.iter().skip(1).map(|next| next - 1).chain([u32::MAX]);
         for (first, last) in cuts.iter().copied().zip(ends) {
-            let gaps = self.abis.iter().filter_map(|it| it.gap_of(first));
+            let gaps = self.all_abis().filter_map(|it| it.gap_of(first));
             if gaps.map(|gap| only(&gap.fate)).all(|action| action == Some(unknown)) {
                 continue;
             }
@@ -54,8 +70,10 @@ impl Rules<'_> {
     /// any ABI.
     fn elsewhere(&self, nr: u32) -> Fate {
         let mut fate = Fate::new();
-        let alone = self.abis.len() == 1;
-        for it in self.abis {
+        let here: Vec<_> = self.all_abis().collect();
+        // A number of two ABIs behind one token is one's own.
+        let alone = here.iter().all(|it| it.abi.audit_arch == self.first.audit_arch);
+        for it in here {
             for (action, predicate) in it.gap_of(nr).into_iter().flat_map(|gap| &gap.fate) {
                 let here = if alone {
                     predicate.clone()
@@ -228,7 +246,7 @@ fn on(abi: &'static Abi, by_number: bool, predicate: Option<Predicate>) -> Predi
         let test = ast::Test { field, mask, relation };
         Predicate { kind: PredicateKind::Test(Box::new(test)), span: Span::default() }
     };
-    let token = spell::integer(abi.audit_arch.into());
+    let token = spell::token(abi);
     let mut parts = vec![test(field("arch"), None, ast::Relation::Compare(CmpOp::Eq, token))];
     if let Some(mark) = abi.mark.filter(|_| !by_number) {
         let marked = test(field("nr"), Some(mark.bit), ast::Relation::AnyBit);

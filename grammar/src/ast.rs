@@ -152,6 +152,8 @@ pub enum Call {
     Any(Span),
     /// `syscall(N)`
     Number(Constant, Span),
+    /// `syscall(FIRST..LAST)`: all numbers between two, both included
+    Range(Constant, Constant, Span),
 }
 
 /// A predicate and where it stands.

@@ -187,6 +187,13 @@ impl Printer {
                 self.constant(number, 0);
                 self.push(")");
             }
+            Call::Range(first, last, _) => {
+                self.push("syscall(");
+                self.constant(first, 0);
+                self.push("..");
+                self.constant(last, 0);
+                self.push(")");
+            }
         }
     }
 

@@ -123,6 +123,10 @@ pub fn walk_call<V: Visitor + ?Sized>(visitor: &mut V, call: &Call) {
             visitor.visit_name(name)
         }
         Call::Number(constant, _) => visitor.visit_constant(constant),
+        Call::Range(first, last, _) => {
+            visitor.visit_constant(first);
+            visitor.visit_constant(last);
+        }
         Call::Any(_) => (),
     }
 }

@@ -39,25 +39,36 @@ fn abi(text: &mut String, part: &AbiPolicy, endian: Endian) {
         abi.name,
     );
     let known = abi.syscalls().iter().map(|call| call.nr).filter(|nr| part.has(*nr));
-    ranges(text, "known", known);
-    ranges(text, "named", part.named().iter().copied());
+    ranges(text, "known", known.map(|nr| (nr, nr)));
+    ranges(text, "named", named(part));
     for arm in part.arms() {
         predicate(text, &arm.predicate, endian);
         let action = arm.action.to_ret();
         let _ = match arm.selector {
             Selector::Nr(nr) => writeln!(text, "arm {nr:x} {action:x}"),
+            Selector::Range(first, last) => writeln!(text, "range {first:x} {last:x} {action:x}"),
             Selector::Known => writeln!(text, "any {action:x}"),
         };
     }
 }
 
-/// Sorted numbers, as runs of them.
-fn ranges(text: &mut String, keyword: &str, numbers: impl Iterator<Item = u32>) {
+/// The numbers that rules name, alone and in ranges, by where they begin.
+fn named(part: &AbiPolicy) -> impl Iterator<Item = (u32, u32)> {
+    let alone = part.named().iter().map(|nr| (*nr, *nr));
+    let mut all: Vec<(u32, u32)> = alone.chain(part.ranges().iter().copied()).collect();
+    all.sort_unstable();
+    all.into_iter()
+}
+
+/// Sorted ranges of numbers, as runs of them.
+fn ranges(text: &mut String, keyword: &str, numbers: impl Iterator<Item = (u32, u32)>) {
     let mut runs: Vec<(u32, u32)> = Vec::new();
-    for nr in numbers {
+    for (from, to) in numbers {
         match runs.last_mut() {
-            Some((_, last)) if last.checked_add(1) == Some(nr) => *last = nr,
-            _ => runs.push((nr, nr)),
+            Some((_, last)) if last.checked_add(1).is_none_or(|next| from <= next) => {
+                *last = to.max(*last);
+            }
+            _ => runs.push((from, to)),
         }
     }
     text.push_str(keyword);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use filterc_abi::{Endian, SeccompData};
 use filterc_hir::eval::{self, Case};
 use filterc_hir::expr::{Predicate, Relation, Test};
-use filterc_hir::policy::Policy;
+use filterc_hir::policy::{Policy, Selector};
 use filterc_hir::types::Place;
 
 use crate::Params;
@@ -31,6 +31,9 @@ pub(crate) struct Spec {
 struct Numbers {
     /// Numbers that may have a case of their own, sorted.
     own: Vec<u32>,
+    /// Where a range that a rule names begins or has ended, sorted: between numbers that have
+    /// no case of their own, too, the case changes there.
+    cuts: Vec<u32>,
     /// Where ABIs share the token: the bit that tells them apart.
     mark: Option<u32>,
 }
@@ -43,6 +46,13 @@ impl Spec {
             let entry = numbers.entry(part.abi().audit_arch).or_default();
             entry.own.extend(part.abi().syscalls().iter().map(|call| call.nr));
             entry.own.extend(part.named());
+            // Ranges that touch are one in `ranges`, but may be of different rules.
+            for arm in part.arms() {
+                if let Selector::Range(first, last) = arm.selector {
+                    entry.cuts.push(first);
+                    entry.cuts.extend(last.checked_add(1));
+                }
+            }
             // A number that a tracer skips is never marked.
             entry.own.push(u32::MAX);
             entry.mark = entry.mark.or(part.abi().mark.map(|mark| mark.bit));
@@ -50,6 +60,8 @@ impl Spec {
         for entry in numbers.values_mut() {
             entry.own.sort_unstable();
             entry.own.dedup();
+            entry.cuts.sort_unstable();
+            entry.cuts.dedup();
         }
         Self { policy, endian, numbers }
     }
@@ -228,6 +240,12 @@ impl Numbers {
             first: below.map_or(0, |own| own + 1),
             last: self.own.get(above).map_or(u32::MAX, |own| own - 1),
         };
+        let next = self.cuts.partition_point(|cut| *cut <= nr);
+        let before = next.checked_sub(1).and_then(|i| self.cuts.get(i));
+        let gap = gap.and(Span {
+            first: before.copied().unwrap_or(0),
+            last: self.cuts.get(next).map_or(u32::MAX, |cut| cut - 1),
+        });
         match self.mark {
             None => gap,
             // Numbers with and without the mark stand in blocks of that size.

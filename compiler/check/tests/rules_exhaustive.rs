@@ -59,7 +59,16 @@ fn predicate(rng: &mut Rng, depth: u32, with_nr: bool) -> String {
 
 fn policy_text(rng: &mut Rng, with_nr: bool) -> String {
     const ACTIONS: [&str; 4] = ["allow", "log", "errno(EPERM)", "errno(EAGAIN)"];
-    let calls = ["read", "write, read", "syscall(9999)", "open", "any", "syscall(9999), close"];
+    let calls = [
+        "read",
+        "write, read",
+        "syscall(9999)",
+        "open",
+        "any",
+        "syscall(9999), close",
+        "syscall(9998..10001)",
+        "syscall(0..3)",
+    ];
     let mut text = format!("{}\n", rng.pick(&["arch x86_64", "arch x86_64, i386", "arch i386"]));
     text += &format!("default {} unknown {}\n", rng.pick(&ACTIONS), rng.pick(&ACTIONS));
     for _ in 0..1 + rng.below(6) {
@@ -98,7 +107,7 @@ fn read(text: String) -> Option<Read> {
 fn all_calls(policy: &Policy) -> Vec<SeccompData> {
     let mut calls = Vec::new();
     for part in policy.abis() {
-        for nr in (0..8).chain([400, 9999]) {
+        for nr in (0..8).chain([400, 9998, 9999, 10_000, 10_001]) {
             for bits in 0..1 << 5 {
                 let args = [bits & 3, bits >> 2 & 3, 0, 0, 0, 0];
                 let arch = part.abi().audit_arch;
@@ -128,6 +137,7 @@ fn arms<'p>(policy: &'p Policy, rule: RuleId, call: &SeccompData) -> Vec<&'p Arm
         .flat_map(|part| {
             part.arms().iter().filter(move |arm| match arm.selector {
                 Selector::Nr(number) => number == nr,
+                Selector::Range(first, last) => first <= nr && nr <= last,
                 Selector::Known => part.has(nr),
             })
         })

@@ -1,6 +1,11 @@
 //! Policies held against each other, as a user does it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it skipped"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -138,4 +143,36 @@ fn programs_become_policies_again() {
     assert_eq!(status(&filterc(&["equiv", &stacked, &both])), 0);
     let garbage = files.write("garbage.bpf", "01234567");
     assert_eq!(status(&filterc(&["lift", &garbage])), 2);
+}
+
+#[test]
+fn filters_of_a_live_process_become_a_policy() {
+    let files = Files::new("live");
+    let policy = "arch x86_64, aarch64, riscv64\ndefault allow\nforeign allow\nunknown allow\n\
+                  errno(EPERM) ptrace, reboot\n";
+    let policy = files.write("policy.flt", policy);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_filterc"));
+    command.args(["run", &policy, "--", "/bin/sh", "-c", "echo here; read line"]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = [0; 5];
+    let stdout = child.stdout.as_mut().unwrap();
+    let under = std::io::Read::read_exact(stdout, &mut said).is_ok();
+    let pid = child.id().to_string();
+    let lifted = files.path("lifted.flt");
+    let output = filterc(&["lift", "--pid", &pid, "-o", &lifted]);
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    if !under || ["F0861", "F0862", "F0865"].iter().any(|code| error.contains(code)) {
+        println!("skipped: {error}");
+        return;
+    }
+    assert_eq!(status(&output), 0, "{error}");
+    assert_eq!(status(&filterc(&["equiv", &policy, &lifted])), 0);
+    // It has ended by now, and a policy is of programs or of a process.
+    let gone = filterc(&["lift", "--pid", &pid]);
+    assert_eq!(status(&gone), 1);
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("F0860"), "{gone:?}");
+    assert_eq!(status(&filterc(&["lift", "--pid", &pid, &policy])), 2);
+    assert_eq!(status(&filterc(&["lift"])), 2);
 }

@@ -153,7 +153,8 @@ fn event_filters_know_who_calls() {
     }
     for (predicate, holds) in cases {
         let text = format!("event syscalls:sys_enter_read if {predicate}\n");
-        let event_options = EventOptions { monitored: Monitored::Everybody, event_id: None };
+        let event_options =
+            EventOptions { monitored: Monitored::Everybody, event_id: None, counted: None };
         let options = Options { default_abi: Some(x86_64()), ..Options::default() };
         let compiled = compile_events(&Source::text("who.flt", &text), &options, &event_options);
         let mut module = compiled.unwrap_or_else(|errors| panic!("{errors}")).module;

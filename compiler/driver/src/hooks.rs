@@ -34,7 +34,7 @@ pub(crate) fn hooks(
 /// Whether a rule asks for the labels of an object that a hook shows.
 fn needs(part: &AbiPolicy, hook: &ObjectHook) -> bool {
     part.arms().iter().filter(|arm| asks(&arm.predicate)).any(|arm| match arm.selector {
-        Selector::Known => true,
+        Selector::Known | Selector::Range(..) => true,
         Selector::Nr(nr) => {
             // A call that the tables do not have may come to any hook.
             part.abi().syscall_by_nr(nr).is_none_or(|call| hook.calls.contains(&call.name))

@@ -156,6 +156,11 @@ fn sample(
     for arm in arms {
         match arm.selector {
             Selector::Nr(nr) => numbers.push(nr),
+            Selector::Range(first, last) => {
+                let within = |nr: &u32| first <= *nr && *nr <= last;
+                let known = abi.syscalls().iter().map(|call| call.nr);
+                numbers.extend(known.chain([first]).filter(within));
+            }
             Selector::Known => numbers.extend(abi.syscalls().iter().map(|call| call.nr)),
         }
     }

@@ -10,7 +10,7 @@ use filterc_grammar::source::Span;
 use hashbrown::HashSet;
 
 use crate::error::{Kind, Limit};
-use crate::expr::{CmpOp, Predicate, Test};
+use crate::expr::{CmpOp, Predicate, Relation, Test};
 use crate::field;
 use crate::findings::{Calls as About, Findings, Subject};
 use crate::header;
@@ -21,6 +21,7 @@ use crate::policy::{Arm, RuleId, Selector};
 use crate::predicate::Reader;
 use crate::raw;
 use crate::resolve::{Calls, Entry};
+use crate::types::{Field, Place};
 
 /// A rule with its calls written out.
 pub(crate) struct Rule<'a> {
@@ -149,6 +150,7 @@ impl<'s, 'a> Builder<'s, 'a> {
             let done = match entry {
                 Entry::Any => self.arm(job, Selector::Known, About::Any, arms),
                 Entry::Number(number) => self.number(job, number, arms),
+                Entry::Range(first, last) => self.range(job, (first, last), arms),
                 Entry::Name(name) => match self.calls.on(name).get(job.abi_index) {
                     Some(&on) => self.name(job, on, arms),
                     None => Ok(()),
@@ -197,22 +199,69 @@ impl<'s, 'a> Builder<'s, 'a> {
         written: &'a ast::Constant,
         arms: &mut Arms,
     ) -> Result<(), Told> {
+        let nr = self.number_of(job, written)?;
+        if !job.abi.admits(nr) {
+            return self.elsewhere(job, written, nr);
+        }
+        let calls = job.abi.syscall_by_nr(nr).map_or(About::Number(nr), About::One);
+        self.arm(job, Selector::Nr(nr), calls, arms)
+    }
+
+    /// `syscall(FIRST..LAST)` is all numbers between the two that are the ABI's.
+    fn range(
+        &mut self,
+        job: &Job<'_, 'a>,
+        (first, last): (&'a ast::Constant, &'a ast::Constant),
+        arms: &mut Arms,
+    ) -> Result<(), Told> {
+        let (from, to) = (self.number_of(job, first), self.number_of(job, last));
+        let (from, to) = (from?, to?);
+        if from > to {
+            let kind = Kind::EmptyRange { first: from.into(), last: to.into() };
+            let span = Span { end: last.span.end, ..first.span };
+            self.reader.findings.about(span, kind, job.subject(About::None));
+            return Err(Told);
+        }
+        if !admits_some(job.abi, from, to) {
+            return self.elsewhere(job, first, from);
+        }
+        self.arm(job, Selector::Range(from, to), About::Range(from, to), arms)?;
+        let own = arms.list.last().filter(|arm| arm.selector == Selector::Range(from, to));
+        match job.rule.predicate.filter(|_| own.is_some_and(|arm| asks_for_nr(&arm.predicate))) {
+            Some(predicate) => {
+                let subject = job.subject(About::Range(from, to));
+                self.reader.findings.about(predicate.span, Kind::NumberOfRange, subject);
+                Err(Told)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// A number that a call can have.
+    fn number_of(&mut self, job: &Job<'_, 'a>, written: &'a ast::Constant) -> Result<u32, Told> {
         let subject = job.subject(About::None);
         self.reader.count(written);
         let Reader { scope, constants, findings, .. } = &mut self.reader;
         let value = constants.read(scope, subject, written, findings).ok_or(Told)?.number();
-        let number = u32::try_from(value).ok().filter(|nr| *nr != u32::MAX);
-        let elsewhere = number.filter(|nr| !job.abi.admits(*nr));
-        if elsewhere.is_some_and(|nr| self.calls.has_sibling(job.abi, nr)) {
+        u32::try_from(value).ok().filter(|nr| *nr != u32::MAX).ok_or_else(|| {
+            findings.about(written.span, Kind::BadNumber { value, foreign: false }, subject);
+            Told
+        })
+    }
+
+    /// A number that is not the ABI's: an error, unless another one of the policy's has it.
+    fn elsewhere(
+        &mut self,
+        job: &Job<'_, 'a>,
+        written: &'a ast::Constant,
+        nr: u32,
+    ) -> Result<(), Told> {
+        if self.calls.has_sibling(job.abi, nr) {
             return Ok(());
         }
-        let foreign = elsewhere.is_some();
-        let Some(nr) = number.filter(|_| !foreign) else {
-            findings.about(written.span, Kind::BadNumber { value, foreign }, subject);
-            return Err(Told);
-        };
-        let calls = job.abi.syscall_by_nr(nr).map_or(About::Number(nr), About::One);
-        self.arm(job, Selector::Nr(nr), calls, arms)
+        let kind = Kind::BadNumber { value: nr.into(), foreign: true };
+        self.reader.findings.about(written.span, kind, job.subject(About::None));
+        Err(Told)
     }
 
     fn name(&mut self, job: &Job<'_, 'a>, on: OnAbi, arms: &mut Arms) -> Result<(), Told> {
@@ -255,6 +304,32 @@ pub(crate) fn selects(abi: &'static Abi, sub_call: &SubCall) -> Option<(u32, Tes
     let mask = (mask != field.ty().mask()).then_some(i128::from(mask));
     let test = Test::compare(field, mask, CmpOp::Eq, sub_call.value.into()).ok()?;
     Some((multiplexer.nr, test))
+}
+
+/// Whether some number between two is the ABI's: numbers with and without its mark stand in
+/// blocks of the mark's size.
+pub(crate) fn admits_some(abi: &Abi, first: u32, last: u32) -> bool {
+    let next_block = |bit: u32| (first | (bit - 1)).checked_add(1).filter(|next| *next <= last);
+    abi.admits(first) || abi.mark.is_some_and(|mark| next_block(mark.bit).is_some())
+}
+
+/// Whether some number between two is of another ABI behind the same token.
+pub(crate) fn admits_not_all(abi: &Abi, first: u32, last: u32) -> bool {
+    let next_block = |bit: u32| (first | (bit - 1)).checked_add(1).filter(|next| *next <= last);
+    !abi.admits(first) || abi.mark.is_some_and(|mark| next_block(mark.bit).is_some())
+}
+
+fn asks_for_nr(predicate: &Predicate) -> bool {
+    let is_nr = |field: &Field| field.place() == Place::Nr;
+    match predicate {
+        Predicate::True | Predicate::False => false,
+        Predicate::Not(inner) => asks_for_nr(inner),
+        Predicate::And(parts) | Predicate::Or(parts) => parts.iter().any(asks_for_nr),
+        Predicate::Test(test) => match test.relation() {
+            Relation::Compare(..) | Relation::In(_) => is_nr(test.field()),
+            Relation::Field(_, other) => is_nr(test.field()) || is_nr(other),
+        },
+    }
 }
 
 /// The multiplexers that a rule names without a predicate.

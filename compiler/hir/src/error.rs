@@ -14,12 +14,13 @@ use crate::types::Type;
 pub const CODES: &[&str] = &[
     "F0201", "F0202", "F0203", "F0204", "F0205", "F0206", "F0207", "F0208", "F0209", "F0210",
     "F0211", "F0212", "F0213", "F0214", "F0215", "F0216", "F0217", "F0218", "F0219", "F0220",
-    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0240",
-    "F0245", "F0250", "F0251", "F0252", "F0253", "F0254", "F0255", "F0270", "F0271", "F0272",
-    "F0273", "F0274", "F0275", "F0276", "F0277", "F0278", "F0279", "F0282", "F0283", "F0284",
-    "F0285", "F0286", "F0287", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307", "F0308",
-    "F0309", "F0310", "F0311", "F0312", "F0313", "F0314", "F0315", "F0316", "F0317", "F0330",
-    "F0331", "F0340", "F0360", "F0361", "F0362", "F0363", "F0364", "F0365",
+    "F0221", "F0222", "F0223", "F0224", "F0225", "F0226", "F0227", "F0228", "F0229", "F0230",
+    "F0240", "F0245", "F0250", "F0251", "F0252", "F0253", "F0254", "F0255", "F0270", "F0271",
+    "F0272", "F0273", "F0274", "F0275", "F0276", "F0277", "F0278", "F0279", "F0282", "F0283",
+    "F0284", "F0285", "F0286", "F0287", "F0302", "F0303", "F0304", "F0305", "F0306", "F0307",
+    "F0308", "F0309", "F0310", "F0311", "F0312", "F0313", "F0314", "F0315", "F0316", "F0317",
+    "F0325", "F0326", "F0330", "F0331", "F0340", "F0360", "F0361", "F0362", "F0363", "F0364",
+    "F0365",
 ];
 
 /// What a statement defines.
@@ -192,6 +193,8 @@ pub enum Kind {
         /// Whether it is one of another ABI behind the same token.
         foreign: bool,
     },
+    /// F0230: a predicate on a range of numbers asks for the number.
+    NumberOfRange,
     /// F0219: none of the rule's calls is left on any ABI.
     NoCallLeft,
     /// F0220: a field of one call in a predicate on `any`.
@@ -374,6 +377,16 @@ pub enum Kind {
         /// Whether it asks `any` for numbers that `any` does not stand for.
         of_any: bool,
     },
+    /// F0325: a range of numbers has those of known calls.
+    RangeOfCalls {
+        /// ABIs, each with its calls that the range covers.
+        calls: Vec<(&'static str, Vec<&'static str>)>,
+    },
+    /// F0326: a part of a range of numbers is another ABI's.
+    ForeignPart {
+        /// The ABI that the policy does not list.
+        other: Option<&'static str>,
+    },
     /// F0330: `kernel` is older than seccomp filters are on some ABIs.
     BeforeFilters {
         /// The kernel.
@@ -420,6 +433,7 @@ impl Kind {
             Self::Overflow | Self::BadShift { .. } => "F0216",
             Self::ActionData { .. } => "F0217",
             Self::BadNumber { .. } => "F0218",
+            Self::NumberOfRange => "F0230",
             Self::NoCallLeft => "F0219",
             Self::NotOfAny { .. } => "F0220",
             Self::Multiplexed { .. } => "F0221",
@@ -454,6 +468,8 @@ impl Kind {
             Self::DifferentCalls { .. } => "F0307",
             Self::MultiplexedNumber { .. } => "F0308",
             Self::SettledTest { .. } => "F0309",
+            Self::RangeOfCalls { .. } => "F0325",
+            Self::ForeignPart { .. } => "F0326",
             Self::BeforeFilters { .. } => "F0330",
             Self::ForeignErrno { .. } => "F0331",
             Self::HidesGroup { .. } => "F0340",

@@ -84,7 +84,7 @@ pub fn case(policy: &Policy, arch: u32, nr: u32) -> Case<'_> {
     let Some(part) = policy.abis().iter().find(of_abi) else {
         return nothing(policy.foreign_action(), Reason::Foreign);
     };
-    if !part.has(nr) && !part.named().contains(&nr) {
+    if !part.has(nr) && !part.names(nr) {
         return nothing(part.unknown_action(), Reason::Unknown);
     }
     let arms = part.arms().iter().filter(|arm| covers(part, arm, nr)).collect();
@@ -95,6 +95,7 @@ pub fn case(policy: &Policy, arch: u32, nr: u32) -> Case<'_> {
 fn covers(part: &AbiPolicy, arm: &Arm, nr: u32) -> bool {
     match arm.selector {
         Selector::Nr(number) => number == nr,
+        Selector::Range(first, last) => first <= nr && nr <= last,
         Selector::Known => part.has(nr),
     }
 }

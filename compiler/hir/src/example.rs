@@ -60,7 +60,7 @@ impl<'a> Example<'_, 'a> {
             Call::Name(name) => self.named(name, args),
             Call::Number(number, _) => self.numbered(number, args),
             // The parser makes none of them.
-            Call::Group(_) | Call::Versioned(..) | Call::Any(_) => None,
+            Call::Group(_) | Call::Versioned(..) | Call::Any(_) | Call::Range(..) => None,
         }
     }
 

@@ -62,17 +62,25 @@ fn touched(part: &AbiPolicy) -> Vec<&'static Family> {
     let mut families: Vec<&'static Family> = Vec::new();
     let mut last = None;
     for arm in part.arms() {
-        let Selector::Nr(nr) = arm.selector else { continue };
         let plain = is_open(arm.action) && arm.predicate == Predicate::True;
-        if plain || last == Some(nr) {
+        if plain || last == Some(arm.selector) {
             continue;
         }
-        last = Some(nr);
-        let Some(call) = part.abi().syscall_by_nr(nr) else { continue };
-        for &family in by_call().get(call.name).into_iter().flatten() {
-            if !families.iter().any(|known| known.name == family.name) {
-                families.push(family);
+        last = Some(arm.selector);
+        let mut touch = |call: &Syscall| {
+            for &family in by_call().get(call.name).into_iter().flatten() {
+                if !families.iter().any(|known| known.name == family.name) {
+                    families.push(family);
+                }
             }
+        };
+        match arm.selector {
+            Selector::Nr(nr) => part.abi().syscall_by_nr(nr).into_iter().for_each(touch),
+            Selector::Range(first, last) => {
+                let within = |call: &&Syscall| first <= call.nr && call.nr <= last;
+                part.abi().syscalls().iter().filter(within).for_each(&mut touch);
+            }
+            Selector::Known => {}
         }
     }
     families

@@ -51,21 +51,25 @@ pub(crate) struct Fates<'p> {
     pub(crate) part: &'p AbiPolicy,
     /// Sorted: a number, and the position of an arm that names it.
     named: Vec<(u32, usize)>,
+    /// The arms for ranges of numbers, each with its position.
+    ranges: Vec<(u32, u32, usize)>,
     /// Positions of the arms for `any`.
     any: Vec<usize>,
 }
 
 impl<'p> Fates<'p> {
     pub(crate) fn new(part: &'p AbiPolicy) -> Self {
-        let (mut named, mut any) = (Vec::with_capacity(part.arms().len()), Vec::new());
+        let mut named = Vec::with_capacity(part.arms().len());
+        let (mut ranges, mut any) = (Vec::new(), Vec::new());
         for (position, arm) in part.arms().iter().enumerate() {
             match arm.selector {
                 Selector::Nr(nr) => named.push((nr, position)),
+                Selector::Range(first, last) => ranges.push((first, last, position)),
                 Selector::Known => any.push(position),
             }
         }
         named.sort_unstable();
-        Self { part, named, any }
+        Self { part, named, ranges, any }
     }
 
     /// What may become of the call with that number.
@@ -74,15 +78,19 @@ impl<'p> Fates<'p> {
         let start = self.named.partition_point(|(other, _)| *other < nr);
         let rest = self.named.get(start..).unwrap_or_default();
         let named = rest.iter().take_while(|(other, _)| *other == nr).map(|(_, at)| (*at, true));
-        let is_named = rest.first().is_some_and(|(other, _)| *other == nr);
+        let within = |(first, last, _): &&(u32, u32, usize)| *first <= nr && nr <= *last;
+        let mut ranged = self.ranges.iter().filter(within).map(|(.., at)| (*at, true)).peekable();
+        let is_ranged = ranged.peek().is_some();
+        let is_named = is_ranged || rest.first().is_some_and(|(other, _)| *other == nr);
         let has = part.has(nr);
         let any = if has { self.any.as_slice() } else { &[] };
+        let is_mixed = is_ranged || !any.is_empty();
         let mut merged: Vec<(usize, bool)> = Vec::new();
-        if !any.is_empty() {
-            merged.extend(named.clone().chain(any.iter().map(|at| (*at, false))));
+        if is_mixed {
+            merged.extend(named.clone().chain(ranged).chain(any.iter().map(|at| (*at, false))));
             merged.sort_unstable();
         }
-        let alone = named.filter(|_| any.is_empty());
+        let alone = named.filter(|_| !is_mixed);
         let known = Known::new(part.abi(), Some(nr));
         let arms = merged.into_iter().chain(alone);
         for (arm, named) in arms.filter_map(|(at, named)| Some((part.arms().get(at)?, named))) {

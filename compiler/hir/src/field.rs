@@ -91,7 +91,7 @@ fn refusal(subject: Subject, name: &str) -> Kind {
     if let Some(blindness) = seen_by_others(name) {
         return Kind::OutOfSight { what: field, blindness };
     }
-    if matches!(subject.calls, Calls::Any) {
+    if matches!(subject.calls, Calls::Any | Calls::Range(..)) {
         return Kind::NotOfAny { field };
     }
     Kind::NoSuchField { name: field }

@@ -36,6 +36,8 @@ pub(crate) enum Calls {
     One(&'static Syscall),
     /// `syscall(N)` with a number that the tables do not have.
     Number(u32),
+    /// `syscall(FIRST..LAST)`.
+    Range(u32, u32),
     /// A call by its name alone: one that has a multiplexer.
     Named(&'static str),
     /// `any`.
@@ -50,6 +52,7 @@ impl Subject {
             && match (self.calls, other.calls) {
                 (Calls::One(a), Calls::One(b)) => a.nr == b.nr,
                 (Calls::Number(a), Calls::Number(b)) => a == b,
+                (Calls::Range(a, b), Calls::Range(c, d)) => (a, b) == (c, d),
                 (Calls::Named(a), Calls::Named(b)) => a == b,
                 (a, b) => std::mem::discriminant(&a) == std::mem::discriminant(&b),
             }
@@ -59,6 +62,7 @@ impl Subject {
         match self.calls {
             Calls::One(call) => Some(call.name.to_owned()),
             Calls::Number(nr) => Some(format!("syscall({nr})")),
+            Calls::Range(first, last) => Some(format!("syscall({first:#x}..{last:#x})")),
             Calls::Named(name) => Some(name.to_owned()),
             Calls::Any => Some("any".to_owned()),
             Calls::None => None,

@@ -13,7 +13,8 @@ use crate::scope::{Scope, Table};
 pub(crate) fn fields(subject: Subject) -> impl Iterator<Item = &'static str> {
     let own = match subject.calls {
         Calls::One(call) => call.args,
-        Calls::Number(_) | Calls::Named(_) | Calls::Any | Calls::None => &[],
+        Calls::Number(_) | Calls::Range(..) => &[],
+        Calls::Named(_) | Calls::Any | Calls::None => &[],
     };
     own.iter().map(|arg| arg.name).chain(["nr", "arch", "instruction_pointer"])
 }

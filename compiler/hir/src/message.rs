@@ -61,6 +61,9 @@ pub(crate) fn message(kind: &Kind) -> String {
         }
         Kind::BadNumber { value, .. } => format!("{} is no system-call number", number(*value)),
         Kind::NoCallLeft => "this rule covers no call on any ABI".to_owned(),
+        Kind::NumberOfRange => "`nr` in a predicate on a range of numbers".to_owned(),
+        Kind::RangeOfCalls { .. } => "a range of numbers that has known calls".to_owned(),
+        Kind::ForeignPart { .. } => "a range of numbers that is partly foreign".to_owned(),
         Kind::NotOfAny { field } => format!("`{field}` is not a field of every call"),
         Kind::Multiplexed { multiplexer, .. } | Kind::MultiplexedNumber { multiplexer } => {
             format!("a predicate that a caller can go round by `{multiplexer}`")
@@ -156,7 +159,13 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::ActionData { max, .. } => format!("must be 0…{max}"),
         Kind::BadNumber { value, foreign } => bad_number(*value, *foreign, about),
         Kind::NoCallLeft => "every call is skipped".to_owned(),
-        Kind::NotOfAny { .. } => "the rule is about `any`".to_owned(),
+        Kind::NumberOfRange => "the range says which numbers are meant".to_owned(),
+        Kind::RangeOfCalls { calls } => covered(calls),
+        Kind::ForeignPart { other: Some(other) } => {
+            format!("some of these numbers are of `{other}`, which the policy does not list")
+        }
+        Kind::ForeignPart { other: None } => "not all of these numbers are the ABI's".to_owned(),
+        Kind::NotOfAny { .. } => "its calls differ in their arguments".to_owned(),
         Kind::Multiplexed { multiplexer, .. } | Kind::MultiplexedNumber { multiplexer } => {
             format!("`{multiplexer}` does the same, its arguments out of sight{about}")
         }
@@ -258,6 +267,11 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         Kind::ActionData { action: "errno", .. } => {
             one("the kernel cuts a larger errno to 4095: no caller could tell it from another")
         }
+        Kind::NumberOfRange => one("name the numbers in the list: `syscall(10..19), syscall(30)`"),
+        Kind::RangeOfCalls { .. } => {
+            one("a call by its name has the right number on each ABI, and its arguments have types")
+        }
+        Kind::ForeignPart { .. } => one("the `foreign` statement decides those"),
         Kind::BadNumber { foreign: true, .. } => one("the `foreign` statement decides such calls"),
         Kind::NotOfAny { .. } => {
             one("fields of every call: nr, arch, instruction_pointer, args[0]…args[5]")
@@ -392,6 +406,20 @@ fn different(calls: &[(&'static str, Option<&'static str>)]) -> String {
         None => format!("none known on `{abi}`"),
     };
     calls.iter().map(on).collect::<Vec<_>>().join(", ")
+}
+
+/// The calls that a range covers on each ABI.
+fn covered(calls: &[(&'static str, Vec<&'static str>)]) -> String {
+    const SHOWN: usize = 4;
+    let on = |(abi, calls): &(&str, Vec<&str>)| {
+        let names: Vec<String> = calls.iter().take(SHOWN).map(|call| format!("`{call}`")).collect();
+        let more = match calls.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        format!("{}{more} on `{abi}`", names.join(", "))
+    };
+    calls.iter().map(on).collect::<Vec<_>>().join("; ")
 }
 
 /// The line that offers names near a mistyped one.

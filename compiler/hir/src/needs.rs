@@ -76,6 +76,6 @@ fn is_strict(part: &AbiPolicy) -> bool {
         Selector::Nr(nr) => {
             part.abi().syscall_by_nr(nr).is_some_and(|call| STRICT.contains(&call.name))
         }
-        Selector::Known => false,
+        Selector::Range(..) | Selector::Known => false,
     })
 }

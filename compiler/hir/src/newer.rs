@@ -29,7 +29,7 @@ pub(crate) fn warn(
     };
     let lacks = |part: &AbiPolicy| {
         let mut newer = part.abi().syscalls().iter().filter(|call| !call.exists_in(part.kernel()));
-        newer.any(|call| part.named().contains(&call.nr))
+        newer.any(|call| part.names(call.nr))
     };
     if !parts.iter().any(lacks) {
         return;
@@ -73,7 +73,8 @@ fn named(statement: &Statement) -> impl Iterator<Item = &filterc_grammar::ast::N
     };
     calls.iter().filter_map(|call| match call {
         Call::Name(name) => Some(name),
-        Call::Group(_) | Call::Versioned(..) | Call::Any(_) | Call::Number(..) => None,
+        Call::Group(_) | Call::Versioned(..) | Call::Any(_) => None,
+        Call::Number(..) | Call::Range(..) => None,
     })
 }
 

@@ -3,11 +3,12 @@
 //! An ABI on which the rule's predicate cannot hold, since it asks for another `arch`, is
 //! left out: there the number is not meant.
 
-use filterc_abi::Abi;
+use filterc_abi::{Abi, KernelVersion, Syscall};
 use filterc_grammar::ast;
+use filterc_grammar::source::Span;
 use hashbrown::{HashMap, HashSet};
 
-use crate::arms::Rule;
+use crate::arms::{Rule, admits_not_all};
 use crate::consteval::Constants;
 use crate::error::Kind;
 use crate::expr::Predicate;
@@ -21,22 +22,39 @@ use crate::scope::Scope;
 /// One ABI of the policy.
 struct Part<'p> {
     abi: &'static Abi,
+    kernel: KernelVersion,
     arms: HashMap<(RuleId, u32), &'p Predicate>,
+    ranges: HashMap<(RuleId, u32, u32), &'p Predicate>,
     /// Numbers that some rule decides whatever the arguments are.
     decided: HashSet<u32>,
 }
 
 impl<'p> Part<'p> {
     fn new(part: &'p AbiPolicy) -> Self {
-        let mut new = Self { abi: part.abi(), arms: HashMap::new(), decided: HashSet::new() };
+        let (arms, ranges, decided) = (HashMap::new(), HashMap::new(), HashSet::new());
+        let mut new = Self { abi: part.abi(), kernel: part.kernel(), arms, ranges, decided };
         for arm in part.arms() {
-            let Selector::Nr(nr) = arm.selector else { continue };
-            new.arms.entry((arm.rule, nr)).or_insert(&arm.predicate);
-            if arm.predicate == Predicate::True {
-                new.decided.insert(nr);
+            match arm.selector {
+                Selector::Nr(nr) => {
+                    new.arms.entry((arm.rule, nr)).or_insert(&arm.predicate);
+                    if arm.predicate == Predicate::True {
+                        new.decided.insert(nr);
+                    }
+                }
+                Selector::Range(first, last) => {
+                    new.ranges.entry((arm.rule, first, last)).or_insert(&arm.predicate);
+                }
+                Selector::Known => {}
             }
         }
         new
+    }
+
+    /// Whether the rule can match a number of the range on this ABI.
+    fn can_match_within(&self, rule: RuleId, (first, last): (u32, u32)) -> bool {
+        let predicate = self.ranges.get(&(rule, first, last));
+        let known = Known::new(self.abi, None);
+        predicate.is_some_and(|predicate| known.predicate(predicate) != Some(false))
     }
 
     /// Whether the rule can match the number on this ABI.
@@ -50,8 +68,9 @@ impl<'p> Part<'p> {
     }
 }
 
-/// Warns of numbers that are different calls on different ABIs, and of predicates on a
-/// number whose call travels through a multiplexer too. For policies without errors.
+/// Warns of numbers that are different calls on different ABIs, of predicates on a number whose
+/// call travels through a multiplexer too, and of ranges that have more than meets the eye. For
+/// policies without errors.
 pub(crate) fn warn<'a>(
     rules: &[Rule<'a>],
     parts: &[AbiPolicy],
@@ -59,18 +78,35 @@ pub(crate) fn warn<'a>(
     constants: &Constants<'a>,
     findings: &mut Findings,
 ) {
-    let is_number = |entry: &Entry<'_>| matches!(entry, Entry::Number(_));
+    let is_number = |entry: &Entry<'_>| matches!(entry, Entry::Number(_) | Entry::Range(..));
     if !rules.iter().flat_map(|rule| &rule.entries).any(is_number) {
         return;
     }
     let parts: Vec<Part<'_>> = parts.iter().map(Part::new).collect();
     for (id, rule) in (0..).map(RuleId).zip(rules) {
         for entry in &rule.entries {
-            let Entry::Number(written) = *entry else { continue };
+            let written = match *entry {
+                Entry::Number(written) => written,
+                Entry::Range(first, last) => {
+                    let read = |abi: usize| {
+                        let subject = none(parts.get(abi)?.abi, abi);
+                        let mut read = |written| {
+                            let value = constants.read(scope, subject, written, findings)?;
+                            u32::try_from(value.number()).ok()
+                        };
+                        Some((read(first)?, read(last)?))
+                    };
+                    let numbers: Vec<_> = (0..parts.len()).map(read).collect();
+                    let span = Span { end: last.span.end, ..first.span };
+                    warn_of_range(id, span, &parts, &numbers, findings);
+                    continue;
+                }
+                Entry::Name(_) | Entry::Any => continue,
+            };
             let mut calls = Vec::with_capacity(parts.len());
             for (abi_index, part) in parts.iter().enumerate() {
                 let abi = part.abi;
-                let subject = Subject { abi, abi_index, calls: Calls::None, used_by: None };
+                let subject = none(abi, abi_index);
                 let value = constants.read(scope, subject, written, findings);
                 let nr = value.and_then(|value| u32::try_from(value.number()).ok());
                 let Some(nr) = nr.filter(|nr| part.can_match(id, *nr)) else { continue };
@@ -79,6 +115,45 @@ pub(crate) fn warn<'a>(
             }
             warn_of_difference(written, calls, findings);
         }
+    }
+}
+
+/// A subject that is no call's.
+const fn none(abi: &'static Abi, abi_index: usize) -> Subject {
+    Subject { abi, abi_index, calls: Calls::None, used_by: None }
+}
+
+/// Warns of known calls that a range covers, and of numbers in it that are another ABI's.
+fn warn_of_range(
+    rule: RuleId,
+    span: Span,
+    parts: &[Part<'_>],
+    numbers: &[Option<(u32, u32)>],
+    findings: &mut Findings,
+) {
+    let mut calls = Vec::new();
+    for (abi_index, (part, numbers)) in parts.iter().zip(numbers).enumerate() {
+        let Some((first, last)) = numbers.filter(|range| part.can_match_within(rule, *range))
+        else {
+            continue;
+        };
+        let within = |call: &&Syscall| first <= call.nr && call.nr <= last;
+        let known = part.abi.syscalls().iter().filter(within);
+        let known = known.filter(|call| call.exists_in(part.kernel));
+        let names: Vec<&'static str> = known.map(|call| call.name).collect();
+        if !names.is_empty() {
+            calls.push((part.abi.name, names));
+        }
+        let is_kin = |other: &Abi| other.audit_arch == part.abi.audit_arch;
+        let siblings = parts.iter().filter(|other| is_kin(other.abi)).count();
+        if siblings == 1 && admits_not_all(part.abi, first, last) {
+            let mut others = filterc_abi::abis().iter().filter(|other| is_kin(other));
+            let other = others.find(|other| other.name != part.abi.name).map(|other| other.name);
+            findings.about(span, Kind::ForeignPart { other }, none(part.abi, abi_index));
+        }
+    }
+    if !calls.is_empty() {
+        findings.add(span, Kind::RangeOfCalls { calls });
     }
 }
 

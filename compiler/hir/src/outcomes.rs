@@ -107,7 +107,7 @@ impl Outcomes {
         let nr = match subject.calls {
             Calls::One(call) => Some(call.nr),
             Calls::Number(nr) => Some(nr),
-            Calls::Named(_) | Calls::Any | Calls::None => None,
+            Calls::Range(..) | Calls::Named(_) | Calls::Any | Calls::None => None,
         };
         let settled = Known::new(subject.abi, nr).test(test);
         if span.file != FileId(0) {

@@ -24,6 +24,10 @@ pub struct RuleOrigin {
 pub enum Selector {
     /// The call with this number.
     Nr(u32),
+    /// Every number between two, both included, whether a call has it or not. −1 is never among
+    /// them, and of a number of another ABI behind the same token nothing is said. The arm's
+    /// predicate does not ask for `nr`: the range says which numbers are meant.
+    Range(u32, u32),
     /// `any`: every call that the policy's kernel has. A newer number is covered only
     /// by its own name or number.
     Known,
@@ -81,6 +85,7 @@ pub struct AbiPolicy {
     unknown: Action,
     arms: Vec<Arm>,
     named: BTreeSet<u32>,
+    ranges: Vec<(u32, u32)>,
 }
 
 impl AbiPolicy {
@@ -97,10 +102,14 @@ impl AbiPolicy {
             .iter()
             .filter_map(|arm| match arm.selector {
                 Selector::Nr(nr) => Some(nr),
-                Selector::Known => None,
+                Selector::Range(..) | Selector::Known => None,
             })
             .collect();
-        Self { abi, kernel, default, unknown, arms, named }
+        let ranges = joined(arms.iter().filter_map(|arm| match arm.selector {
+            Selector::Range(first, last) => Some((first, last)),
+            Selector::Nr(_) | Selector::Known => None,
+        }));
+        Self { abi, kernel, default, unknown, arms, named, ranges }
     }
 
     /// The ABI.
@@ -133,10 +142,24 @@ impl AbiPolicy {
         &self.arms
     }
 
-    /// Numbers that a rule names, sorted.
+    /// Numbers that a rule names one by one, sorted.
     #[must_use]
     pub const fn named(&self) -> &BTreeSet<u32> {
         &self.named
+    }
+
+    /// Numbers that rules name by range: from first to last, sorted and apart.
+    #[must_use]
+    pub fn ranges(&self) -> &[(u32, u32)] {
+        &self.ranges
+    }
+
+    /// Whether a rule names the number, alone or in a range.
+    #[must_use]
+    pub fn names(&self, nr: u32) -> bool {
+        let next = self.ranges.partition_point(|(_, last)| *last < nr);
+        let in_range = self.ranges.get(next).is_some_and(|(first, _)| *first <= nr);
+        in_range || self.named.contains(&nr)
     }
 
     /// Whether the policy's kernel has the number: what `any` stands for.
@@ -144,6 +167,22 @@ impl AbiPolicy {
     pub fn has(&self, nr: u32) -> bool {
         self.abi.syscall_by_nr(nr).is_some_and(|call| call.exists_in(self.kernel))
     }
+}
+
+/// Ranges, each from first to last, as ranges that are sorted and apart.
+fn joined(ranges: impl Iterator<Item = (u32, u32)>) -> Vec<(u32, u32)> {
+    let mut ranges: Vec<(u32, u32)> = ranges.collect();
+    ranges.sort_unstable();
+    let mut joined: Vec<(u32, u32)> = Vec::new();
+    for (first, last) in ranges {
+        match joined.last_mut() {
+            Some(old) if old.1.checked_add(1).is_none_or(|next| first <= next) => {
+                old.1 = old.1.max(last);
+            }
+            Some(_) | None => joined.push((first, last)),
+        }
+    }
+    joined
 }
 
 /// A whole policy.

@@ -26,6 +26,8 @@ pub(crate) enum Entry<'a> {
     Name(usize),
     /// `syscall(N)`
     Number(&'a ast::Constant),
+    /// `syscall(FIRST..LAST)`
+    Range(&'a ast::Constant, &'a ast::Constant),
     /// `any`
     Any,
 }
@@ -80,6 +82,7 @@ impl<'a> Calls<'a> {
             match call {
                 ast::Call::Name(name) => entries.extend(self.name(name, findings)),
                 ast::Call::Number(constant, _) => entries.push(Entry::Number(constant)),
+                ast::Call::Range(first, last, _) => entries.push(Entry::Range(first, last)),
                 ast::Call::Any(_) => entries.push(Entry::Any),
                 ast::Call::Group(name) => {
                     self.add_group(scope, name, None, &mut entries, findings);
@@ -257,7 +260,7 @@ impl<'a> Calls<'a> {
         };
         let names = own.iter().filter_map(|entry| match entry {
             Entry::Name(id) => Some(self.on(*id)),
-            Entry::Number(_) | Entry::Any => None,
+            Entry::Number(_) | Entry::Range(..) | Entry::Any => None,
         });
         let is_only_names = own.iter().all(|entry| matches!(entry, Entry::Name(_)));
         let rows = builtin.calls(self.abis, self.kernel);

@@ -56,6 +56,10 @@ struct Arms<'p> {
     part: &'p AbiPolicy,
     /// Those of one number: sorted by number, and by index for each.
     own: Vec<(u32, usize)>,
+    /// Those of ranges of numbers, sorted by index.
+    ranges: Vec<(u32, u32, usize)>,
+    /// Where the ranges that cover a number can change, sorted.
+    cuts: Vec<u32>,
     /// Those of every known number, sorted.
     known: Vec<usize>,
     /// Of each arm.
@@ -75,14 +79,17 @@ struct ArmFacts {
     like: usize,
 }
 
-/// A number that is not simply unknown.
-#[derive(Clone, Copy)]
+/// Numbers that are not simply unknown: one, or several that rules name by ranges alone.
 struct Number<'a> {
     nr: u32,
+    /// The last of them.
+    last: u32,
     /// Whether the policy's kernel has it.
     is_known: bool,
     /// The number's own arms.
     own: &'a [(u32, usize)],
+    /// The arms of ranges that have it, sorted.
+    ranges: Vec<usize>,
 }
 
 /// An arm built with a continuation: the first arm like it, the number if that makes a
@@ -106,7 +113,7 @@ impl Build {
         let skipped = match of(u32::MAX) {
             Some(part) => {
                 let arms = Arms::of(part);
-                self.residual(&arms, arms.number(u32::MAX), &mut Built::new())?
+                self.residual(&arms, &arms.number(u32::MAX), &mut Built::new())?
             }
             None => foreign,
         };
@@ -143,10 +150,12 @@ impl Build {
         for number in arms.numbers().filter(|number| is_switched(part, number.nr)) {
             let nr = number.nr;
             // What `any` alone decides is one decision, if none of its arms asks for the number.
-            let shared = number.own.is_empty() && !arms.known_look;
+            self.spend_on(arms.ranges.len())?;
+            let alone = number.own.is_empty() && number.ranges.is_empty();
+            let shared = alone && !arms.known_look;
             let target = match unnamed.filter(|_| shared) {
                 Some(target) => target,
-                None => self.residual(&arms, number, &mut built)?,
+                None => self.residual(&arms, &number, &mut built)?,
             };
             if shared {
                 unnamed = Some(target);
@@ -155,7 +164,7 @@ impl Build {
                 go_on(&mut cases, first, unknown);
             }
             go_on(&mut cases, nr, target);
-            next = nr.checked_add(1);
+            next = number.last.checked_add(1);
         }
         if let Some(first) = next.filter(|first| skipped.is_none() || *first != u32::MAX) {
             go_on(&mut cases, first, unknown);
@@ -173,11 +182,11 @@ impl Build {
     fn residual(
         &mut self,
         arms: &Arms<'_>,
-        number: Number<'_>,
+        number: &Number<'_>,
         built: &mut Built,
     ) -> Result<NodeId, LimitError> {
         let part = arms.part;
-        if !number.is_known && number.own.is_empty() {
+        if !number.is_known && number.own.is_empty() && number.ranges.is_empty() {
             return Ok(self.dag.leaf(part.unknown_action(), Origin::Nobody));
         }
         let arm_at = |index: usize| part.arms().get(index);
@@ -216,13 +225,13 @@ impl Build {
     }
 
     fn spend(&mut self, steps: usize, rule: RuleId) -> Result<(), LimitError> {
+        self.spend_on(steps).map_err(|error| LimitError { rule: Some(rule), ..error })
+    }
+
+    fn spend_on(&mut self, steps: usize) -> Result<(), LimitError> {
         self.steps = self.steps.saturating_add(steps);
         if self.steps > MAX_STEPS || self.dag.len() > MAX_NODES {
-            return Err(LimitError {
-                kind: Kind::TooManyNodes,
-                limit: MAX_NODES,
-                rule: Some(rule),
-            });
+            return Err(LimitError { kind: Kind::TooManyNodes, limit: MAX_NODES, rule: None });
         }
         Ok(())
     }
@@ -231,12 +240,13 @@ impl Build {
 impl<'p> Arms<'p> {
     fn of(part: &'p AbiPolicy) -> Self {
         let mut own = Vec::with_capacity(part.arms().len());
-        let mut known = Vec::new();
+        let (mut ranges, mut known) = (Vec::new(), Vec::new());
         let mut facts: Vec<ArmFacts> = Vec::with_capacity(part.arms().len());
         let mut before: Option<&Arm> = None;
         for (index, arm) in part.arms().iter().enumerate() {
             match arm.selector {
                 Selector::Nr(nr) => own.push((nr, index)),
+                Selector::Range(first, last) => ranges.push((first, last, index)),
                 Selector::Known => known.push(index),
             }
             let is_like = |other: &Arm| other.rule == arm.rule && other.predicate == arm.predicate;
@@ -251,7 +261,8 @@ impl<'p> Arms<'p> {
         own.sort_unstable();
         let looks = |index: &usize| facts.get(*index).is_none_or(|facts| facts.looks_at_nr);
         let known_look = known.iter().any(looks);
-        Self { part, own, known, facts, known_look }
+        let cuts = cuts(part, &ranges);
+        Self { part, own, ranges, cuts, known, facts, known_look }
     }
 
     /// A number with its own arms, if it has some.
@@ -259,11 +270,42 @@ impl<'p> Arms<'p> {
         let start = self.own.partition_point(|(other, _)| *other < nr);
         let end = self.own.partition_point(|(other, _)| *other <= nr);
         let own = self.own.get(start..end).unwrap_or_default();
-        Number { nr, is_known: self.part.has(nr), own }
+        Number { nr, last: nr, is_known: self.part.has(nr), own, ranges: self.ranges_of(nr) }
     }
 
-    /// Every number that is not simply unknown, in order.
+    fn ranges_of(&self, nr: u32) -> Vec<usize> {
+        let within = |(first, last, _): &&(u32, u32, usize)| *first <= nr && nr <= *last;
+        self.ranges.iter().filter(within).map(|(.., index)| *index).collect()
+    }
+
+    /// All numbers that are not simply unknown, in order.
     fn numbers(&self) -> impl Iterator<Item = Number<'_>> {
+        let mut singles = self.singles().peekable();
+        let mut next = Some(0);
+        std::iter::from_fn(move || {
+            while let Some(from) = next {
+                let end = singles.peek().map_or(Some(u32::MAX), |number| number.nr.checked_sub(1));
+                if let Some(end) = end.filter(|end| from <= *end && !self.cuts.is_empty()) {
+                    let after = self.cuts.partition_point(|cut| *cut <= from);
+                    let last = self.cuts.get(after).map_or(end, |cut| end.min(cut - 1));
+                    next = last.checked_add(1);
+                    let ranges = self.ranges_of(from);
+                    if !ranges.is_empty() {
+                        return Some(Number { nr: from, last, is_known: false, own: &[], ranges });
+                    }
+                } else if let Some(number) = singles.next() {
+                    next = number.nr.checked_add(1);
+                    return Some(number);
+                } else {
+                    next = None;
+                }
+            }
+            None
+        })
+    }
+
+    /// Every number that is known or that a rule names alone, in order.
+    fn singles(&self) -> impl Iterator<Item = Number<'_>> {
         let kernel = self.part.kernel();
         let calls = self.part.abi().syscalls().iter().filter(move |call| call.exists_in(kernel));
         let mut calls = calls.map(|call| call.nr).peekable();
@@ -279,39 +321,63 @@ impl<'p> Arms<'p> {
             let own = rest.iter().take_while(|(named, _)| *named == nr).count();
             let (own, others) = rest.split_at_checked(own)?;
             rest = others;
-            Some(Number { nr, is_known, own })
+            Some(Number { nr, last: nr, is_known, own, ranges: self.ranges_of(nr) })
         })
     }
 
     /// The arms of every known number, as far as they are a number's.
-    fn known(&self, number: Number<'_>) -> &[usize] {
+    fn known(&self, number: &Number<'_>) -> &[usize] {
         if number.is_known { &self.known } else { &[] }
     }
 
     /// The first arm of a number that always holds.
-    fn first_always(&self, number: Number<'_>) -> Option<usize> {
+    fn first_always(&self, number: &Number<'_>) -> Option<usize> {
         let is_always = |i: &usize| self.facts.get(*i).is_some_and(|facts| facts.is_always);
         let own = number.own.iter().map(|(_, index)| *index).find(is_always);
+        let range = number.ranges.iter().copied().find(is_always);
         let known = self.known(number).iter().copied().find(is_always);
-        own.into_iter().chain(known).min()
+        own.into_iter().chain(range).chain(known).min()
     }
 
     /// The arms of a number that come before one, last first.
-    fn covering(&self, number: Number<'_>, end: usize) -> impl Iterator<Item = usize> {
-        // Both are sorted; a policy with many `any` rules asks for this once a number.
+    fn covering(&self, number: &Number<'_>, end: usize) -> impl Iterator<Item = usize> {
+        // All are sorted; a policy with many `any` rules asks for this once a number.
         let own = number.own.iter().map(|(_, index)| *index).rev();
+        let ranges = number.ranges.iter().copied().rev();
         let known = self.known(number).iter().copied().rev();
         let is_behind = move |index: &usize| *index >= end;
-        let (mut own, mut known) = (own.skip_while(is_behind), known.skip_while(is_behind));
-        let (mut next_own, mut next_known) = (own.next(), known.next());
-        std::iter::from_fn(move || {
-            if next_own > next_known {
-                std::mem::replace(&mut next_own, own.next())
-            } else {
-                std::mem::replace(&mut next_known, known.next())
-            }
-        })
+        last_first(last_first(own, ranges), known).skip_while(is_behind)
     }
+}
+
+/// Two lists of which the last comes first, as one.
+fn last_first(
+    mut one: impl Iterator<Item = usize>,
+    mut other: impl Iterator<Item = usize>,
+) -> impl Iterator<Item = usize> {
+    let (mut next, mut next_other) = (one.next(), other.next());
+    std::iter::from_fn(move || {
+        if next > next_other {
+            std::mem::replace(&mut next, one.next())
+        } else {
+            std::mem::replace(&mut next_other, other.next())
+        }
+    })
+}
+
+/// Where the ranges that cover a number can change, and numbers of an ABI begin or end that
+/// shares its token.
+fn cuts(part: &AbiPolicy, ranges: &[(u32, u32, usize)]) -> Vec<u32> {
+    if ranges.is_empty() {
+        return Vec::new();
+    }
+    let block = part.abi().mark.map(|mark| mark.bit);
+    let blocks = block.into_iter().flat_map(|bit| (0..=u32::MAX / bit).map(move |i| i * bit));
+    let ends = ranges.iter().flat_map(|(first, last, _)| [Some(*first), last.checked_add(1)]);
+    let mut cuts: Vec<u32> = ends.flatten().chain(blocks).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts
 }
 
 /// Numbers from `first` on lead to `target`: one case with those before, if they lead there too.

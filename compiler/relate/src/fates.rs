@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use filterc_abi::{Abi, Action, Endian, Syscall};
+use filterc_abi::{Abi, Action, Arg, Endian};
 use filterc_check::Part;
 use filterc_grammar::ast::Predicate;
+use filterc_grammar::print;
 
 use crate::fields::Fields;
 use crate::formula::{Formula, formula};
@@ -30,10 +31,24 @@ pub(crate) struct OfAbi<'s> {
     pub(crate) abi: &'static Abi,
     pub(crate) fates: BTreeMap<&'static str, Fate>,
     /// What the calls with these fates are decided by.
-    parts: BTreeMap<&'static str, (&'static Syscall, &'s Part)>,
+    parts: BTreeMap<&'static str, &'s Part>,
     endian: Endian,
-    /// Numbers that no call has, first and last, and what becomes of them.
-    pub(crate) unknown: Vec<(u32, u32, Action)>,
+    /// Numbers that no call has, in order.
+    pub(crate) unknown: Vec<Gap>,
+}
+
+/// Numbers between those of calls.
+pub(crate) struct Gap {
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+    /// What becomes of them.
+    pub(crate) fate: Fate,
+}
+
+impl Gap {
+    pub(crate) const fn has(&self, nr: u32) -> bool {
+        self.first <= nr && nr <= self.last
+    }
 }
 
 impl<'s> OfAbi<'s> {
@@ -51,13 +66,16 @@ impl<'s> OfAbi<'s> {
                     Numbers::Call(call) => {
                         let fields =
                             Fields::new(Some(abi), Some(call), said.endian, &part.decision);
-                        new.fates.insert(call.name, fate(abi, call, &fields, part, decide)?);
-                        new.parts.insert(call.name, (call, part));
+                        let error = || Inexpressible::Arguments { abi: abi.name, call: call.name };
+                        let fate = fate(Some(abi), &fields, part, decide).ok_or_else(error)?;
+                        new.fates.insert(call.name, fate);
+                        new.parts.insert(call.name, part);
                     }
                     Numbers::Unknown(first, last) => {
-                        let values = part.decision.only();
+                        let registers = Fields::new(None, None, said.endian, &part.decision);
                         let error = || Inexpressible::Numbers { abi: abi.name, first, last };
-                        new.gap(first, last, decide(values.ok_or_else(error)?));
+                        let fate = fate(None, &registers, part, decide).ok_or_else(error)?;
+                        new.gap(Gap { first, last, fate });
                     }
                 }
             }
@@ -65,40 +83,68 @@ impl<'s> OfAbi<'s> {
         Ok(new)
     }
 
-    /// Numbers that no call has, behind those that are known.
-    fn gap(&mut self, first: u32, last: u32, action: Action) {
+    /// Adds numbers behind those that are there.
+    fn gap(&mut self, new: Gap) {
+        let joins = |old: &Gap| old.last.checked_add(1) == Some(new.first) && old.fate == new.fate;
         match self.unknown.last_mut() {
-            Some(old) if old.2 == action && old.1.checked_add(1) == Some(first) => old.1 = last,
-            _ => self.unknown.push((first, last, action)),
+            Some(old) if joins(old) => old.last = new.last,
+            _ => self.unknown.push(new),
         }
+    }
+
+    /// What becomes of a number, if no call has it.
+    pub(crate) fn gap_of(&self, nr: u32) -> Option<&Gap> {
+        self.unknown.iter().find(|gap| gap.has(nr))
     }
 
     /// The fate of a call in terms of registers, which mean the same on every ABI; `None` if
     /// that cannot be said.
     pub(crate) fn raw(&self, name: &str, decide: &dyn Fn(&[u32]) -> Action) -> Option<Fate> {
-        let (call, part) = self.parts.get(name)?;
+        let part = self.parts.get(name)?;
         let registers = Fields::new(None, None, self.endian, &part.decision);
-        fate(self.abi, call, &registers, part, decide).ok()
+        fate(Some(self.abi), &registers, part, decide)
+    }
+
+    /// Whether the arguments that decide calls have the same types on another ABI.
+    pub(crate) fn is_typed_as(&self, other: &'static Abi) -> bool {
+        let ty = |arg: &'static Arg| (arg.width, arg.signed, arg.kind);
+        self.fates.iter().all(|(name, fate)| {
+            let (Some(own), Some(call)) = (self.abi.syscall(name), other.syscall(name)) else {
+                return true;
+            };
+            let texts: Vec<String> =
+                fate.iter().filter_map(|(_, it)| it.as_ref()).map(print::predicate).collect();
+            let is_name = |c: char| c == '_' || c.is_ascii_alphanumeric();
+            let mut words = texts.iter().flat_map(|text| text.split(|c| !is_name(c)));
+            words.all(|word| own.arg(word).map(ty) == call.arg(word).map(ty))
+        })
     }
 
     /// Whether everything has one fate.
     pub(crate) fn is_always(&self, action: Action) -> bool {
-        let is = |fate: &Fate| matches!(fate.as_slice(), [(only, None)] if *only == action);
-        self.fates.values().all(is) && self.unknown.iter().all(|(_, _, it)| *it == action)
+        let gaps = self.unknown.iter().map(|gap| &gap.fate);
+        self.fates.values().chain(gaps).all(|fate| only(fate) == Some(action))
     }
 }
 
-/// The fate of a call: what is said shortly comes first.
+/// The one action of a fate, if arguments decide nothing.
+pub(crate) fn only(fate: &Fate) -> Option<Action> {
+    match fate.as_slice() {
+        [(only, None)] => Some(*only),
+        _ => None,
+    }
+}
+
+/// The fate of calls: what is said shortly comes first; `None` if we have no words for it.
 fn fate(
-    abi: &'static Abi,
-    call: &'static Syscall,
+    abi: Option<&'static Abi>,
     fields: &Fields,
     part: &Part,
     decide: &dyn Fn(&[u32]) -> Action,
-) -> Result<Fate, Inexpressible> {
+) -> Option<Fate> {
     let decision = &part.decision;
     if let Some(values) = decision.only() {
-        return Ok(vec![(decide(values), None)]);
+        return Some(vec![(decide(values), None)]);
     }
     let actions: BTreeSet<Action> = decision.values.iter().map(|values| decide(values)).collect();
     let mut found: Vec<(Action, Option<Rc<Formula>>)> = actions
@@ -108,15 +154,14 @@ fn fate(
     found.sort_by_key(|(action, formula)| {
         (formula.as_ref().map_or(usize::MAX, |formula| formula.cost()), *action)
     });
-    let Some((last, _)) = found.pop() else { return Ok(Vec::new()) };
+    let Some((last, _)) = found.pop() else { return Some(Vec::new()) };
     let mut fate = Fate::new();
     for (action, formula) in found {
-        let error = || Inexpressible::Arguments { abi: abi.name, call: call.name };
-        let formula = formula.ok_or_else(error)?;
+        let formula = formula?;
         if *formula != Formula::False {
-            fate.push((action, Some(spell::predicate(&formula, fields, Some(abi)))));
+            fate.push((action, Some(spell::predicate(&formula, fields, abi))));
         }
     }
     fate.push((last, None));
-    Ok(fate)
+    Some(fate)
 }

@@ -52,7 +52,7 @@ impl Fields {
             fields.argument(arg, endian, &asked);
         }
         for register in 0..6 {
-            fields.register(register, endian);
+            fields.register(register, endian, args);
         }
         let (low, high) = halves(offset::INSTRUCTION_POINTER, endian);
         let shape = Shape { width: 64, signed: false, flags: false, names: false, pointer: false };
@@ -100,13 +100,15 @@ impl Fields {
     }
 
     /// A register that is no argument, or more of it is asked for.
-    fn register(&mut self, register: u8, endian: Endian) {
+    fn register(&mut self, register: u8, endian: Endian, args: &'static [Arg]) {
         let (low, high) = of_register(register, endian);
         let is_free = |word: u8| self.bit_of(word).is_none();
         if is_free(low) && is_free(high) {
             let shape =
                 Shape { width: 64, signed: false, flags: false, names: false, pointer: false };
-            self.add(Slot { name: Name::Register(register), shape, arg: None }, low, Some(high));
+            // Its numbers have the names that the argument's have.
+            let arg = args.iter().find(|arg| matches!(arg.regs, Regs::One(at) if at == register));
+            self.add(Slot { name: Name::Register(register), shape, arg }, low, Some(high));
         }
     }
 

@@ -7,7 +7,10 @@ use std::fmt;
 pub enum Inexpressible {
     /// Other architectures are not all treated alike.
     Architectures((u32, u32)),
-    /// So many numbers that no call has are treated otherwise than the rest.
+    /// The number −1 is decided by its arguments, or on two ABIs differently.
+    Skipped,
+    /// Numbers that no call has are decided by arguments, in a way that no predicate of bearable
+    /// length says.
     Numbers {
         /// Under that ABI.
         abi: &'static str,
@@ -35,8 +38,12 @@ impl fmt::Display for Inexpressible {
             }
             Self::Numbers { abi, first, last } => write!(
                 f,
-                "the numbers {first:#x} to {last:#x} of {abi}, which no call has, are not treated \
-                 as others"
+                "no predicate of bearable length says when the numbers {first:#x} to {last:#x} of \
+                 {abi} are decided how"
+            ),
+            Self::Skipped => f.write_str(
+                "not all calls of the number -1, which a tracer writes to skip a call, come to \
+                 one thing",
             ),
             Self::Arguments { abi, call } => {
                 write!(

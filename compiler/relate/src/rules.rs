@@ -7,16 +7,14 @@ use filterc_grammar::ast::{self, Call, CmpOp, File, Predicate, PredicateKind, St
 use filterc_grammar::print;
 use filterc_grammar::source::Span;
 
-use crate::fates::{Fate, OfAbi};
-use crate::inexpressible::Inexpressible;
+use crate::fates::{Fate, OfAbi, only};
 use crate::spell;
-
-/// Numbers that no call has and that are named one by one, at most so many in a range.
-const MAX_NAMED: u32 = 512;
 
 /// Rules that grow call by call.
 pub(crate) struct Rules<'a> {
     pub(crate) abis: &'a [OfAbi<'a>],
+    /// Those on which everything comes to one thing.
+    pub(crate) alike: &'a [OfAbi<'a>],
     pub(crate) decide: &'a dyn Fn(&[u32]) -> Action,
     pub(crate) default: Action,
     pub(crate) first: &'static Abi,
@@ -28,34 +26,61 @@ pub(crate) struct Rules<'a> {
 }
 
 impl Rules<'_> {
-    /// Numbers that no call has and that are not treated as others are.
-    pub(crate) fn numbers(&mut self, unknown: Action) -> Result<(), Inexpressible> {
-        let mut named: BTreeSet<u32> = BTreeSet::new();
-        for it in self.abis {
-            for &(first, last, _) in it.unknown.iter().filter(|(_, _, it)| *it != unknown) {
-                if last - first >= MAX_NAMED {
-                    return Err(Inexpressible::Numbers { abi: it.abi.name, first, last });
-                }
-                named.extend(first..=last);
+    /// A rule for all calls of each ABI on which everything comes to one thing.
+    pub(crate) fn alike(&mut self) {
+        for it in self.alike {
+            if let Some(action) = it.fates.values().next().and_then(only) {
+                let fate = vec![(action, Some(on(it.abi, false, None)))];
+                self.first_rules.push((fate, vec![Call::Any(Span::default())]));
             }
         }
-        for nr in named {
-            let fate = self.elsewhere(nr);
-            let call = Call::Number(spell::integer(nr.into()), Span::default());
-            self.add(fate, call, false);
+    }
+
+    fn all_abis(&self) -> impl Iterator<Item = &'_ OfAbi<'_>> {
+        self.abis.iter().chain(self.alike)
+    }
+
+    /// Numbers that no call has and that are not treated as unknown ones are.
+    pub(crate) fn numbers(&mut self, unknown: Action) {
+        // Between these, a number has one fate on each ABI, or is no unknown one there.
+        let mut cuts: BTreeSet<u32> = BTreeSet::new();
+        for gap in self.all_abis().flat_map(|it| &it.unknown) {
+            cuts.insert(gap.first);
+            cuts.extend(gap.last.checked_add(1));
         }
-        Ok(())
+        let mut found: Vec<(u32, u32, Fate)> = Vec::new();
+        let ends = cuts.iter().skip(1).map(|next| next - 1).chain([u32::MAX]);
+        for (first, last) in cuts.iter().copied().zip(ends) {
+            let gaps = self.all_abis().filter_map(|it| it.gap_of(first));
+            if gaps.map(|gap| only(&gap.fate)).all(|action| action == Some(unknown)) {
+                continue;
+            }
+            let fate = self.elsewhere(first);
+            match found.last_mut() {
+                Some(old) if old.1.checked_add(1) == Some(first) && old.2 == fate => old.1 = last,
+                _ => found.push((first, last, fate)),
+            }
+        }
+        for (first, last, fate) in found {
+            self.add(fate, spell::numbers(first, last), false);
+        }
     }
 
     /// What becomes of a number where no call has it: one that is named is no longer unknown, on
     /// any ABI.
     fn elsewhere(&self, nr: u32) -> Fate {
         let mut fate = Fate::new();
-        for it in self.abis {
-            let here = |(first, last, _): &&(u32, u32, Action)| *first <= nr && nr <= *last;
-            if let Some((_, _, action)) = it.unknown.iter().find(here) {
-                let alone = self.abis.len() == 1;
-                fate.push((*action, (!alone).then(|| on(it.abi, true, None))));
+        let here: Vec<_> = self.all_abis().collect();
+        // A number of two ABIs behind one token is one's own.
+        let alone = here.iter().all(|it| it.abi.audit_arch == self.first.audit_arch);
+        for it in here {
+            for (action, predicate) in it.gap_of(nr).into_iter().flat_map(|gap| &gap.fate) {
+                let here = if alone {
+                    predicate.clone()
+                } else {
+                    Some(on(it.abi, true, predicate.clone()))
+                };
+                fate.push((*action, here));
             }
         }
         fate
@@ -87,7 +112,7 @@ impl Rules<'_> {
                 match nr {
                     Some(nr) => {
                         fate.extend(self.elsewhere(nr));
-                        let call = Call::Number(spell::integer(nr.into()), Span::default());
+                        let call = spell::numbers(nr, nr);
                         self.first_rules.push((fate, vec![call]));
                     }
                     None => all.extend(fate),
@@ -165,7 +190,11 @@ fn in_groups(calls: Vec<Call>, abis: &[OfAbi<'_>]) -> Vec<Call> {
             Call::Name(name) => {
                 names.insert(name.text);
             }
-            call @ (Call::Group(_) | Call::Versioned(..) | Call::Any(_) | Call::Number(..)) => {
+            call @ (Call::Group(_)
+            | Call::Versioned(..)
+            | Call::Any(_)
+            | Call::Number(..)
+            | Call::Range(..)) => {
                 others.push(call);
             }
         }
@@ -217,7 +246,7 @@ fn on(abi: &'static Abi, by_number: bool, predicate: Option<Predicate>) -> Predi
         let test = ast::Test { field, mask, relation };
         Predicate { kind: PredicateKind::Test(Box::new(test)), span: Span::default() }
     };
-    let token = spell::integer(abi.audit_arch.into());
+    let token = spell::token(abi);
     let mut parts = vec![test(field("arch"), None, ast::Relation::Compare(CmpOp::Eq, token))];
     if let Some(mark) = abi.mark.filter(|_| !by_number) {
         let marked = test(field("nr"), Some(mark.bit), ast::Relation::AnyBit);

@@ -3,7 +3,7 @@
 use filterc_abi::{Abi, Action, Arg, ArgKind, SetKind};
 use filterc_cbpf::errno::errno_name_on;
 use filterc_grammar::ast::{
-    self, ActionKind, BinOp, CmpOp, Constant, ConstantKind, Field, Item, Mask, Predicate,
+    self, ActionKind, BinOp, Call, CmpOp, Constant, ConstantKind, Field, Item, Mask, Predicate,
     PredicateKind, Relation,
 };
 use filterc_grammar::source::Span;
@@ -55,6 +55,22 @@ pub(crate) fn name(text: &str) -> ast::Name {
 
 pub(crate) fn integer(value: u64) -> Constant {
     Constant { kind: ConstantKind::Integer(value), span: Span::default() }
+}
+
+/// An ABI's token, by its name.
+pub(crate) fn token(abi: &'static Abi) -> Constant {
+    let mut names = abi.constant_names().filter(|name| name.starts_with("AUDIT_ARCH_"));
+    let is = |name: &&str| abi.constant(name) == Some(abi.audit_arch.into());
+    match names.find(is) {
+        Some(name) => Constant { kind: ConstantKind::Name(name.to_owned()), span: Span::default() },
+        None => integer(abi.audit_arch.into()),
+    }
+}
+
+/// Numbers of calls, from a first to a last.
+pub(crate) fn numbers(first: u32, last: u32) -> Call {
+    let (first, last, span) = (integer(first.into()), integer(last.into()), Span::default());
+    if first == last { Call::Number(first, span) } else { Call::Range(first, last, span) }
 }
 
 fn field(slot: &Slot) -> Field {
@@ -221,6 +237,13 @@ impl Speller<'_> {
                     left &= !bits;
                 }
             }
+        }
+        // Most bits are rather said by those that are left out.
+        let Shape { width, .. } = self.slot.shape;
+        if value != self.slot.shape.all() && value.count_ones() * 4 > u32::from(width) * 3 {
+            let others = Box::new(self.bits(!value & self.slot.shape.all()));
+            let kind = ConstantKind::Complement(others);
+            return Constant { kind, span: Span::default() };
         }
         // A list of everything says nothing.
         if parts.len() > MOST_NAMES || value == self.slot.shape.all() {

@@ -72,7 +72,12 @@ pub fn calls(policy: &Policy, per_number: usize) -> Vec<SeccompData> {
 #[must_use]
 pub fn numbers(part: &AbiPolicy) -> BTreeSet<u32> {
     let known = part.abi().syscalls().iter().map(|call| call.nr);
-    let known = known.chain(part.named().iter().copied()).chain(LANDMARKS);
+    let ends = part.arms().iter().filter_map(|arm| match arm.selector {
+        Selector::Range(first, last) => Some([first, last]),
+        Selector::Nr(_) | Selector::Known => None,
+    });
+    let named = part.named().iter().copied().chain(ends.flatten());
+    let known = known.chain(named).chain(LANDMARKS);
     let mut numbers: BTreeSet<u32> =
         known.flat_map(|nr| [nr.wrapping_sub(1), nr, nr.wrapping_add(1)]).collect();
     if let Some(mark) = part.abi().mark {
@@ -106,17 +111,25 @@ fn foreign(policy: &Policy) -> Vec<SeccompData> {
 struct Tests {
     any: Candidates,
     by_number: BTreeMap<u32, Candidates>,
+    by_range: Vec<(u32, u32, Candidates)>,
 }
 
 impl Tests {
     fn of(part: &AbiPolicy) -> Self {
-        let mut tests = Self { any: Candidates::default(), by_number: BTreeMap::new() };
+        let (by_number, by_range) = (BTreeMap::new(), Vec::new());
+        let mut tests = Self { any: Candidates::default(), by_number, by_range };
         for arm in part.arms() {
-            let candidates = match arm.selector {
-                Selector::Known => &mut tests.any,
-                Selector::Nr(nr) => tests.by_number.entry(nr).or_default(),
-            };
-            collect(&arm.predicate, candidates);
+            match arm.selector {
+                Selector::Known => collect(&arm.predicate, &mut tests.any),
+                Selector::Nr(nr) => {
+                    collect(&arm.predicate, tests.by_number.entry(nr).or_default());
+                }
+                Selector::Range(first, last) => {
+                    let mut candidates = Candidates::default();
+                    collect(&arm.predicate, &mut candidates);
+                    tests.by_range.push((first, last, candidates));
+                }
+            }
         }
         tests
     }
@@ -155,7 +168,12 @@ impl Tests {
     /// For each word, its interesting values in calls with that number.
     fn words(&self, part: &AbiPolicy, at: SeccompData) -> Vec<Vec<u64>> {
         let nr = at.nr.cast_unsigned();
-        let own = self.by_number.get(&nr).cloned().unwrap_or_default();
+        let mut own = self.by_number.get(&nr).cloned().unwrap_or_default();
+        for (first, last, candidates) in &self.by_range {
+            if *first <= nr && nr <= *last {
+                own.iter_mut().zip(candidates).for_each(|(own, more)| own.extend(more));
+            }
+        }
         let any = if part.has(nr) { self.any.clone() } else { Candidates::default() };
         own.iter().zip(&any).map(|(own, any)| own.union(any).copied().collect()).collect()
     }

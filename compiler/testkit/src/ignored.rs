@@ -67,6 +67,7 @@ fn raw_registers(part: &AbiPolicy, nr: u32) -> [bool; 6] {
     let mut raw = [false; 6];
     let covers = |selector: Selector| match selector {
         Selector::Nr(number) => number == nr,
+        Selector::Range(first, last) => first <= nr && nr <= last,
         Selector::Known => part.has(nr),
     };
     for arm in part.arms().iter().filter(|arm| covers(arm.selector)) {

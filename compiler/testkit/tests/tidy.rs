@@ -150,6 +150,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_ebpf::error::CODES,
         filterc_loader::CODES,
         filterc_loader::bpf::CODES,
+        filterc_loader::live::CODES,
         filterc_object::CODES,
     ];
     let mut codes = BTreeSet::new();

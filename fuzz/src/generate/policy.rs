@@ -156,6 +156,9 @@ fn rule(u: &mut Unstructured<'_>, abis: &[&'static Abi]) -> Result<String> {
         return Ok(format!("{action} syscall({})", base + u.int_in_range(0..=1000)?));
     }
     if u.ratio(1, 12)? {
+        return range(u, abis, action);
+    }
+    if u.ratio(1, 12)? {
         let group = u.choose(&["@basic-io", "@known", "@since(5.1)"])?;
         return Ok(format!("{action} {group}"));
     }
@@ -179,6 +182,29 @@ fn rule(u: &mut Unstructured<'_>, abis: &[&'static Abi]) -> Result<String> {
     }
     let predicate = predicate(u, &fields, 0)?;
     Ok(format!("{action} {name} if {predicate}"))
+}
+
+/// A rule on a range of numbers: near those of calls, behind them, or over many blocks of them.
+fn range(u: &mut Unstructured<'_>, abis: &[&'static Abi], action: &str) -> Result<String> {
+    let base = u.choose(abis)?.nr_base;
+    let first = base.saturating_add(match u.int_in_range(0..=3)? {
+        0..=1 => u.int_in_range(0..=600)?,
+        2 => u.int_in_range(0..=0x9000_0000)?,
+        _ => 0x3fff_fff0 + u.int_in_range(0..=32)?,
+    });
+    let length = match u.int_in_range(0..=3)? {
+        0..=1 => u.int_in_range(0..=300)?,
+        2 => u.int_in_range(0..=u32::MAX)?,
+        _ => 0,
+    };
+    let first = first.min(u32::MAX - 1);
+    let last = first.saturating_add(length).min(u32::MAX - 1);
+    let condition = match u.int_in_range(0..=3)? {
+        0 => format!(" if args[{}] == {:#x}", u.int_in_range(0..=5)?, value(u, 63)? | 1),
+        1 => format!(" if instruction_pointer & {:#x}", value(u, 64)? | 1),
+        _ => String::new(),
+    };
+    Ok(format!("{action} syscall({first:#x}..{last:#x}){condition}"))
 }
 
 fn is_testable(arg: &Arg) -> bool {

@@ -87,6 +87,7 @@ fn matches(policy: &Policy, rule: RuleId, call: &SeccompData) -> bool {
         part.arms().iter().filter(|arm| arm.rule == rule).any(|arm| {
             let covers = match arm.selector {
                 Selector::Nr(number) => number == nr,
+                Selector::Range(first, last) => first <= nr && nr <= last,
                 Selector::Known => part.has(nr),
             };
             covers && holds(&arm.predicate, call)
@@ -123,6 +124,7 @@ fn without(policy: &Policy, gone: &BTreeSet<RuleId>) -> Policy {
 fn is_always_allowed(part: &AbiPolicy, nr: u32) -> bool {
     let mut arms = part.arms().iter().filter(|arm| match arm.selector {
         Selector::Nr(number) => number == nr,
+        Selector::Range(first, last) => first <= nr && nr <= last,
         Selector::Known => part.has(nr),
     });
     part.abi().admits(nr)

@@ -25,7 +25,7 @@
 //! | [`word`], [`number`], [`orders`] | 315 | a result contains every number that the operation gives for numbers of the operands: a test tries them all at small widths |
 //! | [`value`], [`calls`] | 321 | what a value is said to be made of; which inputs are in a box; what follows from its facts |
 //! | [`tree`] | 85 | the walk |
-//! | [`policy`] | 277 | the policy's text, and what it means |
+//! | [`policy`] | 291 | the policy's text, and what it means |
 //! | [`cbpf`] | 111 | decoder and machine; only for programs of classic BPF |
 //! | [`ebpf`] | 403 | decoder and machine; only for programs of extended BPF |
 //! | [`certificate`], [`sides`], this file | 246 | which bytes are judged |

@@ -16,6 +16,9 @@
 //! and 2
 //! arm 101 7fff0000
 //! and 0
+//! and 0
+//! range 1f4 3ffffffe 50001
+//! and 0
 //! any 7ffc0000
 //! ```
 //!
@@ -25,7 +28,7 @@
 //! | `foreign` | the value for calls of no ABI |
 //! | `abi` | a token, the bit of `nr` that tells ABIs of one token apart (or 0), whether it is set in numbers of this one, and the values where no rule decides, and for numbers that are not known; what follows is about this ABI |
 //! | `known`, `named` | pairs, first and last, sorted and apart: the numbers that the policy's kernel has, and those that a rule names |
-//! | `arm`, `any` | with the predicate before it: a number, or all known ones, and a value |
+//! | `arm`, `range`, `any` | with the predicate before it: a number, or all from a first to a last, or all known ones, and a value |
 //!
 //! Predicates stand behind their parts, so `and` and `or` take as many as they say, and `and 0`
 //! is true. A test is `eq`, `ne`, or one of `lt`, `le`, `gt`, `ge` with `u` or `s` for numbers
@@ -61,10 +64,17 @@ struct Abi {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Arm {
-    /// `None` is every known number.
-    nr: Option<u32>,
+    numbers: Numbers,
     value: u32,
     predicate: Vec<Step>,
+}
+
+/// Which numbers an arm is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbers {
+    Known,
+    /// From the first to the last.
+    Range(u32, u32),
 }
 
 /// A step of a predicate, on a stack of answers.
@@ -136,12 +146,14 @@ impl Abi {
         let nr = half(calls, NR).word;
         for arm in &self.arms {
             // Said again, for speed: most arms are about another number.
-            if arm.nr.is_some_and(|arm| u64::from(arm) < nr.min() || nr.max() < u64::from(arm)) {
-                continue;
-            }
-            let covers = match arm.nr {
-                None => known,
-                Some(nr) => is(calls, NR, Orders::EQ, nr)?,
+            let covers = match arm.numbers {
+                Numbers::Known => known,
+                Numbers::Range(first, last) => {
+                    if u64::from(last) < nr.min() || nr.max() < u64::from(first) {
+                        continue;
+                    }
+                    within(calls, NR, &[(first, last)])?
+                }
             };
             if covers && holds(&arm.predicate, calls)? {
                 return Ok(arm.value);
@@ -273,12 +285,19 @@ impl Policy {
             ("known", pairs) => abi?.known = ranges(pairs)?,
             ("named", pairs) => abi?.named = ranges(pairs)?,
             ("arm", &[nr, value]) => {
-                let (nr, value) = (Some(short(nr)?), short(value)?);
-                abi?.arms.push(Arm { nr, value, predicate: steps.take()? });
+                let (nr, value) = (short(nr)?, short(value)?);
+                let numbers = Numbers::Range(nr, nr);
+                abi?.arms.push(Arm { numbers, value, predicate: steps.take()? });
+            }
+            ("range", &[first, last, value]) => {
+                let value = short(value)?;
+                let &[(first, last)] = &*ranges(&[first, last])? else { return Err("no range") };
+                let numbers = Numbers::Range(first, last);
+                abi?.arms.push(Arm { numbers, value, predicate: steps.take()? });
             }
             ("any", &[value]) => {
                 let value = short(value)?;
-                abi?.arms.push(Arm { nr: None, value, predicate: steps.take()? });
+                abi?.arms.push(Arm { numbers: Numbers::Known, value, predicate: steps.take()? });
             }
             ("not", []) => steps.push(1, Step::Not)?,
             ("and" | "or", &[count]) => {

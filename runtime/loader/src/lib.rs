@@ -8,6 +8,7 @@
 //!   again.
 //! * [`exec::Exec`] does everything that a start of a program needs (the search along `PATH`,
 //!   the vectors) before a filter is in force, so that exactly one system call comes after.
+//! * [`live`]: the filters of a process that runs.
 //! * [`bpf`]: eBPF programs and maps, through raw `bpf(2)`.
 //! * [`Held`]: a command that has a process, and waits to be started; [`wait`]: for several things
 //!   at once.
@@ -27,6 +28,7 @@ mod flag_table;
 pub mod flags;
 mod held;
 pub mod install;
+pub mod live;
 pub mod patch;
 pub mod probe;
 mod sys;

@@ -105,6 +105,8 @@ struct Finder<'p> {
     part: &'p AbiPolicy,
     /// Arms of single numbers, by number.
     own: Vec<Own>,
+    /// Arms of ranges of numbers.
+    ranges: Vec<(u32, u32, usize)>,
     /// Arms of every known number.
     any: Vec<usize>,
     /// By arm: its predicate as a number, equal ones of a rule alike, and whether it asks for
@@ -143,7 +145,7 @@ const FALSE: u32 = 1;
 impl<'p> Finder<'p> {
     fn new(part: &'p AbiPolicy) -> Self {
         let mut own = Vec::with_capacity(part.arms().len());
-        let mut any = Vec::new();
+        let (mut ranges, mut any) = (Vec::new(), Vec::new());
         let mut predicates = Vec::with_capacity(part.arms().len());
         let mut is_alone = Vec::with_capacity(part.arms().len());
         let mut interned = HashMap::new();
@@ -156,6 +158,7 @@ impl<'p> Finder<'p> {
             is_alone.push(is_first && !is_of_same(next));
             match arm.selector {
                 Selector::Nr(nr) => own.push(Own::new(nr, index)),
+                Selector::Range(first, last) => ranges.push((first, last, index)),
                 Selector::Known => any.push(index),
             }
             predicates.push(match &arm.predicate {
@@ -180,7 +183,7 @@ impl<'p> Finder<'p> {
         }
         own.sort_unstable();
         let by_hash = Map::default();
-        Self { part, own, any, predicates, is_alone, by_hash, latest: None }
+        Self { part, own, ranges, any, predicates, is_alone, by_hash, latest: None }
     }
 
     fn groups(mut self, all: &mut Residuals<'p>, left: &mut usize) -> Option<()> {
@@ -193,18 +196,49 @@ impl<'p> Finder<'p> {
         let known = calls.filter(|call| call.exists_in(self.part.kernel())).map(|call| call.nr);
         let mut known = known.peekable();
         let is_any = !self.any.is_empty();
+        let is_covered = |this: &Self, nr: u32| is_any || this.is_in_range(nr);
         for same in own.chunk_by(|a, b| a.nr() == b.nr()) {
             let Some(nr) = same.first().map(|own| own.nr()) else { continue };
             while let Some(unnamed) = known.next_if(|known| *known < nr) {
-                if is_any {
+                if is_covered(&self, unnamed) {
                     self.number(unnamed, true, &[], all, left)?;
                 }
             }
             let is_known = known.next_if_eq(&nr).is_some();
             self.number(nr, is_known, same, all, left)?;
         }
-        for unnamed in known.filter(|_| is_any) {
-            self.number(unnamed, true, &[], all, left)?;
+        for unnamed in known {
+            if is_covered(&self, unnamed) {
+                self.number(unnamed, true, &[], all, left)?;
+            }
+        }
+        self.between(&own, all, left)
+    }
+
+    fn is_in_range(&self, nr: u32) -> bool {
+        self.ranges.iter().any(|(first, last, _)| *first <= nr && nr <= *last)
+    }
+
+    /// Numbers of ranges that are neither known nor named alone: one for all those between which
+    /// no range begins or ends.
+    fn between(&mut self, own: &[Own], all: &mut Residuals<'p>, left: &mut usize) -> Option<()> {
+        let part = self.part;
+        let block = part.abi().mark.map(|mark| mark.bit);
+        let blocks = block.into_iter().flat_map(|bit| (0..=u32::MAX / bit).map(move |i| i * bit));
+        let ends =
+            self.ranges.iter().flat_map(|(first, last, _)| [Some(*first), last.checked_add(1)]);
+        let mut cuts: Vec<u32> = ends.flatten().collect();
+        cuts.extend(blocks.filter(|_| !self.ranges.is_empty()));
+        cuts.sort_unstable();
+        cuts.dedup();
+        for (at, first) in cuts.iter().enumerate() {
+            let last = cuts.get(at + 1).map_or(u32::MAX, |next| next - 1);
+            let is_own = |nr: u32| own.binary_search_by_key(&nr, |own| own.nr()).is_ok();
+            // One after the other until one is neither: there are not many that are.
+            let free = (*first..=last).find(|nr| !part.has(*nr) && !is_own(*nr));
+            if let Some(nr) = free.filter(|nr| self.is_in_range(*nr)) {
+                self.number(nr, false, &[], all, left)?;
+            }
         }
         Some(())
     }
@@ -222,9 +256,11 @@ impl<'p> Finder<'p> {
             return Some(());
         }
         let any = if is_known { self.any.as_slice() } else { &[] };
-        *left = left.checked_sub(own.len() + any.len())?;
+        *left = left.checked_sub(own.len() + any.len() + self.ranges.len())?;
         let from = all.entries.len();
-        for index in merged(own, any) {
+        let within = |(first, last, _): &&(u32, u32, usize)| *first <= nr && nr <= *last;
+        let ranges: Vec<usize> = self.ranges.iter().filter(within).map(|(.., arm)| *arm).collect();
+        for index in merged(merged(own.iter().map(|own| own.arm()), ranges), any.iter().copied()) {
             if let Some((kind, entry)) = self.entry(index, nr) {
                 all.entries.push(entry);
                 all.kinds.push(kind);
@@ -313,13 +349,15 @@ fn intern<T: Hash + Eq>(known: &mut HashMap<T, u32>, new: T) -> u32 {
 }
 
 /// Two sorted lists of arms as one.
-fn merged(own: &[Own], any: &[usize]) -> impl Iterator<Item = usize> {
-    let mut own = own.iter().map(|own| own.arm()).peekable();
-    let mut any = any.iter().copied().peekable();
-    std::iter::from_fn(move || match (own.peek(), any.peek()) {
-        (Some(a), Some(b)) if a < b => own.next(),
-        (Some(_), None) => own.next(),
-        (_, Some(_)) => any.next(),
+fn merged(
+    one: impl IntoIterator<Item = usize>,
+    other: impl IntoIterator<Item = usize>,
+) -> impl Iterator<Item = usize> {
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(a), Some(b)) if a < b => one.next(),
+        (Some(_), None) => one.next(),
+        (_, Some(_)) => other.next(),
         (None, None) => None,
     })
 }

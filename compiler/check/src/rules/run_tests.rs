@@ -24,10 +24,14 @@ fn policy(rng: &mut Rng) -> Policy {
         let action = rng.pick(&actions);
         let selectors = [&[Selector::Nr(0), Selector::Nr(1)][..], &[Selector::Nr(1)]];
         let selectors = [selectors[0], selectors[1], &[Selector::Nr(9999)], &[Selector::Known]];
+        let ranges = [&[Selector::Range(0, 1)][..], &[Selector::Range(1, 9999)]];
+        let selectors = [&selectors[..], &ranges].concat();
         for selector in rng.pick(&selectors) {
             let predicate = match rng.next(8) {
                 0 => Predicate::True,
                 1 => Predicate::False,
+                // One on a range does not ask for the number.
+                _ if matches!(selector, Selector::Range(..)) => predicate(rng, &fields[..4], 2),
                 _ => predicate(rng, &fields, 2),
             };
             arms.push(Arm { rule, selector: *selector, predicate, action });

@@ -48,6 +48,7 @@ fn line(compiled: &Compiled, part: &AbiPolicy, group: &[Arm], out: &mut String) 
 fn selector(abi: &'static Abi, selector: Selector) -> String {
     match selector {
         Selector::Known => "any".to_owned(),
+        Selector::Range(first, last) => format!("syscall({first:#x}..{last:#x})"),
         Selector::Nr(nr) => match abi.syscall_by_nr(nr) {
             Some(call) => format!("{}[{nr}]", call.name),
             None => format!("syscall({nr})"),

@@ -184,6 +184,11 @@ impl About<'_> {
             let mut arms = part.arms().iter().skip(first).take_while(|arm| arm.rule == self.id);
             arms.any(|arm| match arm.selector {
                 Selector::Nr(nr) => arm.predicate == Predicate::True && is_multiplexer(nr),
+                Selector::Range(first, last) => {
+                    let within = |nr: u32| first <= nr && nr <= last && is_multiplexer(nr);
+                    let mut calls = part.abi().syscalls().iter();
+                    arm.predicate == Predicate::True && calls.any(|call| within(call.nr))
+                }
                 Selector::Known => false,
             })
         })

@@ -155,12 +155,17 @@ pub fn policy(seed: u64, endian: Endian) -> Policy {
         let arms = (0..rng.below(14)).map(|rule| {
             let nr = rng.pick(&[0, 1, 2, 3, 59, 257, 435, 436, 10_000, u32::MAX, 0x4000_0001]);
             let nr = nr.wrapping_add(rng.pick(&[0, 0, abi.nr_base]));
-            Arm {
-                rule: RuleId(rule as u32),
-                selector: if rng.below(3) == 0 { Selector::Known } else { Selector::Nr(nr) },
-                predicate: predicate(rng, 3),
-                action: rng.pick(ACTIONS),
-            }
+            let length = rng.pick(&[0, 3, 100, 0x3fff_ffff, u32::MAX]);
+            let first = nr.min(u32::MAX - 1);
+            let range = Selector::Range(first, first.saturating_add(length).min(u32::MAX - 1));
+            let condition = predicate(rng, 3);
+            let selector = match rng.below(6) {
+                0 | 1 => Selector::Known,
+                2 if !asks_for_nr(&condition) => range,
+                _ => Selector::Nr(nr),
+            };
+            let rule = RuleId(rule as u32);
+            Arm { rule, selector, predicate: condition, action: rng.pick(ACTIONS) }
         });
         let arms = arms.collect();
         let (default, unknown) = (rng.pick(ACTIONS), rng.pick(ACTIONS));
@@ -199,6 +204,20 @@ fn constants(predicate: &Predicate, out: &mut Vec<u64>) {
     }
 }
 
+/// Whether a predicate asks for the number of the call; one on a range of numbers does not.
+fn asks_for_nr(predicate: &Predicate) -> bool {
+    let is_nr = |field: &Field| field.place() == Place::Nr;
+    match predicate {
+        Predicate::True | Predicate::False => false,
+        Predicate::Not(inner) => asks_for_nr(inner),
+        Predicate::And(parts) | Predicate::Or(parts) => parts.iter().any(asks_for_nr),
+        Predicate::Test(test) => match test.relation() {
+            Relation::Compare(..) | Relation::In(_) => is_nr(test.field()),
+            Relation::Field(_, other) => is_nr(test.field()) || is_nr(other),
+        },
+    }
+}
+
 /// Calls at the boundaries of everything that a policy mentions.
 pub fn calls(policy: &Policy, seed: u64, count: usize) -> Vec<SeccompData> {
     let rng = &mut Rng::new(seed ^ 0xca11);
@@ -208,6 +227,10 @@ pub fn calls(policy: &Policy, seed: u64, count: usize) -> Vec<SeccompData> {
     let mut tokens = vec![0, 0xc000_003e];
     for part in policy.abis() {
         tokens.extend([part.abi().audit_arch; 6]);
+        for (first, last) in part.ranges() {
+            let inside = first + (last - first) / 2;
+            numbers.extend([first.wrapping_sub(1), *first, inside, *last, last + 1]);
+        }
         for nr in part.named() {
             numbers.extend([*nr, *nr, *nr, *nr, nr ^ 0x4000_0000]);
         }

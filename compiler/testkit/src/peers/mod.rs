@@ -54,6 +54,9 @@ impl Flat {
     /// What no peer can be told.
     pub fn of(policy: &Policy) -> Result<Self, String> {
         let part = policy.abi(filterc_abi::x86_64()).ok_or("it is not for x86_64")?;
+        if !part.ranges().is_empty() {
+            return Err("it names numbers by range".to_owned());
+        }
         let calls = part.abi().syscalls().iter().map(|call| call.nr);
         let known = calls.filter(|nr| part.has(*nr)).chain(part.named().iter().copied());
         let (default, numbers) = (part.default_action(), known.collect::<BTreeSet<u32>>());

@@ -29,7 +29,7 @@ impl Who {
     pub(crate) fn new(rng: &mut Rng, policy: &Policy) -> Self {
         let part = rng.pick(policy.abis()).unwrap();
         let named = part.arms().iter().filter_map(|arm| match arm.selector {
-            Selector::Nr(nr) => Some(nr),
+            Selector::Nr(nr) | Selector::Range(nr, _) => Some(nr),
             Selector::Known => None,
         });
         let mut numbers: Vec<u32> = named.collect();

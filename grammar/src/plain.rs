@@ -1,5 +1,5 @@
-//! Plain rules without the grammar: `allow read, write [if …]`, an action without an argument
-//! and names, as nearly all statements of nearly all policies are.
+//! Plain rules without the grammar: `allow read, write [if …]`, as nearly all statements of nearly
+//! all policies are.
 //!
 //! The grammar says the same in ten times as much work, and is the reference: what is read here
 //! is made by the same actions, and tests hold the two together. What is not quite such a
@@ -18,63 +18,16 @@ const MAX_DEPTH: usize = 32;
 
 /// The tokens of one statement as a plain rule; `None` if they are none.
 pub(crate) fn rule(cx: &mut Context<'_>, chunk: &[Spanned]) -> Option<Statement> {
-    let (head, rest) = chunk.split_first()?;
-    let kind = action(head.token)?;
-    // Each name is two tokens, with what follows it.
-    let names = match rest.get(1).map(|token| token.token) {
-        Some(Token::Comma) => {
-            let names = rest.iter().position(|token| token.token == Token::If);
-            names.unwrap_or(rest.len() + 1) / 2
-        }
-        Some(_) | None => 1,
-    };
-    let mut calls = Vec::with_capacity(names);
-    let mut tokens = rest.iter();
-    let predicate = loop {
-        let name = tokens.next().filter(|token| token.token == Token::Name)?;
-        calls.push(Call::Name(cx.name(name.start, name.end)));
-        match tokens.next().map(|token| token.token) {
-            Some(Token::Comma) => {}
-            Some(Token::If) => break Some(predicate(cx, tokens.as_slice())?),
-            None => break None,
-            Some(_) => return None,
-        }
-    };
-    let action = Action { kind, span: cx.span(head.start, head.end) };
-    let span = cx.span(head.start, rest.last()?.end);
-    Some(Statement { kind: StatementKind::Rule(Rule { action, calls, predicate }), span })
-}
-
-/// An action that has no argument.
-fn action(token: Token) -> Option<ActionKind> {
-    if token == Token::Allow {
-        Some(ActionKind::Allow)
-    } else if token == Token::Log {
-        Some(ActionKind::Log)
-    } else if token == Token::Notify {
-        Some(ActionKind::Notify)
-    } else if token == Token::KillThread {
-        Some(ActionKind::KillThread)
-    } else if matches!(token, Token::KillProcess | Token::Kill) {
-        Some(ActionKind::KillProcess)
-    } else {
-        None
-    }
-}
-
-/// The tokens as a predicate in which nothing is wrong.
-fn predicate(cx: &mut Context<'_>, tokens: &[Spanned]) -> Option<Predicate> {
     let before = cx.errors.len();
-    let end = tokens.first()?.start;
-    let mut reader = Reader { cx, tokens, at: 0, end, depth: 0 };
-    let read = reader.or().filter(|_| reader.at == tokens.len());
-    match read.filter(|_| cx.errors.len() == before) {
-        Some(read) => Some(read.node),
-        None => {
-            cx.rewind(before);
-            None
-        }
+    let end = chunk.first()?.start;
+    let mut reader = Reader { cx, tokens: chunk, at: 0, end, depth: 0 };
+    let read = reader.rule().filter(|_| reader.at == chunk.len());
+    // Nothing may be wrong with it.
+    let read = read.filter(|_| cx.errors.len() == before);
+    if read.is_none() {
+        cx.rewind(before);
     }
+    read
 }
 
 /// Reads by recursive descent; a method is a nonterminal of the grammar. `None` is anything that
@@ -126,6 +79,82 @@ impl<'s> Reader<'_, 's> {
         let inner = read(self);
         self.depth -= 1;
         inner
+    }
+
+    // ---- Rules
+
+    fn rule(&mut self) -> Option<Statement> {
+        let Spanned { token, start: l, .. } = self.take()?;
+        let kind = self.action(token)?;
+        let action = Action { kind, span: self.cx.span(l, self.end) };
+        // Each name is two tokens, with what follows it.
+        let names = match self.tokens.get(self.at + 1).map(|token| token.token) {
+            Some(Token::Comma) => {
+                let end = self.tokens.iter().position(|token| token.token == Token::If);
+                end.unwrap_or(self.tokens.len()) / 2
+            }
+            Some(_) | None => 1,
+        };
+        let mut calls = Vec::with_capacity(names);
+        loop {
+            calls.push(self.call()?);
+            if !self.take_if(|token| token == Token::Comma) {
+                break;
+            }
+        }
+        let is_conditional = self.take_if(|token| token == Token::If);
+        let predicate = if is_conditional { Some(self.or()?.node) } else { None };
+        let kind = StatementKind::Rule(Rule { action, calls, predicate });
+        Some(Statement { kind, span: self.cx.span(l, self.end) })
+    }
+
+    /// What an action's keyword begins, which has been taken.
+    fn action(&mut self, token: Token) -> Option<ActionKind> {
+        Some(if token == Token::Allow {
+            ActionKind::Allow
+        } else if token == Token::Log {
+            ActionKind::Log
+        } else if token == Token::Notify {
+            ActionKind::Notify
+        } else if token == Token::Errno {
+            ActionKind::Errno(self.argument()??)
+        } else if token == Token::Trace {
+            ActionKind::Trace(self.argument()?)
+        } else if token == Token::Trap {
+            ActionKind::Trap(self.argument()?)
+        } else if token == Token::KillThread {
+            ActionKind::KillThread
+        } else if matches!(token, Token::KillProcess | Token::Kill) {
+            ActionKind::KillProcess
+        } else {
+            return None;
+        })
+    }
+
+    /// `(constant)`, if there is a bracket.
+    fn argument(&mut self) -> Option<Option<Constant>> {
+        if !self.take_if(|token| token == Token::ParenOpen) {
+            return Some(None);
+        }
+        let constant = self.constant()?;
+        self.expect(Token::ParenClose)?;
+        Some(Some(constant.node))
+    }
+
+    fn call(&mut self) -> Option<Call> {
+        let Spanned { token, start: l, end } = self.take()?;
+        if token == Token::Name {
+            Some(Call::Name(self.cx.name(l, end)))
+        } else if token == Token::GroupName {
+            Some(Call::Group(self.cx.name(l, end)))
+        } else if token == Token::Any {
+            Some(Call::Any(self.cx.span(l, end)))
+        } else if token == Token::Syscall {
+            let number = self.argument()??;
+            Some(Call::Number(number, self.cx.span(l, self.end)))
+        } else {
+            None
+        }
     }
 
     // ---- Predicates

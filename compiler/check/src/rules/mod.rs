@@ -15,7 +15,9 @@ mod run;
 mod search;
 mod trim;
 mod views;
+mod written;
 
 pub use facts::{Allowed, Answer, Facts, RuleFacts, Witness};
-pub use parts::{Parts, Superfluous, Written};
+pub use parts::Parts;
 pub use run::facts;
+pub use written::{Superfluous, Written};

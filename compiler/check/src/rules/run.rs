@@ -283,15 +283,19 @@ impl<'p> Run<'p> {
         let groups = self.groups_of.get(groups).unwrap_or_default().iter();
         let mut groups = groups.filter_map(|(_, index)| self.residuals.group(*index));
         let Some(call) = self.calls.0.get(call.0 as usize) else { return false };
-        // Without a rule that names it, a number may become unknown: that is asked below.
-        let Some(group) = groups.find(|group| group.has(&call.call) && group.is_known) else {
-            return false;
-        };
+        let Some(group) = groups.find(|group| group.has(&call.call)) else { return false };
         if !self.searches.spend(group.entries.len()) {
             return false;
         }
         let is_gone = |other| other == rule || self.is_gone(other);
-        group.decide(call, |_| false) != group.decide(call, is_gone)
+        let is_named = || group.entries.iter().any(|entry| !is_gone(entry.rule));
+        // Without a rule that names it, a number that the kernel lacks is unknown.
+        let without = if group.is_known || is_named() {
+            group.decide(call, is_gone)
+        } else {
+            group.part.unknown_action()
+        };
+        group.decide(call, |_| false) != without
     }
 
     /// What becomes of a group without a rule.

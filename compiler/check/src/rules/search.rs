@@ -5,7 +5,6 @@ use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
 use filterc_hir::types::{Field, Place};
 
 use super::cases::Cases;
-use crate::gates::OverBudget;
 use crate::input::{FIRST_FACT, FIRST_PARAM, IP, Input, REGISTERS};
 
 /// Steps of one search, which bound its depth as well: these and some for each predicate, as long
@@ -83,7 +82,7 @@ impl Searches {
         self.cases.clear(allowed);
         let found = self.cases.find(wanted.iter().copied(), call);
         self.steps -= allowed - self.cases.steps();
-        found.unwrap_or_else(|OverBudget| None)
+        found.unwrap_or(None)
     }
 
     /// The same, by trying values in registers one after the other.

@@ -2,8 +2,8 @@
 //! the diagrams of [`super::parts`] find, for predicates about single registers.
 
 use super::cases::{At, Cases, Goal, Node, ODD, Registers};
-use super::parts::{Superfluous, Written};
 use super::views::View;
+use super::written::{Superfluous, Written};
 use crate::gates::{OverBudget, Result};
 
 /// Looks at one predicate. Of its views, all are looked at together.

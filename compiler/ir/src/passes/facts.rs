@@ -18,6 +18,9 @@ const MAX_REMEMBERED: usize = 32;
 /// Values that are tried one by one.
 const FEW_VALUES: u32 = 16;
 
+/// Facts that most policies have room with.
+const FEW: usize = 128;
+
 /// Facts about a call: those of one [`Memory`] are equal if these are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Facts(u32);
@@ -119,6 +122,13 @@ impl Memory {
 
     /// The facts about some words only.
     pub(super) fn restrict(&mut self, facts: Facts, needed: Support) -> Facts {
+        let is_needed = |listed: &Listed| {
+            listed.words.iter().all(|(word, _)| needed & (1 << word.index()) != 0)
+                && listed.pairs.iter().all(|(test, _)| support(test) & !needed == 0)
+        };
+        if self.all.get(facts.0).is_some_and(is_needed) {
+            return facts;
+        }
         self.restricted(facts, needed);
         Facts(self.all.intern(&self.next))
     }
@@ -147,7 +157,11 @@ struct Interner<T> {
 
 impl<T: Clone + Eq + Hash> Interner<T> {
     fn new() -> Self {
-        Self { items: Vec::new(), index: HashTable::new(), hasher: DefaultHashBuilder::default() }
+        Self {
+            items: Vec::with_capacity(FEW),
+            index: HashTable::with_capacity(FEW),
+            hasher: DefaultHashBuilder::default(),
+        }
     }
 
     fn get(&self, id: u32) -> Option<&T> {

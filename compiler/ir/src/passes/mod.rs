@@ -51,10 +51,10 @@ pub const PASSES: &[Pass] = &[
     Pass { name: "numbers", level: 1, applies: numbers::applies, run: numbers::run },
     Pass { name: "ranges", level: 1, applies: ranges::applies, run: ranges::run },
     Pass { name: "words", level: 0, applies: words::applies, run: words::run },
-    Pass { name: "prune", level: 2, applies: always, run: prune::run },
+    Pass { name: "prune", level: 2, applies: prune::applies, run: prune::run },
     // Pruning brings tests together that stood apart, and targets that differed.
     Pass { name: "simplify", level: 2, applies: simplify::applies, run: simplify::run },
-    Pass { name: "order", level: 2, applies: always, run: order::run },
+    Pass { name: "order", level: 2, applies: order::applies, run: order::run },
     Pass { name: "ranges", level: 2, applies: ranges::applies, run: ranges::run },
     Pass { name: "dispatch", level: 0, applies: always, run: dispatch::run },
 ];

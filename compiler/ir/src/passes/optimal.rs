@@ -14,6 +14,9 @@ use crate::test::Test;
 /// Cells that a function may have.
 pub(super) const MAX_CELLS: usize = 256;
 
+/// States that most searches have room with.
+const STATES: usize = 112;
+
 /// Words of a set that is as large as it can be.
 const WORDS: usize = MAX_CELLS / 64;
 
@@ -192,7 +195,7 @@ impl<'f, const N: usize> Search<'f, N> {
             left: Vec::new(),
             exits,
             sums: function.cells.chunks(4).map(sums).collect(),
-            known: HashMap::default(),
+            known: HashMap::with_capacity(STATES),
             steps,
         };
         for candidate in &function.tests {

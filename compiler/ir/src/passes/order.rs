@@ -44,6 +44,14 @@ const MAX_WHOLE: usize = 10;
 /// How often a part of a part is taken apart.
 const MAX_DEPTH: usize = 16;
 
+/// Whether anything but the number is asked for.
+pub(super) fn applies(dag: &Dag) -> bool {
+    dag.nodes().iter().any(|node| match node {
+        Node::Branch { test, .. } => !is_of_number(test),
+        Node::Leaf(_) | Node::Switch(_) => false,
+    })
+}
+
 pub(super) fn run(dag: &Dag, objective: &Objective) -> Dag {
     let top = Top::of(dag, |node| match node {
         Node::Switch(_) => true,

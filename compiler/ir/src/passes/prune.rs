@@ -11,7 +11,7 @@
 
 use hashbrown::HashMap;
 
-use super::facts::{Facts, Memory, Support, support};
+use super::facts::{self, Facts, Memory, Support};
 use super::rewrite::Top;
 use crate::builder::DagBuilder;
 use crate::dag::{Dag, Node, NodeId};
@@ -23,6 +23,11 @@ const PAIRS_PER_NODE: usize = 16;
 const PAIRS_PER_TARGET: usize = 256;
 /// … and for the whole DAG.
 const MAX_PAIRS: usize = 1 << 14;
+
+/// Whether some word is looked at by two tests of a path: otherwise none decides another.
+pub(super) fn applies(dag: &Dag) -> bool {
+    Looks::of(dag).again.contains(&true)
+}
 
 pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
     let mut prune = Prune::new(dag);
@@ -40,10 +45,46 @@ pub(super) fn run(dag: &Dag, _: &Objective) -> Dag {
 
 type Pair = (NodeId, Facts);
 
+/// What nodes look at.
+struct Looks {
+    /// For each node, the words that it or a node below looks at.
+    support: Vec<Support>,
+    /// For each node, whether there is a test below it, or itself, of a word that is looked at
+    /// again further down.
+    again: Vec<bool>,
+}
+
+impl Looks {
+    fn of(dag: &Dag) -> Self {
+        let mut support: Vec<Support> = Vec::with_capacity(dag.nodes().len());
+        let mut again: Vec<bool> = Vec::with_capacity(dag.nodes().len());
+        for node in dag.nodes() {
+            let own = match node {
+                Node::Branch { test, .. } => facts::support(test),
+                Node::Leaf(_) | Node::Switch(_) => 0,
+            };
+            let (mut below, mut is_again) = (0, false);
+            for child in node.children() {
+                below |= support_of(&support, child);
+                is_again |= again.get(child.index()).copied().unwrap_or_default();
+            }
+            support.push(own | below);
+            again.push(is_again || own & below != 0);
+        }
+        Self { support, again }
+    }
+
+    /// Whether nothing that is known, and nothing that is asked, decides a test at or below a
+    /// node.
+    fn is_plain(&self, (id, facts): Pair) -> bool {
+        facts == Facts::NONE && !self.again.get(id.index()).copied().unwrap_or(true)
+    }
+}
+
 struct Prune<'d> {
     dag: &'d Dag,
-    /// For each old node, the words that it or a node below looks at.
-    support: Vec<Support>,
+    /// Of the old nodes.
+    looks: Looks,
     facts: Memory,
     builder: DagBuilder,
     /// For each old node, the same node in the new DAG.
@@ -58,25 +99,18 @@ impl<'d> Prune<'d> {
     fn new(dag: &'d Dag) -> Self {
         let mut builder = DagBuilder::with_room(dag.endian(), dag.nodes().len());
         let mut copies: Vec<NodeId> = Vec::with_capacity(dag.nodes().len());
-        let mut supports: Vec<Support> = Vec::with_capacity(dag.nodes().len());
         for (id, node) in dag.iter() {
             let copy = node.map(|child| copies.get(child.index()).copied().unwrap_or(child));
             copies.push(builder.add(copy, dag.origin(id)));
-            let own = match node {
-                Node::Branch { test, .. } => support(test),
-                Node::Leaf(_) | Node::Switch(_) => 0,
-            };
-            let below = node.children().filter_map(|child| supports.get(child.index()));
-            supports.push(below.fold(own, |all, one| all | one));
         }
         Self {
             dag,
-            support: supports,
+            looks: Looks::of(dag),
             facts: Memory::new(),
             builder,
             copies,
-            done: HashMap::default(),
-            seen: Vec::new(),
+            done: HashMap::with_capacity(dag.nodes().len()),
+            seen: Vec::with_capacity(2 * dag.nodes().len()),
             round: 0,
         }
     }
@@ -84,6 +118,9 @@ impl<'d> Prune<'d> {
     /// A target, pruned, or as it was if that is not worth it.
     fn target(&mut self, id: NodeId) -> NodeId {
         let copy = self.copies.get(id.index()).copied().unwrap_or(id);
+        if self.looks.is_plain((id, Facts::NONE)) {
+            return copy;
+        }
         let size = self.size(copy);
         match self.prune(id, PAIRS_PER_TARGET + PAIRS_PER_NODE * size) {
             Some(pruned) if self.size(pruned) <= size => pruned,
@@ -140,13 +177,16 @@ impl<'d> Prune<'d> {
 
     fn ways(&mut self, (id, facts): Pair) -> Ways {
         let Node::Branch { test, then, otherwise } = self.dag.node(id) else { return Ways::None };
+        if self.looks.is_plain((id, facts)) {
+            return Ways::None;
+        }
+        let support = &self.looks.support;
         if let Some(holds) = self.facts.decide(facts, test) {
             let next = if holds { *then } else { *otherwise };
-            return Ways::One((next, self.facts.restrict(facts, support_of(&self.support, next))));
+            return Ways::One((next, self.facts.restrict(facts, support_of(support, next))));
         }
-        let mut assume = |next, holds| {
-            (next, self.facts.assume(facts, test, holds, support_of(&self.support, next)))
-        };
+        let mut assume =
+            |next, holds| (next, self.facts.assume(facts, test, holds, support_of(support, next)));
         Ways::Two(assume(*then, true), assume(*otherwise, false))
     }
 
@@ -176,7 +216,7 @@ impl<'d> Prune<'d> {
 /// Where a pair leads.
 #[derive(Clone, Copy)]
 enum Ways {
-    /// Out of the target.
+    /// Out of the target, or where nothing changes.
     None,
     /// Here, as the facts have decided the test.
     One(Pair),

@@ -77,6 +77,7 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Attaches the programs until the tasks end or a signal comes. They go with this process, also
 /// where it is killed.
 pub(crate) fn run(args: &AttachArgs, console: &Console) -> Result<(), Failure> {
+    args.module.refuse_labels()?;
     let module = args.module.module(console)?;
     let mut held = if args.command.is_empty() { None } else { Some(hold(&args.command)?) };
     // Signals that come from here on are heard, and the child has none of this.

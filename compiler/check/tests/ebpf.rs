@@ -159,7 +159,7 @@ fn what_is_not_judged_is_said() {
     let cases = [
         ("call bpf_ktime_get_ns\nexit", What::Call, 0),
         ("r1 = map[idx:0] ll\nr0 = 0\nexit", What::Address, 0),
-        ("r2 = *(u64 *)(r1 + 72)\nr0 = 0\nexit", What::OutOfBounds, 0),
+        ("r2 = *(u64 *)(r1 + 120)\nr0 = 0\nexit", What::OutOfBounds, 0),
         (
             "r0 = 1\nr2 = 3\n*(u64 *)(r10 - 8) = r2\nr0 = cmpxchg_64(r10 - 8, r0, r2)\nexit",
             What::CompareExchange,

@@ -41,6 +41,17 @@ pub(crate) struct ModuleArgs {
 }
 
 impl ModuleArgs {
+    /// Refuses what nobody fills in yet: without labels, programs at hooks would take all objects
+    /// for unlabelled.
+    pub(crate) fn refuse_labels(&self) -> Result<(), Failure> {
+        if self.target != Target::Lsm {
+            return Ok(());
+        }
+        let text = "--target lsm: objects get their labels from a loader, which this version does not \
+                    have; `filterc load` asks whether the kernel accepts the programs";
+        Err(Failure::Environment(text.to_owned()))
+    }
+
     /// The programs.
     pub(crate) fn module(&self, console: &Console) -> Result<Module, Failure> {
         self.read(self.program.options(), console)

@@ -188,6 +188,9 @@ fn hooks_that_a_kernel_keeps_to_itself_are_explained() {
     let (policy, object) = (policy.to_str().unwrap(), object.to_str().unwrap());
     let made = filterc(&[policy, "--target", "lsm", "-o", object]);
     assert!(made.status.success(), "{made:?}");
+    let attached = filterc(&["attach", policy, "--target", "lsm", "--for", "true"]);
+    let said = String::from_utf8_lossy(&attached.stderr);
+    assert!(attached.status.code() == Some(2) && said.contains("labels"), "{attached:?}");
     for args in [vec!["load", policy, "--target", "lsm"], vec!["load", object]] {
         let output = filterc(&args);
         let said = String::from_utf8_lossy(&output.stderr);

@@ -18,7 +18,7 @@ use std::thread;
 use std::time::Instant;
 
 use filterc::{Compiled, CompiledProgram};
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::{Endian, Facts, SeccompData};
 use filterc_cbpf::{self as cbpf};
 use filterc_check::{Budget, Side, Verdict, Why, differences, equivalent};
 use filterc_codegen as codegen;
@@ -26,6 +26,7 @@ use filterc_codegen::ebpf::tracing::{Access, Layout, target, watch};
 use filterc_ebpf::{Fixed, Function, Host, Insn, MapSpec, Target, Verified, interpret, verify};
 use filterc_hir::eval::eval;
 use filterc_hir::policy::Policy;
+use filterc_hir::types::facts_of;
 use filterc_ir as ir;
 use filterc_testkit::translated::{Style, translated};
 use filterc_testkit::{boundary, corpus, ebpf_mutants, mutants};
@@ -34,9 +35,10 @@ fn verified(insns: &[Insn]) -> Verified {
     verify(insns, &Target::SYSCALL).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn run(program: &Verified, call: &SeccompData, endian: Endian) -> u32 {
+/// What a program says of a call and its facts: mutants may look at these.
+fn run(program: &Verified, call: &SeccompData, facts: &Facts, endian: Endian) -> u32 {
     let mut host = Host::new(Fixed::default(), endian);
-    let mut data = call.to_bytes(endian);
+    let mut data = facts.behind(call, endian);
     interpret(program.program(), &mut host, &mut data, 1_000_000).unwrap().ret as u32
 }
 
@@ -181,13 +183,18 @@ fn judge_mutants(policy: &Policy, insns: &[Insn], endian: Endian, name: &str) ->
                 judged.equal += 1;
                 for call in calls.iter().step_by(7) {
                     let expected = eval(&policy, call).to_ret();
-                    assert_eq!(run(&program, call, endian), expected, "{what}: {call:x?}");
+                    assert_eq!(
+                        run(&program, call, &Facts::default(), endian),
+                        expected,
+                        "{what}: {call:x?}"
+                    );
                 }
             }
             Verdict::Differ(found) => {
                 judged.different += 1;
                 let expected = eval(&policy, &found.call).to_ret();
-                let actual = run(&program, &found.call, endian);
+                let facts = facts_of(&found.params, endian);
+                let actual = run(&program, &found.call, &facts, endian);
                 assert_ne!(actual, expected, "{what}: {found:x?}");
                 assert_eq!((expected, actual), (found.left, found.right), "{what}");
             }

@@ -14,10 +14,13 @@ use filterc_certify::calls::{Calls, Stop, WORDS};
 use filterc_certify::sides::{Machine, emptied};
 use filterc_certify::value::Part;
 use filterc_certify::{Certificate, Kind, cbpf, certificate as form, sha256, tree};
+use filterc_hir::expr::Relation;
 use filterc_hir::policy::Policy;
+use filterc_hir::types::{Field, Place};
 
 use crate::layout::param_word;
 use crate::resolved::resolved;
+use crate::spec::each_test;
 
 pub use split::{Split, split};
 
@@ -94,6 +97,12 @@ pub fn certificate_of(
 ) -> Result<Vec<u8>, NoCertificate> {
     let mut sites = Vec::new();
     for side in [left, right] {
+        if let Stated::Policy(policy) = side
+            && asks_for_facts(policy)
+        {
+            let what = "a policy that asks for more than the registers of a call";
+            return Err(NoCertificate::Unknown(what));
+        }
         if let Stated::Cbpf(_, own) = side {
             sites.extend(own.iter().map(site));
         }
@@ -112,6 +121,21 @@ pub fn certificate_of(
         tree: &tree,
     };
     Ok(certificate.write())
+}
+
+/// Whether a policy asks who calls, or for the labels of an object.
+fn asks_for_facts(policy: &Policy) -> bool {
+    let mut asks = false;
+    let is_fact = |field: &Field| matches!(field.place(), Place::Fact(_));
+    for arm in policy.abis().iter().flat_map(|part| part.arms()) {
+        each_test(&arm.predicate, &mut |test| {
+            asks |= is_fact(test.field());
+            if let Relation::Field(_, other) = test.relation() {
+                asks |= is_fact(other);
+            }
+        });
+    }
+    asks
 }
 
 /// A site, as the checker has it.

@@ -53,6 +53,7 @@ impl AttachArgs {
 
 /// Attaches the programs until the tasks end or a signal comes.
 pub(crate) fn run(args: &AttachArgs, console: &Console) -> Result<(), Failure> {
+    args.module.refuse_labels()?;
     let module = args.module.counting(console)?;
     attached(&module, &args.tasks, Telling { flags: args.flags(), json: args.json }, console)
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 use filterc::describe;
+use filterc_abi::Endian;
 use filterc_check::{Budget, Counterexample, Proof, Verdict, equivalent};
 use filterc_hir::policy::Param;
+use filterc_hir::types::facts_of;
 use serde_json::json;
 
 use crate::console::{Console, Failure, stdout};
@@ -39,7 +41,7 @@ pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
                 let why = sides.each_ref().map(|side| side.why(&found.call, &found.params, endian));
                 let text = match args.json {
                     true => differ_json(&found, &params, &why),
-                    false => differ_text(args, &found, &params, &why),
+                    false => differ_text(args, &found, &params, &why, endian),
                 };
                 stdout(text.as_bytes())?;
                 return Err(Failure::No(String::new()));
@@ -56,12 +58,14 @@ fn differ_text(
     found: &Counterexample,
     params: &[Param],
     why: &[String; 2],
+    endian: Endian,
 ) -> String {
     let [left, right] = why;
     format!(
-        "different: {}{}\n    {}: {:#010x}, {left}\n    {}: {:#010x}, {right}\n",
+        "different: {}{}{}\n    {}: {:#010x}, {left}\n    {}: {:#010x}, {right}\n",
         describe::call(&found.call),
         describe::params(params, &found.params),
+        describe::facts(&facts_of(&found.params, endian)),
         args.sides.left.display(),
         found.left,
         args.sides.right.display(),

@@ -13,11 +13,10 @@ use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection, thread_status
 use filterc_object::ObjectError;
 use serde_json::{Value, json};
 
-use crate::commands::compile::parse_target;
-use crate::commands::event::ProgramArgs;
 use crate::console::{Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
+use crate::program::{ProgramArgs, parse_target};
 use crate::symbols::RunningKernel;
 
 /// What is to go into the kernel.

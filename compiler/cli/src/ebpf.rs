@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 use filterc::options::{Layout, Offsets};
-use filterc::{EventOptions, Options, Target, compile_events_for, compile_module};
+use filterc::{EventOptions, Monitored, Options, Target, compile_events_for, compile_module};
 use filterc_abi::Endian;
 use filterc_ebpf::{Line, Module};
 use filterc_loader::bpf::{
@@ -15,11 +15,10 @@ use filterc_loader::bpf::{
 use filterc_object::ObjectError;
 use serde_json::{Value, json};
 
-use crate::commands::compile::parse_target;
-use crate::commands::event::ProgramArgs;
 use crate::console::{Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
+use crate::program::{ProgramArgs, parse_target};
 use crate::symbols::RunningKernel;
 
 /// What is to go into the kernel.
@@ -60,7 +59,12 @@ impl ModuleArgs {
     /// The programs; those of event filters count what they keep and drop, unless they are in an
     /// object file already.
     pub(crate) fn counting(&self, console: &Console) -> Result<Module, Failure> {
-        self.read(EventOptions { counted: Some(0), ..self.program.options() }, console)
+        let how = EventOptions { counted: Some(0), ..self.program.options() };
+        if how.monitored == Monitored::Everybody {
+            let text = "programs for all tasks watch nobody: leave --all-tasks out";
+            return Err(Failure::Environment(text.to_owned()));
+        }
+        self.read(how, console)
     }
 
     fn read(&self, how: EventOptions, console: &Console) -> Result<Module, Failure> {

@@ -9,6 +9,7 @@ mod ebpf;
 mod input;
 mod naming;
 mod options;
+mod program;
 mod record;
 mod reference;
 mod sides;

@@ -384,7 +384,10 @@ fn event_filters_are_attached() {
     let output = filterc(&["attach", path(&object), "--for", "true"]);
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""));
     // Whose events, and what with them, has to be said.
-    for wrong in [&args[..], &["event", "sys_exit_mkdir", "ret == 0", "--pid", "1"]] {
+    let everybody =
+        ["attach", path(&policy), "--target", "tracepoint", "--all-tasks", "--for", "true"];
+    let nobody = ["event", "sys_exit_mkdir", "ret == 0", "--pid", "1"];
+    for wrong in [&args[..], &nobody, &everybody] {
         assert_eq!(filterc(wrong).status.code(), Some(2));
     }
     let removed = filterc(&["event", "sys_exit_mkdir", "0", "--attach", "--for", "true"]);

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use filterc::emit::{self, FORMATS, Format};
 use filterc::module::compile_module_observed;
-use filterc::options::TARGETS;
 use filterc::{Options, Source, Target, compile_events_for, compile_observed};
 use filterc_hir::event::kernel::Machine;
 
@@ -14,6 +13,7 @@ use crate::console::{Console, Failure, refuse_terminal, write_output, write_outp
 use crate::input;
 use crate::naming;
 use crate::options::PolicyArgs;
+use crate::program::{ProgramArgs, parse_target};
 use crate::symbols::RunningKernel;
 use crate::timing::Stopwatch;
 
@@ -51,7 +51,7 @@ pub(crate) struct CompileArgs {
     pub(crate) patch_table: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) program: event::ProgramArgs,
+    pub(crate) program: ProgramArgs,
 
     #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
@@ -103,12 +103,6 @@ fn form(args: &CompileArgs) -> (Format, Target) {
 fn parse_format(text: &str) -> Result<Format, String> {
     let known = FORMATS.iter().find(|(name, _)| *name == text).map(|(_, format)| *format);
     known.ok_or_else(|| format!("the forms are {}", format_names()))
-}
-
-pub(crate) fn parse_target(text: &str) -> Result<Target, String> {
-    let known = TARGETS.iter().find(|(name, _)| *name == text).map(|(_, target)| *target);
-    let names = || TARGETS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    known.ok_or_else(|| format!("the targets are {}", names()))
 }
 
 pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> {

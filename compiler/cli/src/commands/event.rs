@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use filterc::Diagnostics;
 use filterc::emit::{self, Format};
 use filterc::event::{self, EventFilter, Request};
-use filterc::event_module::{self, EventOptions, Monitored};
+use filterc::event_module::{self, EventOptions};
 use filterc_abi::{self as abi, Abi};
 use filterc_ebpf::{Module, audit};
 use filterc_grammar::diagnostic::{Code, Diagnostic, Severity};
@@ -19,6 +19,7 @@ use strsim::osa_distance;
 
 use crate::console::{Console, Failure, refuse_terminal, stdout, write_output};
 use crate::input;
+use crate::program::ProgramArgs;
 use crate::symbols::RunningKernel;
 use crate::tracefs::Instance;
 use crate::watching::{TaskArgs, Telling, attached};
@@ -88,27 +89,6 @@ pub(crate) struct EventArgs {
 
     #[command(flatten)]
     program: ProgramArgs,
-}
-
-/// What programs are made for.
-#[derive(Args, Debug)]
-pub(crate) struct ProgramArgs {
-    /// Programs keep or drop the events of all tasks, and not only of those that are watched
-    #[arg(long)]
-    all_tasks: bool,
-
-    /// The event's number on the kernel that it is for, as its file `id` in tracefs has it:
-    /// what `common_type` is
-    #[arg(long, value_name = "N")]
-    event_id: Option<u16>,
-}
-
-impl ProgramArgs {
-    /// What they ask for.
-    pub(crate) const fn options(&self) -> EventOptions {
-        let monitored = if self.all_tasks { Monitored::Everybody } else { Monitored::Tasks };
-        EventOptions { monitored, event_id: self.event_id, counted: None }
-    }
 }
 
 /// Where a filter is set.

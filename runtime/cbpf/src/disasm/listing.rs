@@ -24,7 +24,7 @@ pub fn listing(program: &[Insn], options: &DisasmOptions) -> String {
         let Insn { code, jt, jf, k } = *insn;
         let state = states.get(pc).and_then(Option::as_ref);
         let does = match form::of(code).filter(|form| form.is_whole(*insn)) {
-            Some(form) => Line { pc, insn: *insn, state, options }.does(&form),
+            Some(form) => Line { pc, insn: *insn, state, options }.does(form),
             None => "unknown instruction".to_owned(),
         };
         let _infallible =

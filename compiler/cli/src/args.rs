@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
-    import, lift, list, load, man, merge, run, subset, verify,
+    import, lift, list, load, man, merge, report, run, subset, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Merge(merge::MergeArgs),
     /// Make a policy of programs
     Lift(lift::LiftArgs),
+    /// Write a page for browsers about a policy
+    Report(report::ReportArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
     /// Check, explain or set a filter of the kernel's tracer for an event of a system call

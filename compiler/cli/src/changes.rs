@@ -1,6 +1,7 @@
 //! Differences between two sides, as text and JSON.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use filterc::describe;
 use filterc_abi::{Action, Endian, SeccompData};
@@ -9,7 +10,7 @@ use filterc_relate::{CallSet, Calls, Change, Condition, Group, Kind, differences
 use serde_json::{Value, json};
 
 use crate::console::{self, Failure};
-use crate::sides::{self, Judged, Sides, SidesArgs};
+use crate::sides::{self, Judged, Sides};
 
 /// Names that stand on a line before it says how many more there are.
 const WIDTH: usize = 96;
@@ -25,15 +26,15 @@ pub(crate) struct Found<'s> {
 /// What is shown of them was seen: both sides are run on every witness.
 pub(crate) fn find<'s>(
     sides: &'s Sides,
-    args: &SidesArgs,
+    [left_path, right_path]: [&Path; 2],
     is_wanted: impl Fn(Kind) -> bool,
 ) -> Result<Vec<Found<'s>>, Failure> {
     sides.without_params()?;
     let mut all = Vec::new();
     for endian in &sides.orders {
         let [left, right] = [
-            Judged::new(&sides.left, &args.left, *endian)?,
-            Judged::new(&sides.right, &args.right, *endian)?,
+            Judged::new(&sides.left, left_path, *endian)?,
+            Judged::new(&sides.right, right_path, *endian)?,
         ];
         let mut changes = differences(left.side(), right.side(), *endian, &Budget::default())
             .map_err(|unknown| sides::undecided(&unknown))?;
@@ -101,6 +102,7 @@ impl Found<'_> {
             }
         }
         let _ = writeln!(text, "    such as {}", describe::call(call));
+        let _ = writeln!(text, "      one of {} calls", group.count);
         let whys = self.sides.each_ref().map(|side| side.why(call, &[], self.endian));
         for (mark, why) in ["A", "B"].iter().zip(whys) {
             let _ = writeln!(text, "      {mark}: {why}");

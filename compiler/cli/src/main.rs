@@ -9,6 +9,7 @@ mod ebpf;
 mod input;
 mod naming;
 mod options;
+mod page;
 mod program;
 mod record;
 mod reference;
@@ -26,7 +27,7 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::{Cli, Command};
 use crate::commands::{
     asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
-    import, lift, list, load, man, merge, run, subset, verify,
+    import, lift, list, load, man, merge, report, run, subset, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -44,6 +45,7 @@ fn main() -> ExitCode {
         Some(Command::Subset(args)) => subset::run(args, &console),
         Some(Command::Diff(args)) => diff::run(args, &console),
         Some(Command::Merge(args)) => merge::run(args, &console),
+        Some(Command::Report(args)) => report::run(args, &console),
         Some(Command::Lift(args)) => lift::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::Event(args)) => event::run(args, &console),

@@ -36,7 +36,7 @@ pub use asm::assemble;
 pub use const_allow::const_allow;
 pub use converted::converted_len;
 pub use decode::decode;
-pub use disasm::{DisasmOptions, disassemble};
+pub use disasm::{DisasmOptions, disassemble, listing};
 pub use encode::encode;
 pub use error::{DecodeError, Kind, VerifyError};
 pub use insn::{Insn, Program, code};

@@ -21,7 +21,7 @@ pub(crate) struct DiffArgs {
 /// Shows where two policies or programs differ: for all calls, by the engine of the proof.
 pub(crate) fn run(args: &DiffArgs, console: &Console) -> Result<(), Failure> {
     let sides = sides::read(&args.sides, console)?;
-    let all = changes::find(&sides, &args.sides, |_| true)?;
+    let all = changes::find(&sides, [&args.sides.left, &args.sides.right], |_| true)?;
     let differ = all.iter().any(|found| !found.is_empty());
     let text = if args.json {
         let machines: Vec<_> = all.iter().map(Found::json).collect();

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
-use filterc_cbpf::{DisasmOptions, disassemble};
+use clap::{Args, ValueEnum};
+use filterc_cbpf::{DisasmOptions, disassemble, listing};
 
 use crate::console::{Console, Failure, write_output};
 use crate::input;
@@ -24,6 +24,10 @@ pub(crate) struct DisasmArgs {
     #[arg(long)]
     plain: bool,
 
+    /// The manner of the text
+    #[arg(long, value_enum, default_value_t = Style::Filterc, conflicts_with_all = ["plain", "ebpf"])]
+    style: Style,
+
     /// The program is eBPF (`struct bpf_insn[]`)
     #[arg(long, conflicts_with = "arch")]
     ebpf: bool,
@@ -37,6 +41,15 @@ pub(crate) struct DisasmArgs {
     arch: Option<String>,
 }
 
+/// The manner of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Style {
+    /// Ours, which `filterc asm` assembles again
+    Filterc,
+    /// That of `seccomp-tools disasm`
+    SeccompTools,
+}
+
 pub(crate) fn run(args: &DisasmArgs, _: &Console) -> Result<(), Failure> {
     let abi = args.arch.as_deref().map(input::abi_named).transpose()?;
     let endian = abi.map_or(args.endian.into(), |abi| abi.endian);
@@ -47,6 +60,10 @@ pub(crate) fn run(args: &DisasmArgs, _: &Console) -> Result<(), Failure> {
         return write_output(args.output.as_deref(), text.as_bytes());
     }
     let program = input::program(&args.program, endian)?;
-    let text = disassemble(&program, &DisasmOptions { plain: args.plain, endian, abi });
+    let options = DisasmOptions { plain: args.plain, endian, abi };
+    let text = match args.style {
+        Style::Filterc => disassemble(&program, &options),
+        Style::SeccompTools => listing(&program, &options),
+    };
     write_output(args.output.as_deref(), text.as_bytes())
 }

@@ -23,8 +23,9 @@ pub(crate) struct SubsetArgs {
 /// of actions; where it is, what was strengthened is not shown.
 pub(crate) fn run(args: &SubsetArgs, console: &Console) -> Result<(), Failure> {
     let sides = sides::read(&args.sides, console)?;
-    let all =
-        changes::find(&sides, &args.sides, |kind| matches!(kind, Kind::Allowed | Kind::Weaker))?;
+    let all = changes::find(&sides, [&args.sides.left, &args.sides.right], |kind| {
+        matches!(kind, Kind::Allowed | Kind::Weaker)
+    })?;
     let weaker = all.iter().any(|found| !found.is_empty());
     let (left, right) = (args.sides.left.display(), args.sides.right.display());
     let text = if args.json {

@@ -11,6 +11,7 @@
 
 mod comment;
 mod flow;
+mod listing;
 mod options;
 mod targets;
 
@@ -22,6 +23,7 @@ use crate::form::{self, Shape};
 use crate::insn::Insn;
 use targets::targets;
 
+pub use listing::listing;
 pub use options::DisasmOptions;
 
 /// Column at which the comments of the rich form start.

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
-    import, lift, list, load, man, merge, run, subset, verify,
+    asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
+    explain, fmt, import, lift, list, load, man, merge, run, subset, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Merge(merge::MergeArgs),
     /// Make a policy of programs
     Lift(lift::LiftArgs),
+    /// Report what a reviewer would flag in a policy or program
+    AuditPolicy(audit_policy::AuditPolicyArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
     /// Check, explain or set a filter of the kernel's tracer for an event of a system call

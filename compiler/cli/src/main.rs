@@ -10,6 +10,8 @@ mod naming;
 mod options;
 mod record;
 mod reference;
+mod reported;
+mod sarif;
 mod sides;
 mod timing;
 mod tracefs;
@@ -21,8 +23,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
-    import, lift, list, load, man, merge, run, subset, verify,
+    asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
+    explain, fmt, import, lift, list, load, man, merge, run, subset, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         Some(Command::Diff(args)) => diff::run(args, &console),
         Some(Command::Merge(args)) => merge::run(args, &console),
         Some(Command::Lift(args)) => lift::run(args, &console),
+        Some(Command::AuditPolicy(args)) => audit_policy::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),

@@ -1,7 +1,7 @@
 //! Calls about which a reviewer asks.
 
 use filterc_abi::seccomp::offset;
-use filterc_abi::{ArgKind, Regs, Syscall};
+use filterc_abi::{Regs, Syscall};
 use filterc_check::halves;
 
 use crate::audit::finding::{Finding, Level};
@@ -16,10 +16,7 @@ const TABLE: &str = include_str!("../../data/dangers.tsv");
 pub(crate) fn look(of_abi: &OfAbi<'_>, found: &mut Vec<Finding>) {
     for [level, name, arg, value, what, needs] in rows::<6>(TABLE) {
         let Some((call, decision)) = of_abi.call(name) else { continue };
-        let fixed = match fixed(of_abi, call, (arg, value)) {
-            Some(fixed) => fixed,
-            None => continue,
-        };
+        let Some(fixed) = fixed(of_abi, call, (arg, value)) else { continue };
         if fate(decision) == Fate::Shut {
             continue;
         }
@@ -28,7 +25,7 @@ pub(crate) fn look(of_abi: &OfAbi<'_>, found: &mut Vec<Finding>) {
         let with = match value {
             "-" if fate(decision) == Fate::Open => String::new(),
             "-" => " for some arguments".to_owned(),
-            value => format!(" with {value}"),
+            value => format!(" with {}", value.trim_start_matches('=')),
         };
         found.push(Finding {
             code: DANGEROUS,
@@ -53,11 +50,15 @@ fn fixed(
     }
     let arg = call.arg(arg)?;
     let Regs::One(register) = arg.regs else { return None };
-    let value = u32::try_from(of_abi.abi.constant(value)?).ok()?;
     let (low, high) = halves(offset::ARGS + 8 * u32::from(register), of_abi.endian);
-    let mask = if arg.kind == ArgKind::Flags { value } else { u32::MAX };
-    let whole = (arg.kind != ArgKind::Flags).then_some((high, u32::MAX, 0));
-    Some([(low, mask, value)].into_iter().chain(whole).collect())
+    let constant = |name: &str| u32::try_from(of_abi.abi.constant(name)?).ok();
+    Some(match value.strip_prefix('=') {
+        Some(name) => vec![(low, u32::MAX, constant(name)?), (high, u32::MAX, 0)],
+        None => {
+            let flag = constant(value)?;
+            vec![(low, flag, flag)]
+        }
+    })
 }
 
 #[cfg(test)]
@@ -73,7 +74,9 @@ mod tests {
             assert!(!what.is_empty() && !needs.is_empty());
             let abis = filterc_abi::abis().iter();
             let has = abis.filter_map(|abi| Some((abi, abi.syscall(name)?))).any(|(abi, call)| {
-                value == "-" || (call.arg(arg).is_some() && abi.constant(value).is_some())
+                value == "-"
+                    || (call.arg(arg).is_some()
+                        && abi.constant(value.trim_start_matches('=')).is_some())
             });
             assert!(has, "{name} {arg} {value}");
         }

@@ -5,11 +5,13 @@ mod changes;
 mod commands;
 mod console;
 mod ebpf;
+mod explained;
 mod input;
 mod naming;
 mod options;
 mod record;
 mod reference;
+mod reviewed;
 mod sides;
 mod timing;
 mod tracefs;
@@ -21,8 +23,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
-    import, lift, list, load, man, merge, run, subset, verify,
+    asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain,
+    explain_call, explain_denial, fmt, import, lift, list, load, man, merge, run, subset, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -42,6 +44,8 @@ fn main() -> ExitCode {
         Some(Command::Merge(args)) => merge::run(args, &console),
         Some(Command::Lift(args)) => lift::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::ExplainCall(args)) => explain_call::run(args, &console),
+        Some(Command::ExplainDenial(args)) => explain_denial::run(args, &console),
         Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),

@@ -4,7 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
-    explain, fmt, import, lift, list, load, man, merge, run, subset, verify,
+    explain, explain_call, explain_denial, fmt, import, lift, list, load, man, merge, run, subset,
+    verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -66,6 +67,10 @@ pub(crate) enum Command {
     AuditPolicy(audit_policy::AuditPolicyArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
+    /// Explain what becomes of a call: why, and what would allow it
+    ExplainCall(explain_call::ExplainCallArgs),
+    /// Explain the denied calls of a log or a trace
+    ExplainDenial(explain_denial::ExplainDenialArgs),
     /// Check, explain or set a filter of the kernel's tracer for an event of a system call
     Event(event::EventArgs),
     /// Make a policy of a foreign one

@@ -5,12 +5,14 @@ mod changes;
 mod commands;
 mod console;
 mod ebpf;
+mod explained;
 mod input;
 mod naming;
 mod options;
 mod record;
 mod reference;
 mod reported;
+mod reviewed;
 mod sarif;
 mod sides;
 mod timing;
@@ -24,7 +26,8 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::{Cli, Command};
 use crate::commands::{
     asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
-    explain, fmt, import, lift, list, load, man, merge, run, subset, verify,
+    explain, explain_call, explain_denial, fmt, import, lift, list, load, man, merge, run, subset,
+    verify,
 };
 use crate::console::{Console, Failure};
 
@@ -45,6 +48,8 @@ fn main() -> ExitCode {
         Some(Command::Lift(args)) => lift::run(args, &console),
         Some(Command::AuditPolicy(args)) => audit_policy::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::ExplainCall(args)) => explain_call::run(args, &console),
+        Some(Command::ExplainDenial(args)) => explain_denial::run(args, &console),
         Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),

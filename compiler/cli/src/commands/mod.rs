@@ -13,6 +13,8 @@ pub(crate) mod equiv;
 pub(crate) mod eval;
 pub(crate) mod event;
 pub(crate) mod explain;
+pub(crate) mod explain_call;
+pub(crate) mod explain_denial;
 pub(crate) mod fmt;
 pub(crate) mod import;
 pub(crate) mod lift;

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
-    explain, explain_call, explain_denial, fmt, import, lift, list, load, man, merge, run, subset,
-    verify,
+    explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge, run,
+    subset, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Diff(diff::DiffArgs),
     /// Make one policy of two: all that one of them allows, or that both do
     Merge(merge::MergeArgs),
+    /// Make a policy of what a program was seen to do, or add to one
+    Learn(learn::LearnArgs),
     /// Make a policy of programs
     Lift(lift::LiftArgs),
     /// Report what a reviewer would flag in a policy or program

@@ -26,8 +26,8 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::{Cli, Command};
 use crate::commands::{
     asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
-    explain, explain_call, explain_denial, fmt, import, lift, list, load, man, merge, run, subset,
-    verify,
+    explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge, run,
+    subset, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -45,6 +45,7 @@ fn main() -> ExitCode {
         Some(Command::Subset(args)) => subset::run(args, &console),
         Some(Command::Diff(args)) => diff::run(args, &console),
         Some(Command::Merge(args)) => merge::run(args, &console),
+        Some(Command::Learn(args)) => learn::run(args, &console),
         Some(Command::Lift(args)) => lift::run(args, &console),
         Some(Command::AuditPolicy(args)) => audit_policy::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),

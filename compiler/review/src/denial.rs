@@ -48,7 +48,8 @@ pub fn denials(
     records: &[Record],
     budget: &Budget,
 ) -> Result<Denials, NoVerdict> {
-    let mut same: BTreeMap<(Seen, Became), (u64, Vec<usize>, Vec<Who>)> = BTreeMap::new();
+    type Places = (u64, Vec<usize>, Vec<Who>);
+    let mut same: BTreeMap<(Seen, Became), Places> = BTreeMap::new();
     for record in records {
         // Where the call was made tells nothing about which calls are one.
         let instruction_pointer = crate::seen::Bits::UNKNOWN;

@@ -15,6 +15,7 @@ pub mod audit;
 pub mod denial;
 pub mod edit;
 pub mod labels;
+pub mod learn;
 pub mod near;
 pub mod patch;
 pub mod records;

@@ -152,6 +152,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_loader::bpf::CODES,
         filterc_object::CODES,
         filterc_review::audit::CODES,
+        &[filterc_review::learn::INCOMPLETE],
     ];
     let mut codes = BTreeSet::new();
     for code in stages.into_iter().flatten() {

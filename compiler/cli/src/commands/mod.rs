@@ -17,6 +17,7 @@ pub(crate) mod explain_call;
 pub(crate) mod explain_denial;
 pub(crate) mod fmt;
 pub(crate) mod import;
+pub(crate) mod learn;
 pub(crate) mod lift;
 pub(crate) mod list;
 pub(crate) mod load;

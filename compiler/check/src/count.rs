@@ -1,5 +1,6 @@
 //! Numbers of calls: up to 2⁵¹², exact.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// A natural number, 32 bits a limb, the lowest first, no zeros at the end.
@@ -92,6 +93,19 @@ impl Count {
 
 fn low(value: u64) -> u32 {
     u32::try_from(value & 0xffff_ffff).unwrap_or_default()
+}
+
+impl Ord for Count {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_length = self.limbs.len().cmp(&other.limbs.len());
+        by_length.then_with(|| self.limbs.iter().rev().cmp(other.limbs.iter().rev()))
+    }
+}
+
+impl PartialOrd for Count {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl fmt::Display for Count {

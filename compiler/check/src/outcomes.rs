@@ -88,6 +88,58 @@ impl Decision {
         }
     }
 
+    /// What is left of it where some bits are known: those questions are answered, and of the others
+    /// those that still matter are left.
+    #[must_use]
+    pub fn given(&self, known: impl Fn(u8, u8) -> Option<bool>) -> Self {
+        // Each question leads to earlier ones, so what became of those is known.
+        let mut became: Vec<Answer> = Vec::with_capacity(self.asks.len());
+        let mut made: HashMap<Ask, usize> = HashMap::new();
+        let mut asks: Vec<Ask> = Vec::new();
+        let of = |answer: Answer, became: &[Answer]| match answer {
+            Answer::Ask(at) => became.get(at).copied().unwrap_or(answer),
+            Answer::Values(_) => answer,
+        };
+        for ask in &self.asks {
+            let (low, high) = (of(ask.low, &became), of(ask.high, &became));
+            let answer = match known(ask.word, ask.bit) {
+                Some(bit) => {
+                    if bit {
+                        high
+                    } else {
+                        low
+                    }
+                }
+                None if low == high => low,
+                None => {
+                    let ask = Ask { low, high, ..*ask };
+                    Answer::Ask(*made.entry(ask).or_insert_with(|| {
+                        asks.push(ask);
+                        asks.len() - 1
+                    }))
+                }
+            };
+            became.push(answer);
+        }
+        let root = of(self.root, &became);
+        let (asks, root) = reachable(&asks, root);
+        Self { asks, values: self.values.clone(), root, order: self.order }
+    }
+
+    /// What can be said: those of [`Self::values`] that some bits lead to.
+    pub fn said(&self) -> impl Iterator<Item = &[u32]> {
+        let ends = self.asks.iter().flat_map(|ask| [ask.low, ask.high]).chain([self.root]);
+        let mut places: Vec<usize> = ends
+            .filter_map(|answer| match answer {
+                Answer::Values(at) => Some(at),
+                Answer::Ask(_) => None,
+            })
+            .collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().filter_map(|at| self.values.get(at).map(Vec::as_slice))
+    }
+
     /// What is said where the bits are those of some words.
     #[must_use]
     pub fn at(&self, word: impl Fn(u8) -> u32) -> &[u32] {
@@ -102,6 +154,39 @@ impl Decision {
             }
         }
     }
+}
+
+/// The questions that the beginning leads to, in their order, and the beginning among them.
+fn reachable(asks: &[Ask], root: Answer) -> (Vec<Ask>, Answer) {
+    let mut reached = vec![false; asks.len()];
+    let reach = |answer: Answer, reached: &mut Vec<bool>| {
+        if let Answer::Ask(at) = answer
+            && let Some(slot) = reached.get_mut(at)
+        {
+            *slot = true;
+        }
+    };
+    reach(root, &mut reached);
+    for (at, ask) in asks.iter().enumerate().rev() {
+        if reached.get(at).copied().unwrap_or_default() {
+            reach(ask.low, &mut reached);
+            reach(ask.high, &mut reached);
+        }
+    }
+    let mut places: Vec<usize> = Vec::with_capacity(asks.len());
+    let mut kept = Vec::new();
+    let moved = |answer: Answer, places: &[usize]| match answer {
+        Answer::Ask(at) => Answer::Ask(places.get(at).copied().unwrap_or_default()),
+        Answer::Values(_) => answer,
+    };
+    for (ask, is_reached) in asks.iter().zip(&reached) {
+        places.push(kept.len());
+        if *is_reached {
+            kept.push(Ask { low: moved(ask.low, &places), high: moved(ask.high, &places), ..*ask });
+        }
+    }
+    let root = moved(root, &places);
+    (kept, root)
 }
 
 /// What all sides say, everywhere: parts that together hold all (arch, nr), row by row.

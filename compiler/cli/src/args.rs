@@ -3,8 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
-    import, lift, list, load, man, merge, report, run, subset, verify,
+    asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
+    explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
+    report, run, subset, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -60,12 +61,20 @@ pub(crate) enum Command {
     Diff(diff::DiffArgs),
     /// Make one policy of two: all that one of them allows, or that both do
     Merge(merge::MergeArgs),
+    /// Make a policy of what a program was seen to do, or add to one
+    Learn(learn::LearnArgs),
     /// Make a policy of programs
     Lift(lift::LiftArgs),
     /// Write a page for browsers about a policy
     Report(report::ReportArgs),
+    /// Report what a reviewer would flag in a policy or program
+    AuditPolicy(audit_policy::AuditPolicyArgs),
     /// Say what a policy decides about one call, by which rule
     Eval(eval::EvalArgs),
+    /// Explain what becomes of a call: why, and what would allow it
+    ExplainCall(explain_call::ExplainCallArgs),
+    /// Explain the denied calls of a log or a trace
+    ExplainDenial(explain_denial::ExplainDenialArgs),
     /// Check, explain or set a filter of the kernel's tracer for an event of a system call
     Event(event::EventArgs),
     /// Make a policy of a foreign one

@@ -174,7 +174,7 @@ pub(crate) fn summary(found: &[Found<'_>]) -> String {
     )
 }
 
-fn heading(kind: Kind) -> &'static str {
+pub(crate) fn heading(kind: Kind) -> &'static str {
     match kind {
         Kind::Allowed => "now allowed",
         Kind::Weaker => "now weaker",
@@ -184,7 +184,7 @@ fn heading(kind: Kind) -> &'static str {
     }
 }
 
-fn name(kind: Kind) -> &'static str {
+pub(crate) fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Allowed => "allowed",
         Kind::Weaker => "weaker",
@@ -196,13 +196,13 @@ fn name(kind: Kind) -> &'static str {
 
 /// What a value makes the kernel do with a call; one that the kernel takes for another is shown as
 /// it is, too.
-fn action(value: u32, call: &SeccompData) -> String {
+pub(crate) fn action(value: u32, call: &SeccompData) -> String {
     let action = Action::from_ret(value);
     let text = console::action(action, call);
     if action.to_ret() == value { text } else { format!("{text} ({value:#010x})") }
 }
 
-fn calls(set: &CallSet) -> String {
+pub(crate) fn calls(set: &CallSet) -> String {
     match set {
         CallSet::Named { abis, names } => {
             let mut line = String::new();

@@ -6,6 +6,7 @@ mod commands;
 mod console;
 mod decide;
 mod ebpf;
+mod explained;
 mod input;
 mod naming;
 mod options;
@@ -13,6 +14,9 @@ mod page;
 mod program;
 mod record;
 mod reference;
+mod reported;
+mod reviewed;
+mod sarif;
 mod sides;
 mod symbols;
 mod timing;
@@ -26,8 +30,9 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain, fmt,
-    import, lift, list, load, man, merge, report, run, subset, verify,
+    asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
+    explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
+    report, run, subset, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -46,8 +51,12 @@ fn main() -> ExitCode {
         Some(Command::Diff(args)) => diff::run(args, &console),
         Some(Command::Merge(args)) => merge::run(args, &console),
         Some(Command::Report(args)) => report::run(args, &console),
+        Some(Command::Learn(args)) => learn::run(args, &console),
         Some(Command::Lift(args)) => lift::run(args, &console),
+        Some(Command::AuditPolicy(args)) => audit_policy::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
+        Some(Command::ExplainCall(args)) => explain_call::run(args, &console),
+        Some(Command::ExplainDenial(args)) => explain_denial::run(args, &console),
         Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),

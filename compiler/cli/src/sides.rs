@@ -255,6 +255,21 @@ impl<'i> Judged<'i> {
         }
     }
 
+    /// File, line and column of the rule that decides a call, if a rule does.
+    pub(crate) fn place(
+        &self,
+        call: &SeccompData,
+        endian: Endian,
+    ) -> Option<(String, usize, usize)> {
+        let Self::Policy(policy, sources) = self else { return None };
+        let Reason::Rule(rule) = decide_with(&policy.of_order(endian), &[], call).reason else {
+            return None;
+        };
+        let span = policy.rules().get(rule.0 as usize)?.span;
+        let (line, column) = sources.line_column(span);
+        Some((sources.get(span.file)?.name.clone(), line, column))
+    }
+
     /// What the side says to a call, and by which rule or instructions.
     pub(crate) fn why(&self, call: &SeccompData, params: &[u64], endian: Endian) -> String {
         match self {

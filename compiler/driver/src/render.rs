@@ -65,6 +65,31 @@ fn one(sources: &SourceMap, files: &Files<'_>, diagnostic: &Diagnostic, style: S
     }
 }
 
+/// A remark about a text, with its spans and include chain, but without a code: what is no fault.
+#[must_use]
+pub fn note(
+    sources: &SourceMap,
+    message: &str,
+    primary: Option<&Label>,
+    secondary: &[Label],
+    style: Style,
+) -> String {
+    let files = files(sources);
+    let label = |style, label: &Label| {
+        let range = label.span.start as usize..label.span.end as usize;
+        report::Label::new(style, label.span.file.0 as usize, range)
+            .with_message(label.message.as_str())
+    };
+    let first = primary.iter().map(|it| label(report::LabelStyle::Primary, it));
+    let others = secondary.iter().map(|it| label(report::LabelStyle::Secondary, it));
+    let chain = primary.map(|label| chain_of(sources, label.span)).unwrap_or_default();
+    let report = report::Diagnostic::note()
+        .with_message(message)
+        .with_labels(first.chain(others).collect())
+        .with_notes(chain);
+    emit(&files, &report, message, style)
+}
+
 fn emit<'files, F: report_files::Files<'files>>(
     files: &'files F,
     diagnostic: &report::Diagnostic<F::FileId>,
@@ -214,8 +239,12 @@ fn to_report(sources: &SourceMap, diagnostic: &Diagnostic) -> report::Diagnostic
 
 /// `included from base.flt:3:1`, innermost first.
 fn include_chain(sources: &SourceMap, diagnostic: &Diagnostic) -> Vec<String> {
+    diagnostic.primary.as_ref().map(|label| chain_of(sources, label.span)).unwrap_or_default()
+}
+
+fn chain_of(sources: &SourceMap, span: Span) -> Vec<String> {
     let mut chain = Vec::new();
-    let mut at = diagnostic.primary.as_ref().map(|label| label.span.file);
+    let mut at = Some(span.file);
     while let Some(span) = at.and_then(|file| sources.get(file)).and_then(|f| f.included_from) {
         chain.push(format!("included from {}", position(sources, span)));
         at = Some(span.file);

@@ -64,6 +64,12 @@ impl Source {
         Ok(Self::text(name, decode(read_limited(stream)?)?))
     }
 
+    /// The same file with another text: what it includes is found as before.
+    #[must_use]
+    pub fn edited(&self, text: impl Into<String>) -> Self {
+        Self { text: text.into(), ..self.clone() }
+    }
+
     /// The name that diagnostics show.
     #[must_use]
     pub fn name(&self) -> &str {

@@ -189,7 +189,7 @@ fn push(
 const FREE_BITS: u32 = 448;
 
 /// For how many arguments a decision comes to a leaf.
-fn count(decision: &Decision, leaf: usize) -> Count {
+pub(crate) fn count(decision: &Decision, leaf: usize) -> Count {
     let of = |answer: Answer, known: &[Count]| match answer {
         Answer::Values(at) if at == leaf => Count::power_of_two(FREE_BITS),
         Answer::Values(_) => Count::default(),
@@ -205,7 +205,7 @@ fn count(decision: &Decision, leaf: usize) -> Count {
 }
 
 /// A call for which a decision comes to a leaf: zeros where nothing is asked.
-fn witness(
+pub(crate) fn witness(
     decision: &Decision,
     leaf: usize,
     (arch, nr): (u32, u32),

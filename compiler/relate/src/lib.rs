@@ -7,6 +7,7 @@
 
 mod diagram;
 mod difference;
+mod extent;
 mod fates;
 mod fields;
 mod formula;
@@ -19,6 +20,7 @@ mod spell;
 mod values;
 
 pub use difference::{Calls, Change, Condition, Kind, differences};
+pub use extent::{Extent, Subject, extent};
 pub use fates::Said;
 pub use group::{CallSet, Group, groups};
 pub use inexpressible::Inexpressible;

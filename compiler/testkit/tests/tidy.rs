@@ -152,6 +152,8 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_loader::bpf::CODES,
         filterc_loader::live::CODES,
         filterc_object::CODES,
+        filterc_review::audit::CODES,
+        &[filterc_review::learn::INCOMPLETE],
     ];
     let mut codes = BTreeSet::new();
     for code in stages.into_iter().flatten() {
@@ -184,6 +186,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
             let crates = [
                 "compiler/driver",
                 "compiler/import",
+                "compiler/review",
                 "runtime/loader",
                 "compiler/codegen",
                 "compiler/ir",

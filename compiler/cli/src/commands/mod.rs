@@ -2,6 +2,7 @@
 
 pub(crate) mod asm;
 pub(crate) mod attach;
+pub(crate) mod audit_policy;
 pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod completions;
@@ -12,8 +13,11 @@ pub(crate) mod equiv;
 pub(crate) mod eval;
 pub(crate) mod event;
 pub(crate) mod explain;
+pub(crate) mod explain_call;
+pub(crate) mod explain_denial;
 pub(crate) mod fmt;
 pub(crate) mod import;
+pub(crate) mod learn;
 pub(crate) mod lift;
 pub(crate) mod list;
 pub(crate) mod load;

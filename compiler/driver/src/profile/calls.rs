@@ -29,7 +29,7 @@ pub(super) enum Side {
 
 /// Which call.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Which {
+pub enum Which {
     /// By the name that it has somewhere.
     Name(String),
     /// By number.

@@ -15,7 +15,7 @@ mod table;
 
 use filterc_grammar::source::{SourceFile, SourceMap};
 
-pub use calls::Profile;
+pub use calls::{Profile, Which};
 pub(crate) use calls::{native, representatives};
 pub use error::CODES;
 pub(crate) use error::of_other_abis;

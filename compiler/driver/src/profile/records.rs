@@ -42,32 +42,78 @@ fn record(
     profile: &mut Profile,
     findings: &mut Findings,
 ) -> Result<(), &'static str> {
+    match recorded(object) {
+        Ok(Recorded { abi, which, args, count }) => {
+            if count > 0 {
+                let side = abi.map_or(Side::Native, |abi| Side::Abi(abi.name));
+                profile.add(side, which, args, count as f64);
+            }
+            Ok(())
+        }
+        Err(Fault::Unknown { what, name }) => {
+            findings.unknown(line, what, &name);
+            Ok(())
+        }
+        Err(Fault::Malformed(reason)) => Err(reason),
+    }
+}
+
+/// What a record says.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The ABI, where it says which.
+    pub abi: Option<&'static Abi>,
+    /// The call.
+    pub which: Which,
+    /// Its arguments, where it has some.
+    pub args: Option<[u64; 6]>,
+    /// How many such calls.
+    pub count: u64,
+}
+
+/// What can be wrong with a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// It is not of that form; why.
+    Malformed(&'static str),
+    /// It names something that the tables do not know.
+    Unknown {
+        /// `ABI` or `system call`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+}
+
+impl From<&'static str> for Fault {
+    fn from(reason: &'static str) -> Self {
+        Self::Malformed(reason)
+    }
+}
+
+/// Reads one object.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn recorded(object: &Map<String, Value>) -> Result<Recorded, Fault> {
     let args = object.get("args").map(args).transpose()?;
     let count = match object.get("count") {
-        None => 1.0,
-        Some(value) => value.as_u64().ok_or("`count` is a number of calls, from 0 on")? as f64,
+        None => 1,
+        Some(value) => value.as_u64().ok_or("`count` is a number of calls, from 0 on")?,
     };
     let which = which(object)?;
     let abi = match abi_of(object, &which)? {
         Place::Unsaid => None,
         Place::Known(abi) => Some(abi),
-        Place::Unknown(name) => {
-            findings.unknown(line, "ABI", &name);
-            return Ok(());
-        }
+        Place::Unknown(name) => return Err(Fault::Unknown { what: "ABI", name }),
     };
     if let Which::Name(name) = &which {
         let there = abi.map_or_else(|| is_known(name), |abi| abi.syscall(name).is_some());
         if !there {
-            findings.unknown(line, "system call", name);
-            return Ok(());
+            return Err(Fault::Unknown { what: "system call", name: name.clone() });
         }
     }
-    if count > 0.0 {
-        let side = abi.map_or(Side::Native, |abi| Side::Abi(abi.name));
-        profile.add(side, which, args, count);
-    }
-    Ok(())
+    Ok(Recorded { abi, which, args, count })
 }
 
 fn which(object: &Map<String, Value>) -> Result<Which, &'static str> {

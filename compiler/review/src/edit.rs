@@ -332,10 +332,10 @@ impl Make<'_> {
                     0 if partial => "0".to_owned(),
                     bits => spell(bits),
                 };
-                let is_flags = argument(self.abi, self.call, field.name()).is_some();
-                let mask = partial.then(|| match is_flags {
-                    true => format!("({})", spell(mask)),
-                    false => format!("{mask:#x}"),
+                let arg = argument(self.abi, self.call, field.name());
+                let mask = partial.then(|| match arg {
+                    Some(arg) => words::mask_of(self.abi, arg, mask),
+                    None => format!("{mask:#x}"),
                 });
                 let value = Value { name, mask, masked };
                 if !values.contains(&value) {

@@ -96,7 +96,7 @@ fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String>
         let bits = abi.constant(name)? & i128::from(mask(arg.width));
         u64::try_from(bits).ok()
     };
-    let named = |value: u64| set.values().iter().copied().find(|name| of(name) == Some(value));
+    let named = |value: u64| one_name(set.values().iter().copied().filter(|it| of(it) == Some(value)));
     if set.kind != SetKind::Flags
         && let Some(name) = named(value)
     {
@@ -130,6 +130,30 @@ fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String>
         parts.push(format!("{left:#x}"));
     }
     Some(parts.join(" | "))
+}
+
+/// The name of a value. `AF_UNIX` and `PF_LOCAL` are one thing, but where names of several sorts have
+/// the value (`IPPROTO_IP`, `BTPROTO_L2CAP`), which is meant depends on what is not asked here.
+fn one_name(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let all: Vec<&str> = names.collect();
+    let sort = |name: &str| name.split('_').next().unwrap_or_default().replace("PF", "AF");
+    let first = *all.first()?;
+    let same = all.iter().all(|name| sort(name) == sort(first));
+    let preferred = all.iter().find(|name| **name == "AF_UNIX").copied();
+    same.then(|| preferred.unwrap_or(first))
+}
+
+/// The spelling of a mask of an argument: the set's own name for it, or its flags, in parentheses
+/// where there are several.
+#[must_use]
+pub fn mask_of(abi: &'static Abi, arg: &Arg, bits: u64) -> String {
+    let own = arg.set.and_then(abi::set).and_then(|set| set.mask);
+    let is = |name: &&str| abi.constant(name).and_then(|it| u64::try_from(it).ok()) == Some(bits);
+    if let Some(name) = own.filter(is) {
+        return name.to_owned();
+    }
+    let text = value(abi, arg, bits);
+    if text.contains('|') { format!("({text})") } else { text }
 }
 
 /// A text that fits a line of prose: `A, B and C`.

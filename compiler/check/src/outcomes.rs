@@ -103,7 +103,13 @@ impl Decision {
         for ask in &self.asks {
             let (low, high) = (of(ask.low, &became), of(ask.high, &became));
             let answer = match known(ask.word, ask.bit) {
-                Some(bit) => if bit { high } else { low },
+                Some(bit) => {
+                    if bit {
+                        high
+                    } else {
+                        low
+                    }
+                }
                 None if low == high => low,
                 None => {
                     let ask = Ask { low, high, ..*ask };

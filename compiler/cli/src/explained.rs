@@ -135,8 +135,7 @@ fn of_filter(name: &str, reviewed: &Reviewed, call: &SeccompData) -> Result<OfFi
                 return Err(Failure::Environment(text));
             }
             let program = compiled.program_for(endian);
-            let steps =
-                steps(program.verified(), endian, &evaluation.trace.pcs, program.origin());
+            let steps = steps(program.verified(), endian, &evaluation.trace.pcs, program.origin());
             let decision = evaluation.decision;
             let near = near(written, call, &decision);
             let edit = (!passes(decision.action))
@@ -145,7 +144,12 @@ fn of_filter(name: &str, reviewed: &Reviewed, call: &SeccompData) -> Result<OfFi
             let decider = decider(compiled, written, &decision);
             let sources = written.sources.clone();
             let of_policy = OfPolicy { sources, decision, decider, near, edit };
-            Ok(OfFilter { name, ret: evaluation.trace.outcome.ret, steps, written: Some(of_policy) })
+            Ok(OfFilter {
+                name,
+                ret: evaluation.trace.outcome.ret,
+                steps,
+                written: Some(of_policy),
+            })
         }
     }
 }
@@ -274,7 +278,11 @@ impl OfFilter {
         let _ = writeln!(text, "program: {} instructions", self.steps.len());
         for step in &self.steps {
             let rule = step.rule.map(|rule| format!("rule {}", rule.0 + 1)).unwrap_or_default();
-            let _ = writeln!(text, "{}", format!("  {:4}  {rule:<8} {}", step.pc, step.text).trim_end());
+            let _ = writeln!(
+                text,
+                "{}",
+                format!("  {:4}  {rule:<8} {}", step.pc, step.text).trim_end()
+            );
         }
     }
 
@@ -308,8 +316,7 @@ impl OfPolicy {
             self.near.iter().filter(|it| !it.failed.is_empty() && otherwise(it)).collect();
         let shown = missed.iter().take(SHOWN).flat_map(|near| labels(near));
         let secondary: Vec<Label> = shown.collect();
-        let style =
-            if console.is_bold() { render::Style::Coloured } else { render::Style::Plain };
+        let style = if console.is_bold() { render::Style::Coloured } else { render::Style::Plain };
         let snippet =
             render::note(&self.sources, &message, self.decider.as_ref(), &secondary, style);
         text.push_str(snippet.strip_prefix("note: ").unwrap_or(&snippet).trim_end());
@@ -402,8 +409,7 @@ pub(crate) fn effect(changes: &[Change]) -> String {
     let mut text = "what the edit changes, all of it:\n".to_owned();
     for group in groups(changes) {
         let call = &group.example.witness;
-        let (left, right) =
-            (changes::action(group.left, call), changes::action(group.right, call));
+        let (left, right) = (changes::action(group.left, call), changes::action(group.right, call));
         for set in &group.calls {
             let condition = match &group.condition {
                 Condition::Always => "whatever the arguments".to_owned(),

@@ -13,6 +13,7 @@ mod record;
 mod reference;
 mod reviewed;
 mod sides;
+mod tested;
 mod timing;
 mod tracefs;
 mod written;
@@ -24,7 +25,8 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::{Cli, Command};
 use crate::commands::{
     asm, attach, check, compile, completions, diff, disasm, doc, equiv, eval, event, explain,
-    explain_call, explain_denial, fmt, import, lift, list, load, man, merge, run, subset, verify,
+    explain_call, explain_denial, fmt, import, lift, list, load, man, merge, run, subset, test,
+    verify,
 };
 use crate::console::{Console, Failure};
 
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::ExplainCall(args)) => explain_call::run(args, &console),
         Some(Command::ExplainDenial(args)) => explain_denial::run(args, &console),
+        Some(Command::Test(args)) => test::run(args, &console),
         Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),

@@ -20,11 +20,7 @@ pub(crate) enum Reviewed {
 }
 
 /// Reads what a path names. What is wrong with it is of status 2: 1 is for an answer that is no.
-pub(crate) fn read(
-    path: &Path,
-    options: &Options,
-    console: &Console,
-) -> Result<Reviewed, Failure> {
+pub(crate) fn read(path: &Path, options: &Options, console: &Console) -> Result<Reviewed, Failure> {
     if path.extension().is_some_and(|extension| extension == "flt") {
         return policy(&input::source(path)?, options, console);
     }
@@ -32,8 +28,7 @@ pub(crate) fn read(
         Input::Bytes(bytes) => {
             let fault = |text: String| Failure::Environment(format!("{}: {text}", path.display()));
             let endian = of_options(options).map_or(Endian::HOST, |abi| abi.endian);
-            let program =
-                cbpf::decode(&bytes, endian).map_err(|error| fault(error.to_string()))?;
+            let program = cbpf::decode(&bytes, endian).map_err(|error| fault(error.to_string()))?;
             let verified = cbpf::verify(&program)
                 .map_err(|error| fault(format!("the kernel would not take it: {error}")))?;
             Ok(Reviewed::Program(verified))

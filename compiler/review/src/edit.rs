@@ -15,8 +15,8 @@ use filterc_relate::{Change, differences};
 
 use crate::near::{Failed, Near, all_tests, argument, field_value, one_line, passes};
 use crate::patch::unified;
-use crate::verdict::endian_of;
 use crate::seen::Seen;
+use crate::verdict::endian_of;
 use crate::words;
 use crate::written::Written;
 
@@ -185,7 +185,9 @@ impl Make<'_> {
                     let at = in_file(inner.span, text)?.1;
                     let bits = value.masked.clone();
                     return match &inner.kind {
-                        ConstantKind::Paren(_) => Some((vec![(at - 1, format!(" | {bits}"))], bits)),
+                        ConstantKind::Paren(_) => {
+                            Some((vec![(at - 1, format!(" | {bits}"))], bits))
+                        }
                         ConstantKind::Name(_) | ConstantKind::Integer(_) => {
                             let start = in_file(inner.span, text)?.0;
                             let close = (at, format!(" | {bits})"));
@@ -199,10 +201,8 @@ impl Make<'_> {
                 }
                 let from = in_file(test.field.span, text)?.1;
                 let op = from + text.get(from..start)?.rfind("==")?;
-                let edits = vec![
-                    (op, "\u{8}in {".to_owned()),
-                    (end, format!(", {} }}", value.masked)),
-                ];
+                let edits =
+                    vec![(op, "\u{8}in {".to_owned()), (end, format!(", {} }}", value.masked))];
                 Some((edits, value.masked))
             }
             Relation::AnyBit
@@ -275,7 +275,11 @@ impl Make<'_> {
                 let before = text.get(..at)?;
                 let line = before.rfind('\n').map_or(0, |newline| newline + 1);
                 let indent = before.get(line..)?;
-                let place = if root == span { "in front of rule" } else { "in front of the `include` of rule" };
+                let place = if root == span {
+                    "in front of rule"
+                } else {
+                    "in front of the `include` of rule"
+                };
                 let place = format!("{place} {}", id.0 + 1);
                 let text = match indent.trim().is_empty() {
                     true => inserted(text, line, &format!("{indent}{rule}\n"))?,

@@ -212,11 +212,7 @@ pub(crate) fn field_value(
 }
 
 /// The argument that a field is.
-pub(crate) fn argument(
-    abi: &'static Abi,
-    call: &SeccompData,
-    name: &str,
-) -> Option<&'static Arg> {
+pub(crate) fn argument(abi: &'static Abi, call: &SeccompData, name: &str) -> Option<&'static Arg> {
     abi.syscall_by_nr(call.nr.cast_unsigned())?.arg(name)
 }
 

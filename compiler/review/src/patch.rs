@@ -75,7 +75,8 @@ mod tests {
 
     #[test]
     fn the_tool_makes_the_same_of_it() {
-        let texts = ["1\n2\n3\n", "1\n3\n", "0\n1\n2\n3\n", "1\n2\n3\n4", "1\n2\n3", "2\n", "1\n1\n1\n"];
+        let texts =
+            ["1\n2\n3\n", "1\n3\n", "0\n1\n2\n3\n", "1\n2\n3\n4", "1\n2\n3", "2\n", "1\n1\n1\n"];
         for old in texts {
             for new in texts.into_iter().filter(|new| *new != old) {
                 let patch = unified("a", old, new);

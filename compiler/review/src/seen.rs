@@ -118,8 +118,7 @@ impl Seen {
     /// What is known of an argument's value.
     #[must_use]
     pub fn argument(&self, regs: Regs) -> Bits {
-        let register =
-            |at: u8| self.args.get(usize::from(at)).copied().unwrap_or(Bits::UNKNOWN);
+        let register = |at: u8| self.args.get(usize::from(at)).copied().unwrap_or(Bits::UNKNOWN);
         match regs {
             Regs::One(at) => register(at),
             Regs::Pair { lo, hi } => {

@@ -96,7 +96,8 @@ fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String>
         let bits = abi.constant(name)? & i128::from(mask(arg.width));
         u64::try_from(bits).ok()
     };
-    let named = |value: u64| one_name(set.values().iter().copied().filter(|it| of(it) == Some(value)));
+    let named =
+        |value: u64| one_name(set.values().iter().copied().filter(|it| of(it) == Some(value)));
     if set.kind != SetKind::Flags
         && let Some(name) = named(value)
     {

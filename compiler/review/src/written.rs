@@ -117,9 +117,10 @@ impl Written {
         let rule = Rule { action, calls: vec![call], predicate: Some(predicate.clone()) };
         let policy = self.with_rule(rule, vec![abi])?;
         let part = policy.abis().first()?;
-        let arm = part.arms().iter().find(|arm| {
-            matches!(arm.selector, hir::policy::Selector::Nr(number) if number == nr)
-        });
+        let arm = part
+            .arms()
+            .iter()
+            .find(|arm| matches!(arm.selector, hir::policy::Selector::Nr(number) if number == nr));
         // A predicate that can never hold leaves no arm.
         Some(arm.map_or(expr::Predicate::False, |arm| arm.predicate.clone()))
     }

@@ -40,9 +40,8 @@ pub(crate) struct ExplainCallArgs {
 pub(crate) fn run(args: &ExplainCallArgs, console: &Console) -> Result<(), Failure> {
     let options = input::options(&args.policy_args, console)?;
     let paths = std::iter::once(&args.policy).chain(&args.stack);
-    let filters = paths.map(|path| {
-        Ok((path.display().to_string(), reviewed::read(path, &options, console)?))
-    });
+    let filters = paths
+        .map(|path| Ok((path.display().to_string(), reviewed::read(path, &options, console)?)));
     let stack = Stack { filters: filters.collect::<Result<_, Failure>>()?, options: &options };
     let mut out = String::new();
     let mut refused = false;

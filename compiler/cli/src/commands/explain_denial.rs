@@ -142,7 +142,8 @@ fn one(denial: &Denial, reviewed: &Reviewed, text: &mut String) {
             let _ = writeln!(text, "  it depends on arguments that the record does not have:");
             for outcome in outcomes {
                 let fate = explained::fate(outcome.action, &example);
-                let _ = writeln!(text, "    {fate} {}{}", when(outcome), reasons(outcome, reviewed));
+                let _ =
+                    writeln!(text, "    {fate} {}{}", when(outcome), reasons(outcome, reviewed));
             }
             let fitting = || {
                 let fits = |it: &&Outcome| filterc_review::denial::fits(denial.became, it.ret);
@@ -187,8 +188,7 @@ fn reasons(outcome: &Outcome, reviewed: &Reviewed) -> String {
 }
 
 fn times(denial: &Denial) -> String {
-    let lines: Vec<String> =
-        denial.lines.iter().take(SHOWN).map(ToString::to_string).collect();
+    let lines: Vec<String> = denial.lines.iter().take(SHOWN).map(ToString::to_string).collect();
     let more = match denial.lines.len().saturating_sub(SHOWN) {
         0 => String::new(),
         more => format!(" and {more} more"),

@@ -23,4 +23,5 @@ pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod run;
 pub(crate) mod subset;
+pub(crate) mod test;
 pub(crate) mod verify;

@@ -80,7 +80,8 @@ fn call(said: &str, syscall: &str) -> Result<(u32, i32), Bad> {
         None => {
             let token = u64::from_str_radix(said.trim_start_matches("0x"), 16).ok();
             let token = token.and_then(|token| u32::try_from(token).ok());
-            token.ok_or_else(|| Bad::Unknown(format!("`{said}` is no architecture that is known")))?
+            token
+                .ok_or_else(|| Bad::Unknown(format!("`{said}` is no architecture that is known")))?
         }
     };
     if let Ok(number) = syscall.parse::<i64>() {

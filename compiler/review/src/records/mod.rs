@@ -198,7 +198,8 @@ pub fn warnings(reading: &Reading) -> Vec<(&'static str, String)> {
         list.push(("F0716", text.to_owned()));
     }
     if reading.lost > 0 {
-        let text = format!("the kernel dropped at least {} records: calls are missing", reading.lost);
+        let text =
+            format!("the kernel dropped at least {} records: calls are missing", reading.lost);
         list.push(("F0719", text));
     }
     list

@@ -10,13 +10,12 @@ use super::{Bad, Became, Record, Who};
 use crate::seen::{Bits, Seen};
 
 /// Reads an object.
-pub(super) fn record(
-    object: &Map<String, Value>,
-    native: &'static Abi,
-) -> Result<Record, Bad> {
+pub(super) fn record(object: &Map<String, Value>, native: &'static Abi) -> Result<Record, Bad> {
     let Recorded { abi, which, args, count } = recorded(object).map_err(|fault| match fault {
         Fault::Malformed(reason) => Bad::from(reason),
-        Fault::Unknown { what, name } => Bad::Unknown(format!("`{name}` is no {what} that is known")),
+        Fault::Unknown { what, name } => {
+            Bad::Unknown(format!("`{name}` is no {what} that is known"))
+        }
     })?;
     let abi = abi.unwrap_or(native);
     let nr = match &which {

@@ -312,13 +312,13 @@ fn seen(abi: &'static Abi, text: &str) -> Result<Seen, Bad> {
             && let Some(bits) = values::bits(value)
         {
             // What `strace` shows is what the kernel uses.
-            let known = if arg.width == 64 { Bits::whole(bits) } else { Bits::low(bits, arg.width) };
+            let known =
+                if arg.width == 64 { Bits::whole(bits) } else { Bits::low(bits, arg.width) };
             seen.put(arg.regs, known);
         }
     }
     Ok(seen)
 }
-
 
 fn argument(call: &'static Syscall, place: usize, named: Option<&str>) -> Option<&'static Arg> {
     let Some(name) = named else { return call.args.get(place) };

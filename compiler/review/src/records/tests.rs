@@ -1,8 +1,4 @@
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use filterc_abi as abi;
 
@@ -54,7 +50,8 @@ fn audit_lines_in_words_and_in_hexadecimal() {
          arch=x86_64 syscall=openat compat=0 ip=0x7f code=kill-process",
     );
     assert_eq!((record.seen.nr, record.became), (257, Became::Action(0x8000_0000)));
-    let record = one("type=1326 audit(1:1): comm=2F62696E2073 exe=(null) arch=40000003 syscall=102");
+    let record =
+        one("type=1326 audit(1:1): comm=2F62696E2073 exe=(null) arch=40000003 syscall=102");
     assert_eq!(record.who.comm.as_deref(), Some("/bin s"));
     assert!(words::call(&record.seen).contains("socketcall"), "{}", words::call(&record.seen));
     let x32 = one("type=1326 audit(1:1): sig=31 arch=c000003e syscall=1073742081");
@@ -95,7 +92,9 @@ fn entries_of_the_journal() {
     let entry = |object: Value| object.to_string();
     let message = format!("SECCOMP {KERNEL}");
     let lines = [
-        entry(serde_json::json!({ "_TRANSPORT": "audit", "_AUDIT_TYPE": "1326", "MESSAGE": message })),
+        entry(
+            serde_json::json!({ "_TRANSPORT": "audit", "_AUDIT_TYPE": "1326", "MESSAGE": message }),
+        ),
         entry(serde_json::json!({ "_TRANSPORT": "kernel",
             "MESSAGE": format!("audit: type=1326 {KERNEL}") })),
         entry(serde_json::json!({ "_TRANSPORT": "audit", "_AUDIT_TYPE_NAME": "SECCOMP",
@@ -114,7 +113,9 @@ fn entries_of_the_journal() {
 
 #[test]
 fn recorded_calls() {
-    let record = one("{\"call\":\"socket\",\"abi\":\"x86_64\",\"args\":[\"0x10\",3],\"ret\":-1,\"count\":4}");
+    let record = one(
+        "{\"call\":\"socket\",\"abi\":\"x86_64\",\"args\":[\"0x10\",3],\"ret\":-1,\"count\":4}",
+    );
     assert_eq!(record.count, 4);
     assert_eq!(record.became, Became::Failed(1));
     assert!(record.seen.is_whole());
@@ -131,22 +132,36 @@ fn calls_of_strace() {
         text("openat(AT_FDCWD, \"/etc/a,b) = \\\"\", O_RDONLY|O_CLOEXEC) = 3"),
         "openat(dfd = AT_FDCWD, filename = ?, flags = O_RDONLY | O_CLOEXEC, mode = ?) on x86_64"
     );
-    for prefix in ["[pid    7] ", "7     ", "16:00:01.000123 ", "1764000000.1 ", "7 16:00:01 ",
-        "[pid 7] 0.000012 ", "[pid 7] (+     0.000012) ", "[00007f0012345678] "]
-    {
+    for prefix in [
+        "[pid    7] ",
+        "7     ",
+        "16:00:01.000123 ",
+        "1764000000.1 ",
+        "7 16:00:01 ",
+        "[pid 7] 0.000012 ",
+        "[pid 7] (+     0.000012) ",
+        "[00007f0012345678] ",
+    ] {
         assert_eq!(text(&format!("{prefix}close(3</dev/null>) = 0")), "close(fd = 3) on x86_64");
     }
     assert_eq!(
-        text("clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|SIGCHLD, child_tidptr=0x7f10) = 8"),
+        text(
+            "clone(child_stack=NULL, flags=CLONE_CHILD_CLEARTID|SIGCHLD, child_tidptr=0x7f10) = 8"
+        ),
         "clone(clone_flags = SIGCHLD | CLONE_CHILD_CLEARTID, newsp = 0x0, parent_tidptr = ?, \
          child_tidptr = 0x7f10, tls = ?) on x86_64"
     );
-    let nosuch = one("syscall_0x1f4(0x1, 0xffffffffffffffff, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)");
+    let nosuch = one(
+        "syscall_0x1f4(0x1, 0xffffffffffffffff, 0, 0, 0, 0) = -1 ENOSYS (Function not implemented)",
+    );
     assert_eq!((nosuch.seen.nr, nosuch.became), (500, Became::Failed(38)));
     assert_eq!(nosuch.seen.args[1].value, u64::MAX);
     let execve = text("execve(\"/bin/true\", [\"true\"], 0x7ffd /* 9 vars */) = 0");
     assert_eq!(execve, "execve(filename = ?, argv = ?, envp = 0x7ffd) on x86_64");
-    assert_eq!(one("pause() = ? ERESTARTNOHAND (To be restarted if no handler)").became, Became::Unsaid);
+    assert_eq!(
+        one("pause() = ? ERESTARTNOHAND (To be restarted if no handler)").became,
+        Became::Unsaid
+    );
 }
 
 #[test]

@@ -86,12 +86,12 @@ fn candidates(
         return listed(written, abi).into_iter().collect();
     }
     let make = Make { written, abi, call, decision };
-    let mut all = Vec::new();
+    // Of edits that do the same, the narrowest rule is read best.
+    let mut all: Vec<Candidate> = make.against_refusal().into_iter().collect();
     for near in near.iter().filter(|near| passes(near.action)).take(TRIED) {
         all.extend(make.widened(near));
         all.extend(make.beside(near));
     }
-    all.extend(make.against_refusal());
     all.extend(make.plain());
     all
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use filterc_abi::{self as abi, Abi, Arg, ArgKind, Set, SetKind};
+use filterc_abi::{self as abi, Abi, Action, Arg, ArgKind, Set, SetKind};
+use filterc_cbpf::errno::errno_name_on;
 
 use crate::seen::{Bits, Seen};
 
@@ -26,6 +27,16 @@ pub fn call(seen: &Seen) -> String {
     // Writing to a string cannot fail.
     let _ = write!(text, " on {}", abi.name);
     text
+}
+
+/// An action as a policy writes it, its errno by the name that it has on an ABI.
+#[must_use]
+pub fn action(action: Action, abi: Option<&'static Abi>) -> String {
+    let Action::Errno(number) = action else { return action.to_string() };
+    match abi.and_then(|abi| errno_name_on(abi, number)) {
+        Some(name) => format!("errno({name})"),
+        None => action.to_string(),
+    }
 }
 
 /// The name of a call, or its number.
@@ -80,7 +91,7 @@ pub fn value(abi: &'static Abi, arg: &Arg, value: u64) -> String {
     if arg.kind == ArgKind::Fd && negative && magnitude == 100 {
         "AT_FDCWD".to_owned()
     } else if arg.kind == ArgKind::Mode {
-        format!("0{value:o}")
+        if value == 0 { "0".to_owned() } else { format!("0{value:o}") }
     } else if bits || (!arg.signed && value > 0xffff) {
         format!("{value:#x}")
     } else if negative {
@@ -137,7 +148,11 @@ fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String>
 /// the value (`IPPROTO_IP`, `BTPROTO_L2CAP`), which is meant depends on what is not asked here.
 fn one_name(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let all: Vec<&str> = names.collect();
-    let sort = |name: &str| name.split('_').next().unwrap_or_default().replace("PF", "AF");
+    // Signals have no common beginning but `SIG`.
+    let sort = |name: &str| match name.split_once('_') {
+        Some((sort, _)) => sort.replace("PF", "AF"),
+        None => String::new(),
+    };
     let first = *all.first()?;
     let same = all.iter().all(|name| sort(name) == sort(first));
     let preferred = all.iter().find(|name| **name == "AF_UNIX").copied();

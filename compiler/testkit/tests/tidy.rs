@@ -151,6 +151,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_loader::CODES,
         filterc_loader::bpf::CODES,
         filterc_object::CODES,
+        filterc_review::records::CODES,
     ];
     let mut codes = BTreeSet::new();
     for code in stages.into_iter().flatten() {
@@ -183,6 +184,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
             let crates = [
                 "compiler/driver",
                 "compiler/import",
+                "compiler/review",
                 "runtime/loader",
                 "compiler/codegen",
                 "compiler/ir",

@@ -19,6 +19,7 @@ use super::{Held, Other, Subject};
 use crate::labels;
 use crate::seen::{Bits, Seen};
 use crate::verdict::{Filter, NoVerdict, verdict};
+use crate::words;
 
 /// The rules that tests touch.
 type Touched = BTreeSet<RuleId>;
@@ -118,6 +119,10 @@ impl Judge<'_> {
         }
     }
 
+    fn says(&self, action: Action, abi: &'static Abi, reason: Reason) -> String {
+        format!("the policy says {}, {}", words::action(action, Some(abi)), self.by(reason))
+    }
+
     /// A call, on every ABI that has it.
     fn call(
         &self,
@@ -179,10 +184,7 @@ impl Judge<'_> {
             for reason in &outcome.reasons {
                 touched.extend(rule_of(*reason));
                 if !self.fits(expected, wanted, outcome.action, *reason) {
-                    return no(
-                        format!("the policy says {}, {}", outcome.action, self.by(*reason)),
-                        Some(call),
-                    );
+                    return no(self.says(outcome.action, abi, *reason), Some(call));
                 }
             }
             let call = if seen.is_whole() { seen.with_zeros() } else { call };
@@ -227,7 +229,7 @@ impl Judge<'_> {
                     if !self.fits(expected, self.action(expected, abi)?, action, reason) {
                         let subject = filterc_relate::Subject { arch, nr, endian };
                         let call = extent(&part.decision, subject, &|it| it == values);
-                        let why = format!("the policy says {action}, {}", self.by(reason));
+                        let why = self.says(action, abi, reason);
                         return no(why, call.map(|extent| extent.witness));
                     }
                 }
@@ -241,6 +243,7 @@ impl Judge<'_> {
             let wanted = self.action(expected, abi)?;
             let action = labels::action(self.policy(), Some(abi), Reason::Unknown);
             if !self.fits(expected, wanted, action, Reason::Unknown) {
+                let action = words::action(action, Some(abi));
                 return no(format!("`unknown` is {action} on {}", abi.name), None);
             }
         }
@@ -275,7 +278,9 @@ impl Judge<'_> {
                 Calls::Foreign { .. } => on.is_empty(),
             };
             if let Some(change) = found.map_err(unknown)?.iter().find(is_meant) {
-                let [left, right] = [change.left, change.right].map(Action::from_ret);
+                let abi = abi::abi_of_call(change.witness.arch, change.witness.nr.cast_unsigned());
+                let spell = |value| words::action(Action::from_ret(value), abi);
+                let [left, right] = [change.left, change.right].map(spell);
                 return no(
                     format!("the policy says {left}, \"{}\" {right}", file.text),
                     Some(change.witness),

@@ -61,7 +61,7 @@ fn hold(policy: &Policy, seen: &Seen, chance: &mut Chance) {
     for _ in 0..20 {
         let mut other = outcomes[0].extent.witness;
         for arg in &mut other.args {
-            *arg ^= 1 << (chance.next() % 64) | chance.next() % 8;
+            *arg ^= (1 << (chance.next() % 64)) | (chance.next() % 8);
         }
         let call = seen.completed(&other);
         let decision = decide(policy, &call);
@@ -82,7 +82,7 @@ fn verdicts_are_about_all_completions() {
                 let mut seen = Seen::number(part.abi().audit_arch, nr.cast_signed());
                 hold(&written.policy, &seen, &mut chance);
                 for arg in &mut seen.args {
-                    if chance.next() % 2 == 0 {
+                    if chance.next().is_multiple_of(2) {
                         *arg = Bits::low(chance.next() % 16, 32);
                     }
                 }

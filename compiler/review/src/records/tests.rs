@@ -183,6 +183,14 @@ fn unfinished_calls_and_signals() {
 }
 
 #[test]
+fn a_killed_call_leaves_its_number() {
+    let killed = reading("7 mkdir(\"x\", 0777) = 83\n7 +++ killed by SIGSYS +++\n");
+    assert_eq!(killed.records[0].became, Became::Sigsys);
+    let sent = reading("7 mkdir(\"x\", 0777) = 0\n7 +++ killed by SIGSYS +++\n");
+    assert_eq!(sent.records[0].became, Became::Returned);
+}
+
+#[test]
 fn strace_of_32_bit_processes_and_its_faults() {
     let reading = reading(
         "strace: [ Process PID=7 runs in 32 bit mode. ]\n7 dup(3) = 4\n7 nosuch(3) = 4\n\

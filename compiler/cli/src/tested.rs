@@ -1,18 +1,18 @@
 //! Reports of tests: for people, as JSON, TAP and JUnit.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use filterc::render;
 use filterc_grammar::source::{SourceMap, Span};
 use filterc_hir::policy::RuleId;
 use filterc_review::near::one_line;
 use filterc_review::seen::Seen;
-use filterc_review::suite::{Held, Judged, Ran, Replay};
+use filterc_review::suite::{Held, Judged, Ran, Replay, Report};
 use filterc_review::words;
 use filterc_review::written::Written;
 use serde_json::{Value, json};
 
-use crate::commands::test::Tested;
 use crate::reviewed::Reviewed;
 
 /// Columns of a rule's text.
@@ -20,6 +20,14 @@ const WIDTH: usize = 72;
 
 /// Refused calls that are named.
 const SHOWN: usize = 20;
+
+/// What was found out.
+pub(crate) struct Tested<'t> {
+    pub(crate) reviewed: &'t Reviewed,
+    pub(crate) report: Report,
+    pub(crate) replay: Option<(&'t Path, Replay)>,
+    pub(crate) coverage: bool,
+}
 
 impl Tested<'_> {
     fn written(&self) -> Option<&Written> {

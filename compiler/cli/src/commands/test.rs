@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use filterc::Options;
 use filterc_cbpf as cbpf;
 use filterc_check::Budget;
-use filterc_review::suite::{self, Other, Replay, Report, Subject};
+use filterc_review::suite::{self, Other, Subject};
 use filterc_review::verdict::Filter;
 
 use crate::commands::explain_denial;
@@ -15,7 +15,7 @@ use crate::input;
 use crate::options::PolicyArgs;
 use crate::reviewed::{self, Reviewed};
 use crate::sides::{self, Input};
-use crate::tested;
+use crate::tested::{self, Tested};
 
 /// Arguments of `test`.
 #[derive(Args, Debug)]
@@ -54,14 +54,6 @@ enum Form {
     Tap,
     /// XML of JUnit
     Junit,
-}
-
-/// What was found out.
-pub(crate) struct Tested<'t> {
-    pub(crate) reviewed: &'t Reviewed,
-    pub(crate) report: Report,
-    pub(crate) replay: Option<(&'t Path, Replay)>,
-    pub(crate) coverage: bool,
 }
 
 /// Runs the tests; fails if one does.

@@ -1,3 +1,5 @@
+//! Records in all forms, good and bad.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use filterc_abi as abi;

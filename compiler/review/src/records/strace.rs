@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use filterc_abi::{self as abi, Abi, Arg, Syscall};
 
-use super::{Bad, Became, Reading, Record, Who, number_of};
+use super::record::{Bad, Became, Reading, Record, Who, number_of};
 use crate::records::values;
 use crate::seen::{Bits, Seen};
 

@@ -15,7 +15,7 @@ use filterc_hir::eval::Reason;
 use filterc_hir::policy::{Policy, RuleId, Selector};
 use filterc_relate::{Calls, Change, differences, extent};
 
-use super::{Held, Other, Subject};
+use super::report::{Held, Other, Subject};
 use crate::labels;
 use crate::seen::{Bits, Seen};
 use crate::verdict::{Filter, NoVerdict, verdict};

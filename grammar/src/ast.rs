@@ -87,6 +87,56 @@ pub enum StatementKind {
     Error,
 }
 
+/// What a `test` claims of the policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The whole claim.
+    pub span: Span,
+    /// Which.
+    pub kind: ClaimKind,
+}
+
+/// The claims of `design/language.md` section 6.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimKind {
+    /// `CALL [on ABI, …] => EXPECTED`
+    Call(CallExample, Vec<Name>, Expected),
+    /// `all CALLS [if PREDICATE] [on ABI, …] => EXPECTED`: proved.
+    All(Vec<Call>, Option<Predicate>, Vec<Name>, Expected),
+    /// `all unknown [on ABI, …] => EXPECTED`: numbers that the policy's kernel lacks and no rule names.
+    Unknown(Vec<Name>, Expected),
+    /// `all foreign => EXPECTED`: calls of ABIs that are not listed.
+    Foreign(Expected),
+    /// `same as "FILE" [on ABI, …] [except CALLS]`: proved.
+    Same(Str, Vec<Name>, Vec<Call>),
+    /// Text that could not be parsed.
+    Error,
+}
+
+/// What must come of calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// `not` stands before the action.
+    pub negated: bool,
+    /// The action.
+    pub action: Action,
+    /// `by …`: what must decide so.
+    pub by: Option<By>,
+}
+
+/// What must decide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// `by line N`: the rule that begins on that line of the file that was named.
+    Line(u64),
+    /// `by default`
+    Default,
+    /// `by unknown`
+    Unknown,
+    /// `by foreign`
+    Foreign,
+}
+
 /// A kernel version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Version {

@@ -17,6 +17,7 @@ pub mod source;
 pub mod visit;
 
 mod actions;
+mod claims;
 mod format;
 mod lexer;
 mod limits;

@@ -7,16 +7,17 @@
 
 use crate::actions::{Context, Tree};
 use crate::ast::{
-    Call, CallExample, Constant, ConstantKind, File, Name, Predicate, PredicateKind, Statement,
-    StatementKind,
+    Call, CallExample, Claim, Constant, ConstantKind, File, Name, Predicate, PredicateKind,
+    Statement, StatementKind,
 };
+use crate::claims;
 use crate::diagnostic::Diagnostic;
 use crate::error::{Error, Kind};
 use crate::grammar::EntryParser;
 use crate::lexer::{Lexed, Mode, lex};
 use crate::plain;
 use crate::recovery::{self, BracketFault, Budget};
-use crate::source::{FileId, MAX_SOURCE_LEN};
+use crate::source::{FileId, MAX_SOURCE_LEN, Span};
 use crate::statements;
 use crate::token::{STATEMENTS, Spanned, Token};
 
@@ -101,7 +102,16 @@ pub fn parse_call(file: FileId, text: &str) -> (CallExample, Vec<Diagnostic>) {
     (example, errors)
 }
 
-fn whole(file: FileId, text: &str) -> crate::source::Span {
+/// Parses what a `test` statement holds, whose braces stand at `body`.
+#[must_use]
+pub fn parse_test(file: FileId, text: &str, body: Span) -> (Vec<Claim>, Vec<Diagnostic>) {
+    let Lexed { tokens, errors, .. } = lex(file, text, Mode::Policy);
+    let mut parser = Parser::new(Context::new(file, text));
+    let claims = parser.claims(&tokens, body);
+    (claims, parser.diagnostics(errors))
+}
+
+fn whole(file: FileId, text: &str) -> Span {
     crate::error::span(file, 0, u32::try_from(text.len()).unwrap_or(u32::MAX))
 }
 
@@ -182,12 +192,28 @@ impl<'s> Parser<'s> {
             folded.as_deref().unwrap_or(chunk),
         );
         let at = match result {
-            Ok(Tree::Statement(statement)) => return (*statement, next),
+            Ok(Tree::Statement(statement)) => {
+                // What a test holds is read again by whoever runs it: here its errors are told.
+                if let StatementKind::Test(_, body) = &statement.kind {
+                    self.claims(chunk, *body);
+                }
+                return (*statement, next);
+            }
             Ok(Tree::Predicate(_) | Tree::Constant(_) | Tree::Call(_)) => 0,
             Err(unexpected) if folded.is_none() => unexpected.at,
             Err(_) => chunk.len(),
         };
         self.broken(tokens, start, next, at, head.start)
+    }
+
+    /// The claims of a test, by the tokens of the statement and where its braces stand.
+    fn claims(&mut self, tokens: &[Spanned], body: Span) -> Vec<Claim> {
+        let inside: Vec<Spanned> = tokens
+            .iter()
+            .filter(|it| body.start < it.start && it.end < body.end)
+            .copied()
+            .collect();
+        claims::read(&self.grammar, &mut self.cx, &inside, &mut self.budget)
     }
 
     /// A statement with an error at its token `at`.

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
     explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
-    report, run, subset, verify,
+    report, run, subset, test, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -75,6 +75,8 @@ pub(crate) enum Command {
     ExplainCall(explain_call::ExplainCallArgs),
     /// Explain the denied calls of a log or a trace
     ExplainDenial(explain_denial::ExplainDenialArgs),
+    /// Run the tests of a policy, and recorded calls
+    Test(test::TestArgs),
     /// Check, explain or set a filter of the kernel's tracer for an event of a system call
     Event(event::EventArgs),
     /// Make a policy of a foreign one

@@ -310,7 +310,10 @@ impl OfFilter {
 impl OfPolicy {
     fn text(&self, fate: &str, call: &SeccompData, console: &Console, text: &mut String) {
         let message = format!("{fate}, {}", reason(self.decision.reason));
-        let missed: Vec<&Near> = self.near.iter().filter(|it| !it.failed.is_empty()).collect();
+        // Of interest is who would have decided otherwise.
+        let otherwise = |near: &Near| passes(near.action) != passes(self.decision.action);
+        let missed: Vec<&Near> =
+            self.near.iter().filter(|it| !it.failed.is_empty() && otherwise(it)).collect();
         let shown = missed.iter().take(SHOWN).flat_map(|near| labels(near));
         let secondary: Vec<Label> = shown.collect();
         let style = if console.is_bold() { render::Style::Coloured } else { render::Style::Plain };
@@ -326,10 +329,10 @@ impl OfPolicy {
             }
         }
         if let Some(more) = missed.len().checked_sub(SHOWN).filter(|more| *more > 0) {
-            let _ = writeln!(text, "{more} more rules are about this call and do not hold");
+            let _ = writeln!(text, "{more} more rules are about this call and do not hold either");
         }
         if let Some(edit) = &self.edit {
-            let _ = writeln!(text, "to allow it: {}\n\n{}", edit.what, edit.patch);
+            let _ = writeln!(text, "\nto allow it: {}\n\n{}", edit.what, edit.patch);
             text.push_str(&effect(&edit.changes));
             text.push('\n');
         }
@@ -383,16 +386,20 @@ impl OfPolicy {
 
 /// What a rule asks for in vain, at its place.
 fn labels(near: &Near) -> impl Iterator<Item = Label> {
-    near.failed.iter().map(|failed| {
+    near.failed.iter().enumerate().map(|(at, failed)| {
         let seen: Vec<String> =
             failed.seen.iter().map(|(name, value)| format!("{name} is {value}")).collect();
         let by = match failed.lets.last() {
-            Some(name) => format!(", `{name}`"),
+            Some(name) => format!(" (by `{name}`)"),
             None => String::new(),
         };
-        let verb = if passes(near.action) { "allow" } else { "not allow" };
-        let message =
-            format!("rule {}{by} would {verb} it, but {}", near.rule.0 + 1, words::list(&seen));
+        let verb = if passes(near.action) { "allow" } else { "refuse" };
+        let rule = near.rule.0 + 1;
+        let (is, seen) = (if at == 0 { "but" } else { "and" }, words::list(&seen));
+        let message = match at {
+            0 => format!("rule {rule}{by} would {verb} it, {is} {seen}"),
+            _ => format!("{is} {seen}{by}"),
+        };
         Label { span: failed.span, message }
     })
 }

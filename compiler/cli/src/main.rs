@@ -19,6 +19,7 @@ mod reviewed;
 mod sarif;
 mod sides;
 mod symbols;
+mod tested;
 mod timing;
 mod tracefs;
 mod watching;
@@ -32,7 +33,7 @@ use crate::args::{Cli, Command};
 use crate::commands::{
     asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
     explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
-    report, run, subset, verify,
+    report, run, subset, test, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -57,6 +58,7 @@ fn main() -> ExitCode {
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::ExplainCall(args)) => explain_call::run(args, &console),
         Some(Command::ExplainDenial(args)) => explain_denial::run(args, &console),
+        Some(Command::Test(args)) => test::run(args, &console),
         Some(Command::Event(args)) => event::run(args, &console),
         Some(Command::Import(args)) => import::run(args, &console),
         Some(Command::Run(args)) => run::run(args, &console),

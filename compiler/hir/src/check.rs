@@ -158,7 +158,6 @@ fn refuse_other_targets(statements: &[Statement], sight: Sight, findings: &mut F
                 "require",
                 "a filter cannot ask about the kernel; a loader can, in a later version",
             ),
-            StatementKind::Test(..) => ("test", "this version does not run the tests of a policy"),
             StatementKind::Include(_) => ("include", "it must be put in its place before"),
             StatementKind::Error => {
                 // The parser has told what is wrong here.
@@ -174,6 +173,8 @@ fn refuse_other_targets(statements: &[Statement], sight: Sight, findings: &mut F
             | StatementKind::Group(..)
             | StatementKind::Let(..)
             | StatementKind::Param(..)
+            // What it claims of the policy is no part of it: `filterc test` asks.
+            | StatementKind::Test(..)
             | StatementKind::Rule(_) => continue,
         };
         findings.add(*span, Kind::NotForTarget { keyword, reason });

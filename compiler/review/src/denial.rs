@@ -38,6 +38,9 @@ pub struct Denials {
     pub let_through: u64,
 }
 
+/// How many calls are the same, their lines, and who made them.
+type Together = (u64, Vec<usize>, Vec<Who>);
+
 /// Looks the denied calls up among records: those that say so, and, of those that do not say what
 /// became of them, those that the filter may refuse.
 ///
@@ -48,8 +51,7 @@ pub fn denials(
     records: &[Record],
     budget: &Budget,
 ) -> Result<Denials, NoVerdict> {
-    type Places = (u64, Vec<usize>, Vec<Who>);
-    let mut same: BTreeMap<(Seen, Became), Places> = BTreeMap::new();
+    let mut same: BTreeMap<(Seen, Became), Together> = BTreeMap::new();
     for record in records {
         // Where the call was made tells nothing about which calls are one.
         let instruction_pointer = crate::seen::Bits::UNKNOWN;

@@ -86,12 +86,12 @@ fn candidates(
         return listed(written, abi).into_iter().collect();
     }
     let make = Make { written, abi, call, decision };
-    let mut all = Vec::new();
+    // Of edits that do the same, the narrowest rule is read best.
+    let mut all: Vec<Candidate> = make.against_refusal().into_iter().collect();
     for near in near.iter().filter(|near| passes(near.action)).take(TRIED) {
         all.extend(make.widened(near));
         all.extend(make.beside(near));
     }
-    all.extend(make.against_refusal());
     all.extend(make.plain());
     all
 }
@@ -336,10 +336,10 @@ impl Make<'_> {
                     0 if partial => "0".to_owned(),
                     bits => spell(bits),
                 };
-                let is_flags = argument(self.abi, self.call, field.name()).is_some();
-                let mask = partial.then(|| match is_flags {
-                    true => format!("({})", spell(mask)),
-                    false => format!("{mask:#x}"),
+                let arg = argument(self.abi, self.call, field.name());
+                let mask = partial.then(|| match arg {
+                    Some(arg) => words::mask_of(self.abi, arg, mask),
+                    None => format!("{mask:#x}"),
                 });
                 let value = Value { name, mask, masked };
                 if !values.contains(&value) {

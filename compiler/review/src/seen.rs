@@ -77,6 +77,18 @@ impl Seen {
         }
     }
 
+    /// The call with the bits of another where nothing is known.
+    #[must_use]
+    pub fn completed(&self, other: &SeccompData) -> SeccompData {
+        let join = |bits: Bits, other: u64| bits.value | (other & !bits.known);
+        let mut args = other.args;
+        for (arg, bits) in args.iter_mut().zip(self.args) {
+            *arg = join(bits, *arg);
+        }
+        let instruction_pointer = join(self.instruction_pointer, other.instruction_pointer);
+        SeccompData { nr: self.nr, arch: self.arch, instruction_pointer, args }
+    }
+
     /// Whether a bit of a word of `struct seccomp_data` is set, if it is known, on machines of a
     /// byte order.
     pub fn bit(&self, endian: Endian) -> impl Fn(u8, u8) -> Option<bool> {

@@ -83,7 +83,8 @@ pub fn verdict(
         .filter_map(|(ret, mut reasons)| {
             reasons.sort_by_key(order);
             let is = |values: &[u32]| values.first().is_some_and(|value| meaning(*value).0 == ret);
-            let extent = extent(&decision, subject, &is)?;
+            let mut extent = extent(&decision, subject, &is)?;
+            extent.witness = seen.completed(&extent.witness);
             Some(Outcome { action: Action::from_ret(ret), ret, extent, reasons })
         })
         .collect();

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use filterc_abi::{self as abi, Abi, Arg, ArgKind, Set, SetKind};
+use filterc_abi::{self as abi, Abi, Action, Arg, ArgKind, Set, SetKind};
+use filterc_cbpf::errno::errno_name_on;
 
 use crate::seen::{Bits, Seen};
 
@@ -26,6 +27,16 @@ pub fn call(seen: &Seen) -> String {
     // Writing to a string cannot fail.
     let _ = write!(text, " on {}", abi.name);
     text
+}
+
+/// An action as a policy writes it, its errno by the name that it has on an ABI.
+#[must_use]
+pub fn action(action: Action, abi: Option<&'static Abi>) -> String {
+    let Action::Errno(number) = action else { return action.to_string() };
+    match abi.and_then(|abi| errno_name_on(abi, number)) {
+        Some(name) => format!("errno({name})"),
+        None => action.to_string(),
+    }
 }
 
 /// The name of a call, or its number.
@@ -80,7 +91,7 @@ pub fn value(abi: &'static Abi, arg: &Arg, value: u64) -> String {
     if arg.kind == ArgKind::Fd && negative && magnitude == 100 {
         "AT_FDCWD".to_owned()
     } else if arg.kind == ArgKind::Mode {
-        format!("0{value:o}")
+        if value == 0 { "0".to_owned() } else { format!("0{value:o}") }
     } else if bits || (!arg.signed && value > 0xffff) {
         format!("{value:#x}")
     } else if negative {
@@ -96,7 +107,8 @@ fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String>
         let bits = abi.constant(name)? & i128::from(mask(arg.width));
         u64::try_from(bits).ok()
     };
-    let named = |value: u64| set.values().iter().copied().find(|name| of(name) == Some(value));
+    let named =
+        |value: u64| one_name(set.values().iter().copied().filter(|it| of(it) == Some(value)));
     if set.kind != SetKind::Flags
         && let Some(name) = named(value)
     {
@@ -130,6 +142,34 @@ fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String>
         parts.push(format!("{left:#x}"));
     }
     Some(parts.join(" | "))
+}
+
+/// The name of a value. `AF_UNIX` and `PF_LOCAL` are one thing, but where names of several sorts have
+/// the value (`IPPROTO_IP`, `BTPROTO_L2CAP`), which is meant depends on what is not asked here.
+fn one_name(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let all: Vec<&str> = names.collect();
+    // Signals have no common beginning but `SIG`.
+    let sort = |name: &str| match name.split_once('_') {
+        Some((sort, _)) => sort.replace("PF", "AF"),
+        None => String::new(),
+    };
+    let first = *all.first()?;
+    let same = all.iter().all(|name| sort(name) == sort(first));
+    let preferred = all.iter().find(|name| **name == "AF_UNIX").copied();
+    same.then(|| preferred.unwrap_or(first))
+}
+
+/// The spelling of a mask of an argument: the set's own name for it, or its flags, in parentheses
+/// where there are several.
+#[must_use]
+pub fn mask_of(abi: &'static Abi, arg: &Arg, bits: u64) -> String {
+    let own = arg.set.and_then(abi::set).and_then(|set| set.mask);
+    let is = |name: &&str| abi.constant(name).and_then(|it| u64::try_from(it).ok()) == Some(bits);
+    if let Some(name) = own.filter(is) {
+        return name.to_owned();
+    }
+    let text = value(abi, arg, bits);
+    if text.contains('|') { format!("({text})") } else { text }
 }
 
 /// A text that fits a line of prose: `A, B and C`.

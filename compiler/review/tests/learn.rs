@@ -6,24 +6,24 @@
     reason = "a test stops at what it does not expect"
 )]
 
+use std::fs;
+use std::path::Path;
+
 use filterc::{Options, Source, compile};
 use filterc_abi::{Action, x86_64};
 use filterc_cbpf::interpret;
 use filterc_check::{Budget, Side, weaker};
 use filterc_review::learn::{Detail, Run, learn, update};
 use filterc_review::records::read;
-use filterc_testkit::corpus;
 
 fn run(name: &str, text: &str) -> Run {
     Run { name: name.to_owned(), reading: read(text, x86_64()) }
 }
 
 fn streams() -> Vec<Run> {
-    ["cargo", "git", "python"]
-        .map(|name| {
-            run(name, &corpus::text(&corpus::folder("streams").join(format!("{name}.jsonl"))))
-        })
-        .into()
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../corpus/streams");
+    let text = |name| fs::read_to_string(folder.join(format!("{name}.jsonl"))).unwrap();
+    ["cargo", "git", "python"].map(|name| run(name, &text(name))).into()
 }
 
 fn compiled(text: &str) -> filterc::Compiled {

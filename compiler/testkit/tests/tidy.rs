@@ -154,6 +154,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_object::CODES,
         filterc_review::audit::CODES,
         &[filterc_review::learn::INCOMPLETE],
+        filterc_review::records::CODES,
     ];
     let mut codes = BTreeSet::new();
     for code in stages.into_iter().flatten() {

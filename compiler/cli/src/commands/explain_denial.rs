@@ -136,7 +136,7 @@ fn one(denial: &Denial, reviewed: &Reviewed, text: &mut String) {
             let open = denial.seen.args.iter().any(|bits| bits.known != u64::MAX);
             let whatever = if open { " whatever the arguments" } else { "" };
             let fate = explained::fate(outcome.action, &example);
-            let _ = writeln!(text, "  certain: {fate}{whatever}{}", reasons(outcome, reviewed));
+            let _ = writeln!(text, "  for certain {fate}{whatever}{}", reasons(outcome, reviewed));
         }
         outcomes => {
             let _ = writeln!(text, "  it depends on arguments that the record does not have:");
@@ -151,7 +151,7 @@ fn one(denial: &Denial, reviewed: &Reviewed, text: &mut String) {
             };
             let said = denial.became != Became::Unsaid;
             if let (true, Some(outcome), 1) = (said, fitting().next(), fitting().count()) {
-                let _ = writeln!(text, "  so the call was one {}", when(outcome));
+                let _ = writeln!(text, "  as recorded only {}", when(outcome));
             }
         }
     }
@@ -194,7 +194,11 @@ fn times(denial: &Denial) -> String {
         more => format!(" and {more} more"),
     };
     let line = if denial.lines.len() == 1 { "line" } else { "lines" };
-    format!("{} times, {line} {}{more}", denial.count, lines.join(", "))
+    let often = match denial.count {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
+    };
+    format!("{often}, {line} {}{more}", lines.join(", "))
 }
 
 fn by(who: &[Who]) -> String {

@@ -26,4 +26,5 @@ pub(crate) mod merge;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod subset;
+pub(crate) mod test;
 pub(crate) mod verify;

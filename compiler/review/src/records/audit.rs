@@ -10,7 +10,7 @@
 
 use filterc_abi::{self as abi, Abi};
 
-use super::{Bad, Became, Record, Who, number_of};
+use super::record::{Bad, Became, Record, Who, number_of};
 use crate::seen::{Bits, Seen};
 
 /// The words of `ausearch -i` for actions.

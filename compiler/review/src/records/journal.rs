@@ -3,7 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{Bad, Record, audit};
+use super::audit;
+use super::record::{Bad, Record};
 
 /// Whether an object is an entry of the journal.
 pub(super) fn is_entry(object: &Map<String, Value>) -> bool {

@@ -6,7 +6,7 @@ use filterc::profile::records::{Fault, Recorded, recorded};
 use filterc_abi::Abi;
 use serde_json::{Map, Value};
 
-use super::{Bad, Became, Record, Who};
+use super::record::{Bad, Became, Record, Who};
 use crate::seen::{Bits, Seen};
 
 /// Reads an object.

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use filterc_abi::{self as abi, Abi, Arg, Syscall};
 
-use super::{Bad, Became, Reading, Record, Who, number_of};
+use super::record::{Bad, Became, Reading, Record, Who, number_of};
 use crate::records::values;
 use crate::seen::{Bits, Seen};
 
@@ -26,12 +26,14 @@ pub(super) struct Strace {
     unfinished: BTreeMap<Option<u32>, (usize, String)>,
     /// Where in the reading the last call of each thread is.
     last: BTreeMap<Option<u32>, usize>,
+    /// What that returned.
+    returned: BTreeMap<Option<u32>, i128>,
 }
 
 impl Strace {
     pub(super) fn new(native: &'static Abi) -> Self {
-        let (modes, unfinished, last) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { native, modes, unfinished, last }
+        let (modes, unfinished) = (BTreeMap::new(), BTreeMap::new());
+        Self { native, modes, unfinished, last: BTreeMap::new(), returned: BTreeMap::new() }
     }
 
     /// Reads a line.
@@ -146,8 +148,12 @@ impl Strace {
     }
 
     /// What a result says.
-    fn result(&self, pid: Option<u32>, result: &str) -> Became {
+    fn result(&mut self, pid: Option<u32>, result: &str) -> Became {
         let mut words = result.split_whitespace();
+        match result.split_whitespace().next().and_then(values::integer) {
+            Some(number) => self.returned.insert(pid, number),
+            None => self.returned.remove(&pid),
+        };
         match (words.next(), words.next()) {
             (Some("-1"), Some(error)) => {
                 let errno = self.abi(pid).constant(error).and_then(|it| u16::try_from(it).ok());
@@ -207,7 +213,13 @@ impl Strace {
             self.push(line, pid, &text, Became::Unsaid, reading);
         }
         let last = self.last.remove(&pid).and_then(|at| reading.records.get_mut(at));
-        if let Some(record) = last.filter(|it| killed && it.became != Became::Returned) {
+        let returned = self.returned.remove(&pid);
+        // A call that is killed leaves its number in the register of results. A SIGSYS that somebody
+        // sent comes behind a call that returned something else.
+        let is_its = |record: &&mut Record| {
+            record.became == Became::Unsaid || returned == Some(record.seen.nr.into())
+        };
+        if let Some(record) = last.filter(|record| killed && is_its(record)) {
             record.became = Became::Sigsys;
         }
     }

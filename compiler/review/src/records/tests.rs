@@ -1,3 +1,5 @@
+//! Records in all forms, good and bad.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use filterc_abi as abi;
@@ -180,6 +182,14 @@ fn unfinished_calls_and_signals() {
     let killed = Became::Sigsys;
     assert_eq!(became, [(0, Became::Returned), (41, killed), (32, killed), (321, killed)]);
     assert_eq!(reading.records[0].seen.args[2].value, 4096);
+}
+
+#[test]
+fn a_killed_call_leaves_its_number() {
+    let killed = reading("7 mkdir(\"x\", 0777) = 83\n7 +++ killed by SIGSYS +++\n");
+    assert_eq!(killed.records[0].became, Became::Sigsys);
+    let sent = reading("7 mkdir(\"x\", 0777) = 0\n7 +++ killed by SIGSYS +++\n");
+    assert_eq!(sent.records[0].became, Became::Returned);
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod changes;
 mod commands;
 mod console;
 mod ebpf;
+mod foreign;
 mod input;
 mod naming;
 mod options;

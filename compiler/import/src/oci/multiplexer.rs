@@ -14,11 +14,11 @@ use filterc_abi::{Abi, Action, SubCall};
 use filterc_grammar::ast::{CmpOp, Mask, Predicate, Relation};
 
 use crate::Note;
-use crate::oci::conditions::Field;
+use crate::arguments::conditions::Field;
+use crate::arguments::names;
+use crate::guard::{self, guard};
 use crate::oci::live::Live;
-use crate::oci::names;
 use crate::oci::rule::on;
-use crate::oci::rules::{self, guard};
 
 /// A rule on a multiplexer.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ fn parts(
     }
     let extra = |(abis, selects): (Vec<&'static Abi>, Predicate)| {
         let tests = guard(&abis, &all).into_iter().chain([selects]).collect();
-        Extra { action, multiplexer, predicate: Some(super::predicate::and(tests)) }
+        Extra { action, multiplexer, predicate: Some(crate::arguments::predicate::and(tests)) }
     };
     parts.into_iter().map(extra).collect()
 }
@@ -141,5 +141,5 @@ fn selects(sub: &SubCall, field: &Field, abi: &'static Abi) -> Predicate {
     let value = names::of_value(sub.value.into(), field, abi);
     let mask = (sub.mask != u32::MAX)
         .then(|| Mask { constant: names::integer(sub.mask.into()), parenthesised: true });
-    rules::test(field.name.unwrap_or_default(), mask, Relation::Compare(CmpOp::Eq, value))
+    guard::test(field.name.unwrap_or_default(), mask, Relation::Compare(CmpOp::Eq, value))
 }

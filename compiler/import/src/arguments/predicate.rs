@@ -7,9 +7,9 @@ use filterc_grammar::ast::{
 };
 use filterc_grammar::source::Span;
 
-use crate::oci::conditions::{All, Field, Test};
-use crate::oci::names;
-use crate::oci::values::{Values, largest};
+use crate::arguments::conditions::{All, Field, Test};
+use crate::arguments::names;
+use crate::arguments::values::{Values, largest};
 
 /// A name without a place.
 pub(crate) fn name(text: &str) -> Name {

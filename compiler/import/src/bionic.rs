@@ -22,7 +22,7 @@ use crate::fault::Fault;
 use crate::plan::expr::Expr;
 use crate::plan::{Callee, Multiplexers, Plan, Rule};
 use crate::scan::{self, Word, words};
-use crate::{Imported, Note, Target};
+use crate::{Imported, Note, Target, hosts};
 
 /// What a list is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,16 +160,16 @@ pub fn import(lists: &[List<'_>], options: &Options) -> Result<Imported, Vec<Dia
 }
 
 /// The calls that are allowed on an ABI.
-fn calls<'t>(
-    read: &[(Role, Vec<Line<'t>>)],
+fn calls(
+    read: &[(Role, Vec<Line<'_>>)],
     abi: &'static Abi,
     errors: &mut Vec<Diagnostic>,
-) -> Vec<(&'t str, Span)> {
+) -> Vec<(&'static str, Span)> {
     let of_role = |role: Role| {
         let lists = read.iter().filter(move |(other, _)| *other == role);
         lists.flat_map(|(_, lines)| lines).filter(|line| line.on.contains(&abi.name))
     };
-    let mut base: Vec<(&'t str, Span)> = of_role(Role::Base).map(|it| (it.call, it.span)).collect();
+    let mut base: Vec<(&str, Span)> = of_role(Role::Base).map(|it| (it.call, it.span)).collect();
     for line in of_role(Role::Block) {
         if !of_role(Role::Base).any(|other| other.call == line.call) {
             let what = format!("taking away `{}`", line.call);
@@ -179,13 +179,15 @@ fn calls<'t>(
         base.retain(|(call, _)| *call != line.call);
     }
     base.extend(of_role(Role::Allow).map(|line| (line.call, line.span)));
-    let mut found: Vec<(&'t str, Span)> = Vec::new();
-    for (call, span) in base {
-        if abi.syscall(call).is_none() {
-            let fault = Fault::UnknownCall(call.to_owned(), vec![abi.name]);
+    let mut found: Vec<(&'static str, Span)> = Vec::new();
+    for (name, span) in base {
+        let Some(call) = hosts::call(abi, name) else {
+            let fault = Fault::UnknownCall(name.to_owned(), vec![abi.name]);
             errors.push(fault.at(span));
-        } else if !found.iter().any(|(other, _)| *other == call) {
-            found.push((call, span));
+            continue;
+        };
+        if !found.iter().any(|(other, _)| *other == call.name) {
+            found.push((call.name, span));
         }
     }
     found

@@ -238,7 +238,7 @@ impl Reader<'_> {
     fn number(&mut self, words: &[Word<'_>], first: Word<'_>) -> Fallible<()> {
         const WHY: &str = "a line is the number of a call";
         let abi = self.target.abi;
-        let number = first.text.parse::<u32>().ok().filter(|nr| abi.admits(*nr));
+        let number = first.text.parse::<u32>().ok().filter(|nr| hosts::admits(abi, *nr));
         let Some(number) = number.filter(|_| words.len() == 1) else {
             return Err((first.span, Fault::BadNumber(first.text.to_owned(), WHY)));
         };

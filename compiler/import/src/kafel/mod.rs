@@ -13,7 +13,7 @@ mod expr;
 mod lexer;
 mod parser;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use filterc_abi::{Abi, Action, Syscall};
 use filterc_grammar::diagnostic::Diagnostic;
@@ -25,7 +25,7 @@ use crate::includes::Includes;
 use crate::kafel::parser::{Block, Item, Named, Program, Statement};
 use crate::plan::expr::Expr;
 use crate::plan::{Callee, Multiplexers, Plan, Rule};
-use crate::{Imported, Target};
+use crate::{Imported, Note, Target};
 
 /// Imports a policy; `file` names its text in the diagnostics.
 ///
@@ -40,12 +40,13 @@ pub fn import(
 ) -> Result<Imported, Vec<Diagnostic>> {
     let tokens = lexer::tokens(file, text, includes).map_err(|(span, it)| vec![it.at(span)])?;
     let program = parser::parse(tokens).map_err(|(span, it)| vec![it.at(span)])?;
-    let mut reader = Reader { target, errors: Vec::new(), rules: Vec::new() };
+    let mut reader =
+        Reader { target, errors: Vec::new(), rules: Vec::new(), used: BTreeSet::new() };
     let (default, unfolded) = reader.top(&program);
     for (action, item) in unfolded {
         reader.rule(action, item);
     }
-    let Reader { errors, rules, .. } = reader;
+    let Reader { errors, rules, used, .. } = reader;
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -57,9 +58,26 @@ pub fn import(
         multiplexers: Multiplexers::Apart,
         rules,
         comments: vec![format!("Imported from {}, a policy of kafel.", target.source)],
-        notes: Vec::new(),
+        notes: unused(&program, &used).into_iter().collect(),
     };
     Ok(plan.imported())
+}
+
+/// Tells the policies that nothing uses: they decide nothing.
+fn unused(program: &Program, used: &BTreeSet<String>) -> Option<Note> {
+    let names: Vec<&str> = program
+        .statements
+        .iter()
+        .filter_map(|statement| match statement {
+            Statement::Policy(name, _) => Some(name.text.as_str()),
+            Statement::Block(_) | Statement::Default(..) => None,
+        })
+        .filter(|name| !used.contains(*name))
+        .collect();
+    (!names.is_empty()).then(|| Note {
+        path: String::new(),
+        text: format!("policies that nothing uses: {}", names.join(", ")),
+    })
 }
 
 /// Rules that policies which use each other can come to, at most.
@@ -69,6 +87,8 @@ struct Reader<'r> {
     target: &'r Target,
     errors: Vec<Diagnostic>,
     rules: Vec<Rule>,
+    /// The policies that others, or the file, use.
+    used: BTreeSet<String>,
 }
 
 type Unfolded<'p> = Vec<(Action, &'p Item)>;
@@ -121,7 +141,10 @@ impl Reader<'_> {
                         self.fault(name.span, &Fault::TooDeep(MOST_RULES));
                         return unfolded;
                     }
-                    Some((_, body)) => unfolded.extend(body.iter().copied()),
+                    Some((_, body)) => {
+                        self.used.insert(name.text.clone());
+                        unfolded.extend(body.iter().copied());
+                    }
                     None => {
                         self.fault(name.span, &Fault::UnknownName("policy", name.text.clone()));
                     }
@@ -173,8 +196,14 @@ impl Reader<'_> {
             parser::Callee::Number(number, span) => {
                 let low = u32::try_from(number & u64::from(u32::MAX)).ok()?;
                 let fits = *number <= u64::from(u32::MAX) || number >> 31 == u64::MAX >> 31;
-                if !fits {
-                    const WHY: &str = "the number of a call has 32 bits";
+                if low == u32::MAX && fits {
+                    let what = "a rule on the number −1".to_owned();
+                    let why = "a tracer writes it to skip a call".to_owned();
+                    self.fault(*span, &Fault::Untranslatable(what, why));
+                    return None;
+                }
+                if !fits || !crate::hosts::admits(abi, low) {
+                    const WHY: &str = "the ABI has no calls with such a number";
                     self.fault(*span, &Fault::BadNumber(number.to_string(), WHY));
                     return None;
                 }

@@ -29,7 +29,7 @@ use crate::includes::Includes;
 use crate::minijail::parser::{Atom, Filter, Line, Op, Parser, Verdict};
 use crate::plan::expr::Expr;
 use crate::plan::{Callee, Multiplexers, Plan, Rule};
-use crate::{Imported, Note, Target};
+use crate::{Imported, Note, Target, hosts};
 
 /// Files that include each other, at most: as in minijail's own tool.
 const MOST_INCLUDED: usize = 10;
@@ -193,11 +193,11 @@ impl Reader<'_> {
                 filters.iter().filter_map(|filter| self.filter(filter)).flatten().collect();
             let mut named = BTreeSet::new();
             for (name, span) in calls {
-                if abi.syscall(name).is_none() {
+                let Some(call) = hosts::call(abi, name) else {
                     let fault = Fault::UnknownCall(name.clone(), vec![abi.name]);
                     self.fault(*span, &fault);
                     continue;
-                }
+                };
                 let twice = seen.insert(name.clone(), (*span, *file));
                 let first = ended.get(name).copied().or_else(|| {
                     let library = self.options.dialect == Dialect::Library;
@@ -220,7 +220,7 @@ impl Reader<'_> {
                     rules.push(Rule {
                         span: *place,
                         on: vec![abi],
-                        callee: Callee::Name(name.clone()),
+                        callee: Callee::Name(call.name.to_owned()),
                         when: when.clone(),
                         action: *action,
                     });

@@ -110,9 +110,9 @@ impl Fault {
                 "perhaps they include each other".to_owned(),
             ),
             Self::Untranslatable(what, why) => {
-                (format!("{what} has no faithful translation"), why.clone())
+                (format!("no faithful translation of {what}"), why.clone())
             }
-            Self::Disputed(what, why) => (format!("{what} has no one meaning"), why.clone()),
+            Self::Disputed(what, why) => (format!("{what} has two meanings"), why.clone()),
             Self::Which { what, names, .. } => {
                 (format!("which {what} is meant?"), format!("there are {}", list(names)))
             }

@@ -122,7 +122,7 @@ pub(crate) fn test(
     let word = abi.word.min(condition.bits);
     let register = Field::register(condition.index, word);
     // Of a wider argument only a part is compared, which is a register's.
-    let is_it = |arg: &&Arg| arg.regs == Regs::One(condition.index) && arg.width <= word;
+    let is_it = |arg: &&Arg| arg.regs == Regs::One(condition.index) && arg.width <= condition.bits;
     let args = call.map_or(&[][..], |call| call.args);
     let arg = args.iter().find(is_it).filter(|_| width == Width::Effective);
     let named = |arg: &Arg| Field {

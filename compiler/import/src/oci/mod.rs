@@ -33,6 +33,7 @@ use filterc_grammar::source::FileId;
 
 pub use crate::arguments::conditions::Width;
 pub use crate::oci::arches::{Covering, of_token};
+pub use crate::oci::runtimes::Enosys;
 
 use crate::action;
 use crate::error::Kind;
@@ -70,19 +71,6 @@ const FIRST_FILTERS: KernelVersion = KernelVersion { major: 3, minor: 5 };
 /// Above the rules that [`multiplexer::last`] adds.
 const THROUGH_MULTIPLEXERS: &str = "Through a multiplexer the arguments are out of sight: there a \
     call gets the strictest of what it can get.";
-
-/// What calls get that the profile's author may not have known. Runtimes do not agree on this.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Enosys {
-    /// ENOSYS, if they are newer than the newest call that the profile names, or than the kernel
-    /// that is given.
-    #[default]
-    ByAge,
-    /// ENOSYS, if their number is above the largest that the profile names: runc's stub.
-    ByNumber,
-    /// The default: so crun.
-    Never,
-}
 
 /// What a profile leaves to the container and its host.
 #[derive(Clone, Debug)]

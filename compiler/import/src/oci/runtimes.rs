@@ -10,9 +10,21 @@ use filterc_grammar::source::Span;
 use crate::action;
 use crate::arguments::{names, predicate};
 use crate::guard::{self, guard};
-use crate::oci::Enosys;
 use crate::oci::profile::{Entry, Verdict};
 use crate::{Document, Note};
+
+/// What calls get that the profile's author may not have known. Runtimes do not agree on this.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Enosys {
+    /// ENOSYS, if they are newer than the newest call that the profile names, or than the kernel
+    /// that is given.
+    #[default]
+    ByAge,
+    /// ENOSYS, if their number is above the largest that the profile names: runc's stub.
+    ByNumber,
+    /// The default: so crun.
+    Never,
+}
 
 /// Conditions of an entry that crun looks at.
 const CONDITIONS_OF_CRUN: usize = 6;

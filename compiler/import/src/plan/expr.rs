@@ -375,7 +375,7 @@ mod tests {
         let both = Expr::All(vec![fds(), either.clone()]);
         assert_eq!(shown("write", &both), "fd in { 1..2 } && (count < 4 || buf == 0)");
         let neither = Expr::Not(Box::new(both));
-        assert_eq!(shown("write", &neither), "!(fd in { 1..2 }) || count >= 4 && buf != 0");
+        assert_eq!(shown("write", &neither), "!(fd in { 1..2 }) || buf != 0 && count >= 4");
         assert_eq!(shown("write", &Expr::All(vec![fds(), is(0, 3)])), "false");
         assert_eq!(shown("write", &Expr::All(vec![fds(), is(0, 2)])), "fd == 2");
         let not_one = Expr::Not(Box::new(is(0, 1)));

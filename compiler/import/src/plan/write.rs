@@ -10,7 +10,7 @@ use crate::action;
 use crate::arguments::{names, predicate};
 use crate::document::{self, Document};
 use crate::guard::guard;
-use crate::plan::{Callee, Chain, Plan, Said};
+use crate::plan::model::{Callee, Chain, Plan, Said};
 
 /// Calls that a rule names itself; more are a group.
 const MOST_CALLS: usize = 6;

@@ -166,7 +166,7 @@ pub(crate) fn bits(
         "<=" | ">" => value < max,
         _ => value <= max || (above && value & max > 0),
     };
-    if width == Width::Effective && fits && max <= word { max } else { word }
+    if width == Width::Effective && fits { max } else { word }
 }
 
 /// A comparison without sign.

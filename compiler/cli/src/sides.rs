@@ -56,7 +56,7 @@ pub(crate) struct ReadingArgs {
     from: Option<Format>,
 
     /// What a policy of another form leaves open: as the options of `import`, such as cap=docker,
-    /// kernel=5.10, thread=vmm or raw
+    /// kernel=5.10, thread=vmm or raw; its machine is the first of `--arch`
     #[arg(long = "reading", value_name = "OPTION=VALUE")]
     options: Vec<String>,
 }
@@ -137,7 +137,8 @@ pub(crate) fn side_as(
     console: &Console,
 ) -> Result<Input, Failure> {
     let is = |extension: &str| path.extension().is_some_and(|it| it == extension);
-    let given = args.from.is_some() || own.1.iter().any(|option| option.starts_with("from="));
+    let mut all = args.options.iter().chain(own.1);
+    let given = args.from.is_some() || all.any(|option| option.starts_with("from="));
     if is("flt") && !given {
         return policy(&input::source(path)?, options, console);
     }

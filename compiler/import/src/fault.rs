@@ -131,7 +131,9 @@ impl Fault {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::Which { option, .. } => Some(format!("choose one with {option} NAME")),
+            Self::Which { what, option, .. } => Some(format!(
+                "choose one with {option} NAME, in a comparison with --reading {what}=NAME"
+            )),
             Self::UnknownName("constant", _) => {
                 Some("give it a value with -D NAME=VALUE".to_owned())
             }

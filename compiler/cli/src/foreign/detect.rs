@@ -190,10 +190,12 @@ fn is_rules(lines: &[&str]) -> bool {
     let Some(rules) = rules(lines) else { return false };
     rules.iter().all(|(call, what)| {
         let name = !call.is_empty() && call.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        name && (what == "1" || what.contains(['=', '<', '>', '&', '~']))
-            && !what.contains("arg0")
-            && !what.contains("arg1")
-            && !what.contains("return")
+        // Arguments have names there, which are of this form for prctl alone.
+        let numbered = |at: u8| what.contains(&format!("arg{at}"));
+        let minijails = what.contains(" in ")
+            || what.contains("return")
+            || (!call.ends_with("prctl") && (0..6).any(numbered));
+        name && !minijails && (what == "1" || what.contains(['=', '<', '>', '&', '~']))
     })
 }
 

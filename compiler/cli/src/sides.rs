@@ -158,15 +158,14 @@ pub(crate) fn side_as(
     })?;
     let stdin = path == Path::new("-");
     let name = if stdin { "<stdin>".to_owned() } else { path.display().to_string() };
-    match reading.format.map_or_else(|| form(path, &text), Ok)? {
-        // A policy includes what is beside it.
-        Format::Flt if !stdin => policy(&input::source(path)?, options, console),
-        Format::Flt => policy(&Source::text(name, text), options, console),
-        format => {
-            let text = Text { path: path.to_path_buf(), name, text };
-            imported(format, text, &reading, options, console)
-        }
+    let format = reading.format.map_or_else(|| form(path, &text), Ok)?;
+    if format != Format::Flt {
+        let text = Text { path: path.to_path_buf(), name, text };
+        return imported(format, text, &reading, options, console);
     }
+    // A policy includes what is beside it.
+    let source = if stdin { Source::text(name, text) } else { input::source(path)? };
+    policy(&source, options, console)
 }
 
 /// The form of a text, if there is one that it can be. What is none of them is shown as a

@@ -1,10 +1,11 @@
 //! Tests of the ABI that a call is of.
 
-use filterc_abi::Abi;
+use filterc_abi::{Abi, SubCall};
 use filterc_grammar::ast::{CmpOp, Field as AstField, Item, Mask, Predicate, PredicateKind};
 use filterc_grammar::ast::{Relation, Test};
 use filterc_grammar::source::Span;
 
+use crate::arguments::conditions::Field;
 use crate::arguments::{names, predicate};
 
 /// The test that a call is of one of some ABIs, if not of all that there are.
@@ -63,4 +64,19 @@ pub(crate) fn test(field: &str, mask: Option<Mask>, relation: Relation) -> Predi
         span: Span::default(),
     };
     predicate::predicate(PredicateKind::Test(Box::new(Test { field, mask, relation })))
+}
+
+/// The test that a multiplexer is called for a part.
+pub(crate) fn selects(sub: &SubCall, abi: &'static Abi) -> Option<Predicate> {
+    let selector = abi.syscall(sub.multiplexer)?.args.first()?;
+    let field = Field {
+        name: Some(selector.name),
+        signed: selector.signed,
+        set: selector.set,
+        ..Field::register(0, selector.width)
+    };
+    let value = names::of_value(sub.value.into(), &field, abi);
+    let mask = (sub.mask != u32::MAX)
+        .then(|| Mask { constant: names::integer(sub.mask.into()), parenthesised: true });
+    Some(test(selector.name, mask, Relation::Compare(CmpOp::Eq, value)))
 }

@@ -72,10 +72,9 @@ pub(crate) fn import(
     let target = Target { abi: reading.abi, width: reading.width, source };
     let contents = text.text.as_str();
     let imported = match format {
-        // Neither is foreign; the callers read them otherwise.
-        Format::Flt | Format::Bpf | Format::Oci => {
-            oci::import(file, contents, &of_oci(reading, &target))
-        }
+        // Neither is foreign: there is nothing to import.
+        Format::Flt | Format::Bpf => Err(Vec::new()),
+        Format::Oci => oci::import(file, contents, &of_oci(reading, &target)),
         Format::Kubernetes => {
             let (oci, profile) = (of_oci(reading, &target), reading.profile.clone());
             kubernetes::import(file, contents, &kubernetes::Options { oci, profile })

@@ -90,7 +90,9 @@ fn of_test(test: &Test, abi: &'static Abi) -> Predicate {
                 split_by_sign(field, &Values::others(ranges, field.width)),
             );
             // What is left out is what the rule is about, where it is less to read.
-            if numbers(&outside) < numbers(&inside) {
+            // A pointer is compared with single numbers alone.
+            let single = inside.iter().all(|(first, last)| first == last);
+            if numbers(&outside) < numbers(&inside) || (field.pointer && !single) {
                 within(field, &outside, Sense::Outside, abi)
             } else {
                 within(field, &inside, Sense::Inside, abi)

@@ -113,6 +113,9 @@ const fn kill(options: &Options) -> Action {
     if options.kill_process { Action::KillProcess } else { Action::KillThread }
 }
 
+/// Calls that count on the machine, and what is said of them.
+type Statement = (Vec<(String, Span)>, Vec<Filter>);
+
 struct Reader<'r> {
     options: &'r Options,
     includes: &'r mut dyn Includes,
@@ -120,7 +123,7 @@ struct Reader<'r> {
     notes: Vec<Note>,
     default: Option<(Action, Span)>,
     deny: Option<Span>,
-    lines: Vec<(Vec<(String, Span)>, Vec<Filter>, FileId)>,
+    lines: Vec<Statement>,
 }
 
 impl Reader<'_> {
@@ -136,7 +139,7 @@ impl Reader<'_> {
                     let abi = self.options.target.abi;
                     let here = calls.into_iter().filter(|call| call.is_on(abi));
                     let calls = here.map(|call| (call.name, call.span)).collect();
-                    self.lines.push((calls, filters, file));
+                    self.lines.push((calls, filters));
                 }
                 Ok(Line::Include(path, span)) => self.include(&path, span, depth),
                 Ok(Line::Frequency(path)) => self.notes.push(Note {
@@ -187,8 +190,8 @@ impl Reader<'_> {
         let mut rules = Vec::new();
         // The calls that have a last word, and those that have a line.
         let mut ended: BTreeMap<String, Span> = BTreeMap::new();
-        let mut seen: BTreeMap<String, (Span, FileId)> = BTreeMap::new();
-        for (calls, filters, file) in &lines {
+        let mut seen: BTreeMap<String, Span> = BTreeMap::new();
+        for (calls, filters) in &lines {
             let read: Vec<(Expr, Action, Span)> =
                 filters.iter().filter_map(|filter| self.filter(filter)).flatten().collect();
             let mut named = BTreeSet::new();
@@ -198,10 +201,10 @@ impl Reader<'_> {
                     self.fault(*span, &fault);
                     continue;
                 };
-                let twice = seen.insert(name.clone(), (*span, *file));
+                let twice = seen.insert(name.clone(), *span);
                 let first = ended.get(name).copied().or_else(|| {
                     let library = self.options.dialect == Dialect::Library;
-                    twice.filter(|_| library || named.contains(name)).map(|(first, _)| first)
+                    twice.filter(|_| library || named.contains(name))
                 });
                 if let Some(first) = first {
                     let what = format!("`{name}` is decided already");

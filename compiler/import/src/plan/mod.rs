@@ -7,6 +7,7 @@
 
 pub(crate) mod expr;
 mod model;
+mod multiplexer;
 mod write;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,11 +24,24 @@ impl Plan {
     /// The policy, written.
     pub(crate) fn imported(mut self) -> Imported {
         let said = self.said();
+        self.tell_x32();
         let mut document = Document::default();
         write::header(&self, &mut document);
-        let first = self.first(&said);
+        let first = multiplexer::first(&self, &said);
         write::rules(&self, &first, said, &mut document);
         Imported { document, notes: self.notes }
+    }
+
+    /// Tells where a list that lets calls pass does not know x32: by the token its calls are those of
+    /// x86_64, with numbers that no rule has.
+    fn tell_x32(&mut self) {
+        let passes = matches!(self.default, Action::Allow | Action::Log | Action::Trace(_));
+        let has = |name: &str| self.abis.iter().any(|abi| abi.name == name);
+        let apart = self.multiplexers == Multiplexers::Apart;
+        if passes && apart && has("x86_64") && !has("x32") {
+            let text = "numbers of x32 are foreign here; the original gives them its default";
+            self.notes.push(Note { path: String::new(), text: text.to_owned() });
+        }
     }
 
     /// What is said of each call, in the order in which they are named.
@@ -73,19 +87,6 @@ impl Plan {
             }
         }
         said
-    }
-
-    /// The multiplexers that are decided before all else, since a rule on a call that one carries is
-    /// about it as well: all of these where they are apart, else those with rules of their own.
-    fn first(&self, said: &[(Callee, Said)]) -> BTreeSet<&'static str> {
-        let named = |name: &str| {
-            said.iter().any(|(callee, _)| matches!(callee, Callee::Name(other) if other == name))
-        };
-        let apart = self.multiplexers == Multiplexers::Apart;
-        let subs = self.abis.iter().flat_map(|abi| abi.sub_calls());
-        subs.filter(|sub| named(sub.name) && (apart || named(sub.multiplexer)))
-            .map(|sub| sub.multiplexer)
-            .collect()
     }
 }
 

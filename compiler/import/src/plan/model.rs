@@ -97,3 +97,16 @@ pub(super) struct Said {
     /// The ABIs that have the call.
     pub(super) having: Vec<&'static str>,
 }
+
+impl Said {
+    /// The action that a call gets on every ABI that has it, whatever its arguments are.
+    pub(super) fn decided(&self) -> Option<Action> {
+        match self.chains.as_slice() {
+            [(abis, chain)] if abis.len() == self.having.len() => match chain.as_slice() {
+                [(None, action)] => Some(*action),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}

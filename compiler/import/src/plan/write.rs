@@ -11,6 +11,7 @@ use crate::arguments::{names, predicate};
 use crate::document::{self, Document};
 use crate::guard::guard;
 use crate::plan::model::{Callee, Chain, Plan, Said};
+use crate::plan::multiplexer;
 
 /// Calls that a rule names itself; more are a group.
 const MOST_CALLS: usize = 6;
@@ -40,12 +41,12 @@ pub(super) fn rules(
         Callee::Number(_) => false,
     };
     let (before, said): (Vec<_>, Vec<_>) = said.into_iter().partition(|(it, _)| is_first(it));
-    writer.multiplexers(first, &before);
+    writer.multiplexers(first, &before, &said);
     let (plain, chains): (Vec<_>, Vec<_>) =
-        said.into_iter().partition(|(_, said)| decided(said).is_some());
+        said.into_iter().partition(|(_, said)| said.decided().is_some());
     let mut together: Vec<(Action, Vec<Callee>)> = Vec::new();
     for (callee, said) in plain {
-        let Some(action) = decided(&said) else { continue };
+        let Some(action) = said.decided() else { continue };
         match together.iter_mut().find(|(other, _)| *other == action) {
             Some((_, callees)) => callees.push(callee),
             None => together.push((action, vec![callee])),
@@ -66,17 +67,6 @@ pub(super) fn rules(
     }
 }
 
-/// The action that calls get on every ABI that has them, whatever their arguments are.
-fn decided(said: &Said) -> Option<Action> {
-    match said.chains.as_slice() {
-        [(abis, chain)] if abis.len() == said.having.len() => match chain.as_slice() {
-            [(None, action)] => Some(*action),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
 struct Writer<'w> {
     plan: &'w Plan,
     document: &'w mut Document,
@@ -86,7 +76,12 @@ struct Writer<'w> {
 }
 
 impl Writer<'_> {
-    fn multiplexers(&mut self, first: &BTreeSet<&'static str>, before: &[(Callee, Said)]) {
+    fn multiplexers(
+        &mut self,
+        first: &BTreeSet<&'static str>,
+        before: &[(Callee, Said)],
+        said: &[(Callee, Said)],
+    ) {
         for name in first {
             let callee = Callee::Name((*name).to_owned());
             match before.iter().find(|(other, _)| *other == callee) {
@@ -100,7 +95,12 @@ impl Writer<'_> {
                         self.rule(self.plan.default, std::slice::from_ref(callee), None);
                     }
                 }
-                None => self.rule(self.plan.default, &[callee], None),
+                None => {
+                    for (action, predicate) in multiplexer::parts(self.plan, name, said) {
+                        self.rule(action, std::slice::from_ref(&callee), Some(predicate));
+                    }
+                    self.rule(self.plan.default, &[callee], None);
+                }
             }
         }
         if !first.is_empty() {

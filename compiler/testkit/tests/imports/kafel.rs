@@ -362,7 +362,7 @@ fn width(abi: &'static Abi, args: &[filterc_abi::Arg], index: usize) -> u64 {
     u64::MAX >> (64 - arg.map_or(abi.word, |arg| arg.width))
 }
 
-fn compare(path: &Path, abi: &'static Abi) -> Result<(), &'static str> {
+pub(super) fn compare(path: &Path, abi: &'static Abi) -> Result<(), &'static str> {
     let folders = vec![path.parent().unwrap().to_path_buf()];
     let name = path.display().to_string();
     let imported =

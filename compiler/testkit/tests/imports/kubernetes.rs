@@ -48,8 +48,8 @@ fn decide(resource: &str, abi: &'static Abi, call: &SeccompData) -> u32 {
     for line in resource.lines().map(str::trim) {
         if let Some(said) = line.strip_prefix("- action: ") {
             current = Some(action(said));
-        } else if line.strip_prefix("- ") == Some(name) && current.is_some() {
-            return current.unwrap();
+        } else if let (Some(said), true) = (current, line.strip_prefix("- ") == Some(name)) {
+            return said;
         }
     }
     action(default.unwrap())

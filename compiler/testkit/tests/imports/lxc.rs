@@ -61,7 +61,7 @@ fn rule(line: &str, abi: &'static Abi, call: &SeccompData, width: Width) -> Opti
     }))
 }
 
-fn decide(text: &str, abi: &'static Abi, call: &SeccompData, width: Width) -> u32 {
+pub(super) fn decide(text: &str, abi: &'static Abi, call: &SeccompData, width: Width) -> u32 {
     let mut lines = text.lines().filter(|line| !line.starts_with('#'));
     let version = lines.next().unwrap();
     let style: Vec<&str> = lines.next().unwrap().split_whitespace().collect();

@@ -13,6 +13,7 @@
 )]
 
 mod bionic;
+mod generated;
 mod kafel;
 mod kubernetes;
 mod lxc;
@@ -59,7 +60,7 @@ pub(crate) fn corpora(folder: &str, extensions: &[&str]) -> Vec<PathBuf> {
             let is = |it: &&str| path.extension().is_some_and(|extension| extension == *it);
             if path.is_dir() {
                 open.push(path);
-            } else if extensions.iter().any(|extension| is(&extension)) {
+            } else if extensions.iter().any(|extension| is(extension)) {
                 found.push(path);
             }
         }

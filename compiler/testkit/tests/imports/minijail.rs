@@ -150,7 +150,7 @@ fn value(text: &str, abi: &'static Abi) -> u64 {
                 None if term.starts_with('0') => u64::from_str_radix(term, 8).unwrap(),
                 None => match term.parse::<i64>() {
                     Ok(number) => number.cast_unsigned(),
-                    Err(_) => abi.constant(term).unwrap() as u64,
+                    Err(_) => (abi.constant(term).unwrap() as i64).cast_unsigned(),
                 },
             },
         };
@@ -158,7 +158,7 @@ fn value(text: &str, abi: &'static Abi) -> u64 {
     })
 }
 
-fn compare(path: &Path, abi: &'static Abi, dialect: Dialect) -> usize {
+pub(super) fn compare(path: &Path, abi: &'static Abi, dialect: Dialect) -> usize {
     let folders = vec![path.parent().unwrap().to_path_buf()];
     let mut found = Vec::new();
     lines(path, &folders, &mut found);

@@ -84,7 +84,7 @@ fn against_seccompiler(name: &str, text: &str, filter: &str, imported: &Imported
     }
 }
 
-fn compare(name: &str, text: &str, abi: &'static Abi) -> usize {
+pub(super) fn compare(name: &str, text: &str, abi: &'static Abi) -> usize {
     let root: Value = serde_json::from_str(text).unwrap();
     let mut calls = 0;
     for (filter, value) in root.as_object().unwrap() {

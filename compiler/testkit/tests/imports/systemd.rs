@@ -12,7 +12,7 @@ use filterc_testkit::corpus;
 use super::{ALLOW, ERRNO, KILL_PROCESS, KILL_THREAD, LOG, check, corpora, host, known, own};
 
 /// Groups by name: of a listing, or filterc's.
-type Groups = Option<BTreeMap<String, Vec<String>>>;
+pub(super) type Groups = Option<BTreeMap<String, Vec<String>>>;
 
 fn groups(listing: &str) -> BTreeMap<String, Vec<String>> {
     let (mut groups, mut group) = (BTreeMap::<String, Vec<String>>::new(), String::new());
@@ -75,7 +75,7 @@ fn said(
     (allows, found)
 }
 
-fn decide(text: &str, groups: &Groups, abi: &'static Abi, call: &SeccompData) -> u32 {
+pub(super) fn decide(text: &str, groups: &Groups, abi: &'static Abi, call: &SeccompData) -> u32 {
     let lines = text.lines().filter(|line| !line.trim().starts_with(['#', ';']));
     let text = lines.collect::<Vec<_>>().join("\n").replace("\\\n", " ");
     let lines = |name: &str| -> Vec<Vec<String>> {
@@ -84,7 +84,12 @@ fn decide(text: &str, groups: &Groups, abi: &'static Abi, call: &SeccompData) ->
     };
     let errno = |text: &str| match text {
         "" | "kill" => KILL_PROCESS,
-        text => ERRNO | text.parse().unwrap_or_else(|_| abi.constant(text).unwrap() as u32),
+        text => {
+            ERRNO
+                | text
+                    .parse()
+                    .unwrap_or_else(|_| u32::try_from(abi.constant(text).unwrap()).unwrap())
+        }
     };
     let negative =
         lines("SystemCallErrorNumber").concat().first().map_or(KILL_PROCESS, |it| errno(it));

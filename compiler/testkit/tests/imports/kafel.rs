@@ -284,7 +284,9 @@ impl Machine<'_> {
                 let equal = op == "==" || op == "!=";
                 // A mask is about the bits that it has.
                 let about = if whole { number } else { and & !or };
-                let mut seen = bits(self.abi, known, index, like, about, Width::Effective);
+                let second = if whole { 0 } else { number & about };
+                let mut seen =
+                    bits(self.abi, known, index, like, (about, second), Width::Effective);
                 if !whole && !equal {
                     seen = width(self.abi, known.map_or(&[][..], |it| it.args), index);
                 }

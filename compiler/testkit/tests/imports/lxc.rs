@@ -49,12 +49,12 @@ fn rule(line: &str, abi: &'static Abi, call: &SeccompData, width: Width) -> Opti
         match parts[2] {
             "&=" | "SCMP_CMP_MASKED_EQ" => {
                 let mask = number(parts[3]);
-                let seen = bits(abi, known, index, "mask", mask, width);
+                let seen = bits(abi, known, index, "mask", (mask, value), width);
                 is & mask & seen == value & mask & seen
             }
             op => {
                 let op = if op == "SCMP_CMP_GT" { ">" } else { op };
-                let seen = bits(abi, known, index, op, value, width);
+                let seen = bits(abi, known, index, op, (value, 0), width);
                 holds(op, is & seen, value & seen)
             }
         }

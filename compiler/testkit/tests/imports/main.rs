@@ -60,7 +60,7 @@ pub(crate) fn corpora(folder: &str, extensions: &[&str]) -> Vec<PathBuf> {
             let is = |it: &&str| path.extension().is_some_and(|extension| extension == *it);
             if path.is_dir() {
                 open.push(path);
-            } else if extensions.iter().any(|extension| is(extension)) {
+            } else if extensions.iter().any(is) {
                 found.push(path);
             }
         }
@@ -146,13 +146,14 @@ pub(crate) fn known(abi: &'static Abi, call: &SeccompData) -> Option<&'static Sy
 }
 
 /// Bits of a register that a comparison with a number is about: those of the argument where that
-/// is how it is read and the number fits it, as itself or as what it is with a sign.
+/// is how it is read and the number fits it, as itself or as what it is with a sign. For a mask,
+/// `second` is what the bits are to be.
 pub(crate) fn bits(
     abi: &'static Abi,
     known: Option<&Syscall>,
     index: usize,
     op: &str,
-    value: u64,
+    (value, second): (u64, u64),
     width: Width,
 ) -> u64 {
     let word = u64::MAX >> (64 - abi.word);
@@ -165,7 +166,7 @@ pub(crate) fn bits(
         "==" | "!=" => value <= max || negative,
         "<" | ">=" => value <= max && value > 0,
         "<=" | ">" => value < max,
-        _ => value <= max || (above && value & max > 0),
+        _ => value <= max || (above && second <= max && value & max > 0),
     };
     if width == Width::Effective && fits { max } else { word }
 }

@@ -95,7 +95,7 @@ impl Reading {
         let value = value(&rest[op.len()..], abi) & word;
         let is = call.args[usize::from(index)];
         let seen =
-            |op: &str, value| bits(abi, known(abi, call), index.into(), op, value, self.width);
+            |op: &str, value| bits(abi, known(abi, call), index.into(), op, (value, 0), self.width);
         match *op {
             "&" => is & value & seen("mask", value) != 0,
             // Above the word there is nothing to be set.

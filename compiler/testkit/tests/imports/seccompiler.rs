@@ -47,10 +47,11 @@ fn decide(filter: &Value, abi: &'static Abi, call: &SeccompData, width: Width) -
             other => panic!("{other}"),
         });
         // A dword of an argument that is wider is a part of the register.
-        let seen = bits(abi, known, index, op, mask.map_or(value, |mask| mask & part), width);
+        let about = mask.map_or((value, 0), |mask| (mask & part, value & mask));
+        let seen = bits(abi, known, index, op, about, width);
         let seen = seen & part & mask.unwrap_or(u64::MAX);
         let is = call.args[index] & seen;
-        if mask.is_some() { is == value & seen } else { holds(op, is, value & part) }
+        if mask.is_some() { is == value & seen } else { holds(op, is, value & seen) }
     };
     let matches = filter["filter"].as_array().unwrap().iter().any(|rule| {
         known.is_some_and(|known| rule["syscall"] == known.name)

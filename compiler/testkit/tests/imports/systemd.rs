@@ -106,11 +106,14 @@ pub(super) fn decide(text: &str, groups: &Groups, abi: &'static Abi, call: &Secc
     let filter = lines("SystemCallFilter");
     let (allows, mut found) = said(&filter, name, groups, false);
     // What a multiplexer carries counts where nothing is said of itself.
-    for part in carried {
+    for part in &carried {
         found = found.or_else(|| said(&filter, part, groups, false).1);
     }
-    let log = said(&lines("SystemCallLog"), name, groups, true);
-    let logged = !name.is_empty() && log.0.is_some_and(|allows| log.1.is_some() == allows);
+    let logs = |name: &str| {
+        let log = said(&lines("SystemCallLog"), name, groups, true);
+        !name.is_empty() && log.0.is_some_and(|allows| log.1.is_some() == allows)
+    };
+    let logged = logs(name) || carried.into_iter().any(logs);
     let allows = allows == Some(true);
     let decided = match found.as_deref() {
         Some("") => {

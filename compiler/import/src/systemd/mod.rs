@@ -26,6 +26,7 @@ use filterc_abi::{self as abi, Abi, Action};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::{FileId, Span};
 
+use crate::arguments::conditions::Condition;
 use crate::fault::Fault;
 use crate::plan::expr::Expr;
 use crate::plan::{Callee, Multiplexers, Plan, Rule};
@@ -122,6 +123,32 @@ pub fn import(file: FileId, text: &str, options: &Options) -> Result<Imported, V
         return Err(reader.errors);
     }
     Ok(reader.plan(target).imported())
+}
+
+/// The log is a filter of its own: what a multiplexer carries is logged though the multiplexer itself is
+/// let through.
+fn logged_parts(
+    abis: &[&'static Abi],
+    logs: impl Fn(&str) -> bool,
+    is_allowed: impl Fn(&str) -> bool,
+) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for abi in abis {
+        for sub in abi.sub_calls() {
+            let own = is_allowed(sub.multiplexer) && !logs(sub.multiplexer);
+            if own && logs(sub.name) {
+                let selects = Condition::masked(0, sub.mask.into(), sub.value.into());
+                rules.push(Rule {
+                    span: Span::default(),
+                    on: vec![abi],
+                    callee: Callee::Name(sub.multiplexer.to_owned()),
+                    when: Expr::Test(Condition { bits: 32, ..selects }),
+                    action: Action::Log,
+                });
+            }
+        }
+    }
+    rules
 }
 
 /// The ABIs that programs on a machine can have, its own first.
@@ -315,7 +342,10 @@ impl Reader<'_> {
         } else {
             self.log.calls.keys().cloned().collect()
         };
-        let mut rules = Vec::new();
+        let is_allowed = |name: &str| {
+            self.filter.calls.get(name).is_some_and(|(said, _)| action(*said) == Action::Allow)
+        };
+        let mut rules = logged_parts(&abis, logs, is_allowed);
         let mut names: BTreeSet<&String> = self.filter.calls.keys().collect();
         names.extend(every.iter().filter(|name| logs(name)));
         for name in names {

@@ -10,7 +10,7 @@ use filterc_testkit::rng::Rng;
 
 use super::{KILL_THREAD, WIDTHS, check, host};
 
-const SEEDS: u64 = 250;
+const SEEDS: u64 = 100;
 
 fn rng(seed: u64) -> Rng {
     // The first numbers of neighbouring seeds are alike.

@@ -7,6 +7,7 @@ mod console;
 mod decide;
 mod ebpf;
 mod explained;
+mod foreign;
 mod input;
 mod naming;
 mod options;

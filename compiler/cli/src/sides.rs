@@ -16,13 +16,14 @@ use filterc_hir::policy::{Param, Policy};
 
 use crate::console::{Console, Failure};
 use crate::decide;
+use crate::foreign::{self, Format, Reading, Text};
 use crate::input;
 use crate::options::{ByteOrder, PolicyArgs};
 
 /// Which two.
 #[derive(Args, Debug)]
 pub(crate) struct SidesArgs {
-    /// A policy, a program (`.bpf`, or bytes that are one), or an eBPF object file, of which the
+    /// A policy in any form that `import` reads, a program, or an eBPF object file, of which the
     /// function `decide` is looked at; `-` is standard input
     #[arg(value_name = "A")]
     pub(crate) left: PathBuf,
@@ -36,7 +37,49 @@ pub(crate) struct SidesArgs {
     endian: Option<ByteOrder>,
 
     #[command(flatten)]
+    reading: ReadingArgs,
+
+    /// The same of A alone
+    #[arg(long, value_name = "OPTION=VALUE")]
+    left_is: Vec<String>,
+
+    /// The same of B alone
+    #[arg(long, value_name = "OPTION=VALUE")]
+    right_is: Vec<String>,
+
+    #[command(flatten)]
     policy_args: PolicyArgs,
+}
+
+/// How policies of other forms are read.
+#[derive(Args, Debug, Default)]
+pub(crate) struct ReadingArgs {
+    /// The form of what is read, where it does not show
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    from: Option<Format>,
+
+    /// What a policy of another form leaves open: as the options of `import`, such as cap=docker,
+    /// kernel=5.10, thread=vmm or raw; its machine is the first of `--arch`
+    #[arg(long = "reading", value_name = "OPTION=VALUE")]
+    options: Vec<String>,
+}
+
+impl ReadingArgs {
+    /// How an input is read, with options of its own.
+    fn reading(&self, own: (&str, &[String]), policy: &Options) -> Result<Reading, Failure> {
+        let arch = policy.abis.as_ref().and_then(|abis| abis.first()).map(|abi| abi.name);
+        let mut reading = Reading::new(arch)?;
+        reading.format = self.from;
+        reading.include.clone_from(&policy.include_paths);
+        reading.define(&policy.defines);
+        for option in &self.options {
+            reading.with("--reading", option)?;
+        }
+        for option in own.1 {
+            reading.with(own.0, option)?;
+        }
+        Ok(reading)
+    }
 }
 
 /// What they turned out to be.
@@ -68,8 +111,9 @@ pub(crate) fn read(args: &SidesArgs, console: &Console) -> Result<Sides, Failure
         return Err(Failure::Environment("standard input can be one side only".to_owned()));
     }
     let options = input::options(&args.policy_args, console)?;
-    let mut left = side(&args.left, &options, console)?;
-    let mut right = side(&args.right, &options, console)?;
+    let of = |path, own| side_as(path, &args.reading, own, &options, console);
+    let mut left = of(&args.left, ("--left-is", args.left_is.as_slice()))?;
+    let mut right = of(&args.right, ("--right-is", args.right_is.as_slice()))?;
     let params = with_params(args, &options.params, &mut left, &mut right)?;
     let orders = byte_orders(args, &left, &right);
     Ok(Sides { left, right, params, orders })
@@ -83,27 +127,97 @@ pub(crate) enum Input {
     Object(Box<ebpf::Verified>, Endian),
 }
 
+/// Reads a policy or a program whose form shows.
 pub(crate) fn side(path: &Path, options: &Options, console: &Console) -> Result<Input, Failure> {
+    side_as(path, &ReadingArgs::default(), ("", &[]), options, console)
+}
+
+/// Reads a policy or a program of any form; `own` are options for it alone, and what they are
+/// called.
+pub(crate) fn side_as(
+    path: &Path,
+    args: &ReadingArgs,
+    own: (&str, &[String]),
+    options: &Options,
+    console: &Console,
+) -> Result<Input, Failure> {
     let is = |extension: &str| path.extension().is_some_and(|it| it == extension);
-    if !is("flt") {
-        let bytes = input::bytes(path)?;
-        if filterc_object::is_object(&bytes) {
-            let (decide, endian) = decide::read(&bytes, path)?;
-            return Ok(Input::Object(Box::new(decide), endian));
-        }
-        let is_program = [Endian::Little, Endian::Big].into_iter().any(|endian| {
-            cbpf::decode(&bytes, endian).is_ok_and(|program| cbpf::verify(&program).is_ok())
-        });
-        if is_program || is("bpf") {
-            return Ok(Input::Bytes(bytes));
-        }
-        let text = String::from_utf8(bytes).map_err(|_| {
-            Failure::Environment(format!("{}: neither a policy nor a program", path.display()))
-        })?;
-        let name = if path == Path::new("-") { "<stdin>".into() } else { path.to_string_lossy() };
-        return policy(&Source::text(name, text), options, console);
+    let mut all = args.options.iter().chain(own.1);
+    let given = args.from.is_some() || all.any(|option| option.starts_with("from="));
+    if is("flt") && !given {
+        return policy(&input::source(path)?, options, console);
     }
-    policy(&input::source(path)?, options, console)
+    let bytes = input::bytes(path)?;
+    if !given && filterc_object::is_object(&bytes) {
+        let (decide, endian) = decide::read(&bytes, path)?;
+        return Ok(Input::Object(Box::new(decide), endian));
+    }
+    let is_program = [Endian::Little, Endian::Big].into_iter().any(|endian| {
+        cbpf::decode(&bytes, endian).is_ok_and(|program| cbpf::verify(&program).is_ok())
+    });
+    if !given && (is_program || is("bpf")) {
+        return Ok(Input::Bytes(bytes));
+    }
+    let reading = args.reading(own, options)?;
+    if reading.format == Some(Format::Bpf) {}
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Failure::Environment(format!("{}: neither a policy nor a program", path.display()))
+    })?;
+    let stdin = path == Path::new("-");
+    let name = if stdin { "<stdin>".to_owned() } else { path.display().to_string() };
+    let format = reading.format.map_or_else(|| form(path, &text), Ok)?;
+    if format != Format::Flt {
+        let text = Text { path: path.to_path_buf(), name, text };
+        return imported(format, text, &reading, options, console);
+    }
+    // A policy includes what is beside it.
+    let source = if stdin { Source::text(name, text) } else { input::source(path)? };
+    policy(&source, options, console)
+}
+
+/// The form of a text, if there is one that it can be. What is none of them is shown as a
+/// policy: then it tells what is wrong with it.
+fn form(path: &Path, text: &str) -> Result<Format, Failure> {
+    let found = foreign::detect(path, text);
+    match found.as_slice() {
+        [] => Ok(Format::Flt),
+        [one] => Ok(*one),
+        several => {
+            let names: Vec<&str> = several.iter().map(|format| format.name()).collect();
+            Err(Failure::Environment(format!(
+                "{}: this can be {}: say which with --from",
+                path.display(),
+                names.join(" or ")
+            )))
+        }
+    }
+}
+
+/// A policy of another form as one of ours.
+fn imported(
+    format: Format,
+    text: Text,
+    reading: &Reading,
+    options: &Options,
+    console: &Console,
+) -> Result<Input, Failure> {
+    let name = text.name.clone();
+    match foreign::import(format, std::slice::from_ref(&text), reading) {
+        Ok(imported) => {
+            for note in &imported.notes {
+                console.note(&format!("{name}: {note}"));
+            }
+            // The text says for which ABIs it is, and defines what it needs.
+            let options = Options { abis: None, defines: Vec::new(), ..options.clone() };
+            let source =
+                Source::text(format!("{name} ({})", format.name()), imported.document.to_text());
+            policy(&source, &options, console)
+        }
+        Err(wrong) => {
+            console.diagnostics(&wrong.sources, &wrong.list);
+            Err(Failure::Environment(format!("{name}: there is nothing to compare")))
+        }
+    }
 }
 
 fn policy(source: &Source, options: &Options, console: &Console) -> Result<Input, Failure> {

@@ -1,6 +1,7 @@
 //! A policy that is being written: statements as trees, with the comments and blank lines
 //! that a tree has no place for.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use filterc_grammar::ast::{File, Statement, StatementKind};
@@ -107,6 +108,18 @@ fn plain(text: &str) -> String {
             }
         })
         .collect()
+}
+
+/// A name of a group that is not taken, by the policy or by the tables.
+pub(crate) fn fresh_group(wanted: &str, taken: &mut BTreeSet<String>) -> String {
+    let numbered = (2_u32..).map(|number| format!("{wanted}{number}"));
+    let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
+    let is_free = |name: &String| {
+        filterc_abi::group(name).is_none() && !matches!(name.as_str(), "known" | "since")
+    };
+    let found = names.find(|name| is_free(name) && !taken.contains(name)).unwrap_or_default();
+    taken.insert(found.clone());
+    found
 }
 
 #[cfg(test)]

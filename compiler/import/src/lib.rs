@@ -6,12 +6,32 @@
 //! What an import decides is documented where the format is read ([`oci`], [`ftrace2011`]). Nothing here
 //! reads a file or asks the machine: what a profile leaves to its host is in the options.
 
+use filterc_abi::Abi;
+
+mod action;
+mod arguments;
+pub mod bionic;
 mod document;
 pub mod error;
+pub mod fault;
 pub mod ftrace2011;
+mod guard;
+mod hosts;
+mod includes;
+mod json;
+pub mod kafel;
+pub mod kubernetes;
+pub mod lxc;
+pub mod minijail;
 pub mod oci;
+mod plan;
+mod scan;
+pub mod seccompiler;
+pub mod systemd;
 
+pub use arguments::conditions::Width;
 pub use document::{Document, Part};
+pub use includes::{Includes, NoIncludes};
 
 /// Something that a user should know about an import, which changes no decision of the
 /// profile's author.
@@ -29,6 +49,25 @@ impl std::fmt::Display for Note {
             return f.write_str(&self.text);
         }
         write!(f, "{}: {}", self.path, self.text)
+    }
+}
+
+/// The machine that a foreign policy is for, and how it is read.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Its own ABI.
+    pub abi: &'static Abi,
+    /// Which bits of arguments are compared.
+    pub width: Width,
+    /// How the text names the foreign policy.
+    pub source: String,
+}
+
+impl Target {
+    /// A machine of that ABI.
+    #[must_use]
+    pub fn new(abi: &'static Abi) -> Self {
+        Self { abi, width: Width::default(), source: "a policy".to_owned() }
     }
 }
 

@@ -24,7 +24,7 @@ use filterc::{Options as CompileOptions, Source, compile};
 use filterc_abi::{self as abi, Abi, KernelVersion};
 use filterc_grammar::source::FileId;
 use filterc_hir::eval::eval;
-use filterc_import::oci::{self, Covering, DOCKER_CAPS, Options, Width};
+use filterc_import::oci::{self, Covering, DOCKER_CAPS, Enosys, Options, Width};
 use filterc_testkit::{boundary, corpus};
 use serde_json::Value;
 
@@ -50,6 +50,8 @@ fn variants(host: &'static Abi) -> Vec<Options> {
             covering: Covering::Host,
             ..plain.clone()
         },
+        Options { enosys: Enosys::ByNumber, ..plain.clone() },
+        Options { enosys: Enosys::Never, covering: Covering::Host, ..plain.clone() },
         plain,
     ]
 }
@@ -68,6 +70,7 @@ fn check(name: &str, text: &str, options: &Options, per_number: usize) -> usize 
     let mut evaluator = Evaluator::new(&json, options.host);
     evaluator.caps.clone_from(&options.caps);
     evaluator.kernel = options.kernel;
+    evaluator.enosys = options.enosys;
     evaluator.host_only = options.covering == Covering::Host;
     evaluator.raw = options.width == Width::Registers;
     let calls = boundary::calls(compiled.policy(), per_number);
@@ -110,7 +113,7 @@ fn generated_profiles_mean_what_they_say() {
             }
         }
     }
-    assert!(imported > 150, "only {imported} of 450 could be imported");
+    assert!(imported > 250, "only {imported} of 750 could be imported");
 }
 
 fn json_files(folder: &Path, files: &mut Vec<PathBuf>) {

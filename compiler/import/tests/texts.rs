@@ -79,7 +79,8 @@ fn what_has_no_effect_is_told() {
     let notes = |name: &str, host: &str| {
         let path = corpus::folder("import/oci").join(name);
         let imported = import(&corpus::text(&path), host);
-        imported.notes.iter().map(ToString::to_string).collect::<Vec<_>>()
+        let notes = imported.notes.iter().map(ToString::to_string);
+        notes.filter(|note| !note.contains("runtimes differ")).collect::<Vec<_>>()
     };
     assert_eq!(
         notes("order.json", "x86_64"),
@@ -129,4 +130,29 @@ fn arguments_are_compared_as_the_kernel_uses_them() {
     assert!(ours.starts_with("allow socket if family != "), "{ours}");
     let raw = oci::import(FileId(0), text, &options("x86_64", "raw", "test.json")).unwrap();
     assert_eq!(rules(&raw.document.to_text()), "allow socket if args[0] != 16");
+}
+
+#[test]
+fn where_runtimes_differ_is_told() {
+    let told = |profile: &str, word: &str| {
+        let imported = import(profile, "x86_64");
+        let notes: Vec<String> = imported.notes.iter().map(ToString::to_string).collect();
+        let found = notes.iter().filter(|note| note.contains("runtimes differ"));
+        let found: Vec<&String> = found.filter(|note| note.contains(word)).collect();
+        assert_eq!(found.len(), 1, "{notes:#?}");
+        found[0].clone()
+    };
+    let plain = r#"{ "defaultAction": "SCMP_ACT_ERRNO", "syscalls": [
+        { "names": ["read"], "action": "SCMP_ACT_ALLOW" }] }"#;
+    told(plain, "crun with the default");
+    let unused = plain.replace("_ALLOW\"", "_ALLOW\", \"errnoRet\": 1");
+    let note = told(&unused, "crun refuses");
+    assert!(note.starts_with("syscalls[0].action: "), "{note}");
+    let args = |count: usize| {
+        let each = |at| format!(r#"{{ "index": 0, "value": {at}, "op": "SCMP_CMP_EQ" }}"#);
+        let all: Vec<String> = (0..count).map(each).collect();
+        plain.replace("_ALLOW\"", &format!("_ALLOW\", \"args\": [{}]", all.join(", ")))
+    };
+    told(&args(2), "one is enough");
+    told(&args(7), "first six");
 }

@@ -17,6 +17,7 @@ pub mod ebpf_mutants;
 pub mod ebpf_programs;
 pub mod event_text;
 pub mod events;
+pub mod foreign;
 pub mod ignored;
 pub mod libseccomp;
 pub mod measure;

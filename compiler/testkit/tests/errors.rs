@@ -18,7 +18,10 @@ use filterc::{Source, Target, compile, compile_module, render};
 use filterc_ebpf::{MapKind, MapSpec};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::{FileId, SourceFile, SourceMap};
-use filterc_import::{ftrace2011, oci};
+use filterc_import::{
+    Imported, NoIncludes, bionic, ftrace2011, kafel, kubernetes, lxc, minijail, oci, seccompiler,
+    systemd,
+};
 use filterc_testkit::corpus;
 
 /// The diagnostics of one file, with paths as seen from the corpus folder.
@@ -103,6 +106,47 @@ fn rule_sets_with_errors() {
             insta::assert_snapshot!(text);
         });
     });
+}
+
+/// A policy of another form, by the end of its name.
+fn foreign(end: &str, file: FileId, text: &str) -> Result<Imported, Vec<Diagnostic>> {
+    let target = filterc_import::Target::new(filterc_abi::x86_64());
+    match end {
+        "minijail" => {
+            minijail::import(file, text, &minijail::Options::new(target), &mut NoIncludes)
+        }
+        "kafel" => kafel::import(file, text, &target, &mut NoIncludes),
+        "threads" => {
+            seccompiler::import(file, text, &seccompiler::Options { target, filter: None })
+        }
+        "unit" => systemd::import(file, text, &systemd::Options { target, sets: None }),
+        "lxc" => lxc::import(file, text, &target),
+        "bionic" => {
+            let list = bionic::List { file, text, role: bionic::Role::Base };
+            bionic::import(&[list], &bionic::Options { target, secondary: false })
+        }
+        "yaml" => {
+            let oci = oci::Options::new(target.abi);
+            kubernetes::import(file, text, &kubernetes::Options { oci, profile: None })
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn foreign_policies_with_errors() {
+    insta::glob!(
+        "../../../corpus/errors",
+        "*.{minijail,kafel,threads,unit,lxc,bionic,yaml}",
+        |path| {
+            let end = path.extension().unwrap().to_string_lossy().into_owned();
+            let text = refused(path, |id, text| foreign(&end, id, text));
+            insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false,
+                snapshot_path => "../../../corpus/errors/expected" }, {
+                insta::assert_snapshot!(text);
+            });
+        }
+    );
 }
 
 #[test]

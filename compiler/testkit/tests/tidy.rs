@@ -138,6 +138,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_hir::error::CODES,
         filterc_hir::event::lower::CODES,
         filterc_import::error::CODES,
+        filterc_import::fault::CODES,
         filterc_import::ftrace2011::CODES,
         filterc_ir::error::CODES,
         filterc_codegen::cbpf::CODES,

@@ -1,33 +1,75 @@
-//! `filterc import oci profile.json`, `filterc import ftrace-2011 rules`
+//! `filterc import oci profile.json`, `filterc import minijail cat.policy`, and so on: one
+//! subcommand for each form, with what that form leaves open.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use filterc::Diagnostics;
-use filterc_abi::{self as abi, Abi, KernelVersion};
+use filterc_abi::KernelVersion;
 use filterc_grammar::source::{SourceFile, SourceMap};
-use filterc_import::oci::{self, Covering, DOCKER_CAPS, Width};
-use filterc_import::{Imported, ftrace2011};
+use filterc_import::minijail::Dialect;
+use filterc_import::oci::{Covering, Enosys};
+use filterc_import::{Imported, Width, ftrace2011};
 
 use crate::console::{Console, Failure, write_output};
+use crate::foreign::{self, Format, Reading, Text};
 use crate::input;
 
 /// Arguments of `import`.
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
     #[command(subcommand)]
-    format: Format,
+    format: Command,
 }
 
 /// What the foreign policy is.
 #[derive(Debug, Subcommand)]
-enum Format {
+enum Command {
     /// A container's seccomp profile: of Docker, Podman or OCI's config.json
     Oci(OciArgs),
+    /// A SeccompProfile of Kubernetes' security-profiles-operator, in YAML or JSON
+    Kubernetes(KubernetesArgs),
+    /// A policy of minijail: of Chrome OS, crosvm, Android
+    Minijail(MinijailArgs),
+    /// A policy of kafel: of nsjail
+    Kafel(KafelArgs),
+    /// Filters of seccompiler in JSON: of Firecracker
+    Seccompiler(SeccompilerArgs),
+    /// SystemCallFilter= and its like in a unit file of systemd
+    Systemd(SystemdArgs),
+    /// A seccomp policy of LXC
+    Lxc(LxcArgs),
+    /// Lists of bionic: SYSCALLS.TXT and its allowlists and blocklists
+    Bionic(BionicArgs),
     /// A rule set of the seccomp filters of 2011: lines such as `sys_read: fd == 0`
     #[command(name = "ftrace-2011")]
     Ftrace2011(Ftrace2011Args),
+}
+
+/// What all forms have.
+#[derive(Args, Debug)]
+struct Common {
+    /// The policy; standard output if left out
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// ABI of the machine, as `aarch64` or `SCMP_ARCH_AARCH64`; this machine's if left out
+    #[arg(long, value_name = "ABI")]
+    arch: Option<String>,
+}
+
+/// Which bits are compared.
+#[derive(Args, Debug)]
+struct Bits {
+    /// Compare whole registers, as the original does, instead of the bits that the kernel uses
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Bits {
+    const fn width(&self) -> Width {
+        if self.raw { Width::Registers } else { Width::Effective }
+    }
 }
 
 /// Arguments of `import ftrace-2011`.
@@ -37,13 +79,8 @@ struct Ftrace2011Args {
     #[arg(value_name = "RULES")]
     rules: PathBuf,
 
-    /// The policy; standard output if left out
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-
-    /// ABI of the calls; this machine's if left out
-    #[arg(long, value_name = "ABI")]
-    arch: Option<String>,
+    #[command(flatten)]
+    common: Common,
 
     /// What is made of the rules
     #[arg(long, value_enum, default_value_t = Made::Policy, value_name = "FORM")]
@@ -72,21 +109,11 @@ enum Joined {
     Any,
 }
 
-/// Arguments of `import oci`.
+/// What a profile leaves to the container and its host.
 #[derive(Args, Debug)]
-struct OciArgs {
-    /// The profile; `-` is standard input
-    #[arg(value_name = "PROFILE")]
-    profile: PathBuf,
-
-    /// The policy; standard output if left out
-    #[arg(short, long, value_name = "FILE")]
-    output: Option<PathBuf>,
-
-    /// ABI of the machine that runs the container, as `aarch64` or `SCMP_ARCH_AARCH64`; the
-    /// profile says which others it covers there
-    #[arg(long, value_name = "ABI")]
-    arch: Option<String>,
+struct Container {
+    #[command(flatten)]
+    common: Common,
 
     /// Cover that ABI alone: calls of the others that the profile covers are foreign
     #[arg(long)]
@@ -98,34 +125,274 @@ struct OciArgs {
 
     /// Kernel of the machine that runs the container; without it every minKernel is met, and the
     /// policy is for the kernel of the newest call that the profile names
-    #[arg(long, value_name = "VERSION", value_parser = parse_kernel)]
+    #[arg(long, value_name = "VERSION", value_parser = foreign::kernel)]
     kernel: Option<KernelVersion>,
 
-    /// Compare whole registers, as libseccomp does, instead of the bits that the kernel uses
-    #[arg(long)]
-    raw: bool,
+    /// Which calls get ENOSYS that the profile's author may not have known
+    #[arg(long, value_enum, default_value_t = Stub::Age, value_name = "WHICH")]
+    enosys: Stub,
+
+    #[command(flatten)]
+    bits: Bits,
 }
 
-fn parse_kernel(text: &str) -> Result<KernelVersion, String> {
-    let version: KernelVersion =
-        text.parse().map_err(|()| "a version is written as in 6.6".to_owned())?;
-    if version > KernelVersion::TABLE {
-        return Err(format!("the tables end with {}", KernelVersion::TABLE));
+/// Which calls get ENOSYS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Stub {
+    /// Those that are newer than all that the profile names
+    Age,
+    /// Those with a number above all that the profile names, as in runc
+    Runc,
+    /// None, as in crun
+    Never,
+}
+
+impl Container {
+    fn reading(&self) -> Result<Reading, Failure> {
+        let mut reading = Reading::new(self.common.arch.as_deref())?;
+        reading.covering = if self.host_only { Covering::Host } else { Covering::All };
+        reading.caps = foreign::caps(&self.cap)?;
+        reading.kernel = self.kernel;
+        reading.enosys = match self.enosys {
+            Stub::Age => Enosys::ByAge,
+            Stub::Runc => Enosys::ByNumber,
+            Stub::Never => Enosys::Never,
+        };
+        reading.width = self.bits.width();
+        Ok(reading)
     }
-    Ok(version)
+}
+
+/// Arguments of `import oci`.
+#[derive(Args, Debug)]
+struct OciArgs {
+    /// The profile; `-` is standard input
+    #[arg(value_name = "PROFILE")]
+    profile: PathBuf,
+
+    #[command(flatten)]
+    container: Container,
+}
+
+/// Arguments of `import kubernetes`.
+#[derive(Args, Debug)]
+struct KubernetesArgs {
+    /// The resources; `-` is standard input
+    #[arg(value_name = "RESOURCES")]
+    resources: PathBuf,
+
+    /// Which profile, by its name; needed where there are several
+    #[arg(long, value_name = "NAME")]
+    profile_name: Option<String>,
+
+    #[command(flatten)]
+    container: Container,
+}
+
+/// Arguments of `import minijail`.
+#[derive(Args, Debug)]
+struct MinijailArgs {
+    /// The policy; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    policy: PathBuf,
+
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    bits: Bits,
+
+    /// Folder in which `@include` looks, after the including file's own
+    #[arg(short = 'I', long = "include", value_name = "DIR")]
+    include: Vec<PathBuf>,
+
+    /// Value of a constant that is not in the tables
+    #[arg(short = 'D', long = "define", value_name = "NAME=VALUE")]
+    define: Vec<String>,
+
+    /// Whose reading of `CONDITION; return E` it is: the two do opposite things
+    #[arg(long, value_enum, value_name = "WHICH")]
+    compiler: Option<Compiler>,
+
+    /// What `kill` ends, and a call without a rule
+    #[arg(long, value_enum, default_value_t = Kill::Thread, value_name = "WHAT")]
+    kill: Kill,
+}
+
+/// Minijail's compilers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Compiler {
+    /// The one within the library, in C
+    Library,
+    /// The tool in Python, compile_seccomp_policy
+    Tool,
+}
+
+/// What is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kill {
+    /// The thread
+    Thread,
+    /// The process
+    Process,
+}
+
+/// Arguments of `import kafel`.
+#[derive(Args, Debug)]
+struct KafelArgs {
+    /// The policy; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    policy: PathBuf,
+
+    #[command(flatten)]
+    common: Common,
+
+    /// Folder in which `#include` looks, after the including file's own
+    #[arg(short = 'I', long = "include", value_name = "DIR")]
+    include: Vec<PathBuf>,
+}
+
+/// Arguments of `import seccompiler`.
+#[derive(Args, Debug)]
+struct SeccompilerArgs {
+    /// The filters; `-` is standard input
+    #[arg(value_name = "FILTERS")]
+    filters: PathBuf,
+
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    bits: Bits,
+
+    /// Which filter, by the name of its threads; needed where there are several
+    #[arg(long, visible_alias = "thread", value_name = "NAME")]
+    filter: Option<String>,
+}
+
+/// Arguments of `import systemd`.
+#[derive(Args, Debug)]
+struct SystemdArgs {
+    /// The unit file, or lines of one; `-` is standard input
+    #[arg(value_name = "UNIT")]
+    unit: PathBuf,
+
+    #[command(flatten)]
+    common: Common,
+
+    /// The groups of another systemd: what `systemd-analyze syscall-filter` printed there; without
+    /// it groups have the calls that they have in filterc
+    #[arg(long, value_name = "FILE")]
+    sets: Option<PathBuf>,
+}
+
+/// Arguments of `import lxc`.
+#[derive(Args, Debug)]
+struct LxcArgs {
+    /// The policy; `-` is standard input
+    #[arg(value_name = "POLICY")]
+    policy: PathBuf,
+
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    bits: Bits,
+}
+
+/// Arguments of `import bionic`.
+#[derive(Args, Debug)]
+struct BionicArgs {
+    /// The lists: SYSCALLS.TXT, and those whose names say that they are allowlists, blocklists or
+    /// priorities
+    #[arg(value_name = "LIST", required = true)]
+    lists: Vec<PathBuf>,
+
+    #[command(flatten)]
+    common: Common,
+
+    /// Cover 32-bit programs, too, on a 64-bit machine
+    #[arg(long)]
+    secondary: bool,
 }
 
 /// Makes a policy of a foreign one.
 pub(crate) fn run(args: &ImportArgs, console: &Console) -> Result<(), Failure> {
+    let one = std::slice::from_ref;
     match &args.format {
-        Format::Oci(args) => from_oci(args, console),
-        Format::Ftrace2011(args) => from_rules(args, console),
+        Command::Oci(args) => {
+            let (reading, common) = (args.container.reading()?, &args.container.common);
+            imported(Format::Oci, one(&args.profile), &reading, common, console)
+        }
+        Command::Kubernetes(args) => {
+            let (mut reading, common) = (args.container.reading()?, &args.container.common);
+            reading.profile.clone_from(&args.profile_name);
+            imported(Format::Kubernetes, one(&args.resources), &reading, common, console)
+        }
+        Command::Minijail(args) => {
+            let reading = of_minijail(args)?;
+            imported(Format::Minijail, one(&args.policy), &reading, &args.common, console)
+        }
+        Command::Kafel(args) => {
+            let mut reading = Reading::new(args.common.arch.as_deref())?;
+            reading.include.clone_from(&args.include);
+            imported(Format::Kafel, one(&args.policy), &reading, &args.common, console)
+        }
+        Command::Seccompiler(args) => {
+            let mut reading = Reading::new(args.common.arch.as_deref())?;
+            reading.filter.clone_from(&args.filter);
+            reading.width = args.bits.width();
+            imported(Format::Seccompiler, one(&args.filters), &reading, &args.common, console)
+        }
+        Command::Systemd(args) => {
+            let mut reading = Reading::new(args.common.arch.as_deref())?;
+            reading.sets = args.sets.as_deref().map(foreign::listing).transpose()?;
+            imported(Format::Systemd, one(&args.unit), &reading, &args.common, console)
+        }
+        Command::Lxc(args) => {
+            let mut reading = Reading::new(args.common.arch.as_deref())?;
+            reading.width = args.bits.width();
+            imported(Format::Lxc, one(&args.policy), &reading, &args.common, console)
+        }
+        Command::Bionic(args) => {
+            let mut reading = Reading::new(args.common.arch.as_deref())?;
+            reading.secondary = args.secondary;
+            imported(Format::Bionic, &args.lists, &reading, &args.common, console)
+        }
+        Command::Ftrace2011(args) => from_rules(args, console),
     }
+}
+
+fn of_minijail(args: &MinijailArgs) -> Result<Reading, Failure> {
+    let mut reading = Reading::new(args.common.arch.as_deref())?;
+    reading.width = args.bits.width();
+    reading.include.clone_from(&args.include);
+    let given = args.define.iter().map(|text| input::define("-D", text));
+    reading.define(&given.collect::<Result<Vec<_>, _>>()?);
+    reading.dialect = match args.compiler {
+        None => Dialect::Either,
+        Some(Compiler::Library) => Dialect::Library,
+        Some(Compiler::Tool) => Dialect::Tool,
+    };
+    reading.kill_process = args.kill == Kill::Process;
+    Ok(reading)
+}
+
+fn imported(
+    format: Format,
+    paths: &[PathBuf],
+    reading: &Reading,
+    common: &Common,
+    console: &Console,
+) -> Result<(), Failure> {
+    let texts = paths.iter().map(|path| Text::read(path)).collect::<Result<Vec<_>, _>>()?;
+    let imported = foreign::import(format, &texts, reading).map_err(Failure::from)?;
+    written(&imported, common.output.as_deref(), console)
 }
 
 fn from_rules(args: &Ftrace2011Args, console: &Console) -> Result<(), Failure> {
     let options = ftrace2011::Options {
-        abi: host(args.arch.as_deref())?,
+        abi: foreign::host(args.common.arch.as_deref())?,
         join: match args.join {
             Joined::All => ftrace2011::Join::All,
             Joined::Any => ftrace2011::Join::Any,
@@ -135,13 +402,13 @@ fn from_rules(args: &Ftrace2011Args, console: &Console) -> Result<(), Failure> {
             Made::Events => ftrace2011::Form::Events,
         },
     };
-    let source = input::source(&args.rules)?;
+    let text = Text::read(&args.rules)?;
     let mut sources = SourceMap::default();
-    let (name, text) = (source.name().to_owned(), source.contents().to_owned());
-    let file = sources.add(SourceFile { name, text, included_from: None });
-    let imported = ftrace2011::import(file, source.contents(), &options)
+    let (name, contents) = (text.name.clone(), text.text.clone());
+    let file = sources.add(SourceFile { name, text: contents, included_from: None });
+    let imported = ftrace2011::import(file, &text.text, &options)
         .map_err(|list| Failure::from(Diagnostics { sources, list }))?;
-    written(&imported, args.output.as_deref(), console)
+    written(&imported, args.common.output.as_deref(), console)
 }
 
 fn written(imported: &Imported, to: Option<&Path>, console: &Console) -> Result<(), Failure> {
@@ -149,53 +416,4 @@ fn written(imported: &Imported, to: Option<&Path>, console: &Console) -> Result<
         console.note(&note.to_string());
     }
     write_output(to, imported.document.to_text().as_bytes())
-}
-
-fn from_oci(args: &OciArgs, console: &Console) -> Result<(), Failure> {
-    let options = options(args)?;
-    let source = input::source(&args.profile)?;
-    let mut sources = SourceMap::default();
-    let (name, text) = (source.name().to_owned(), source.contents().to_owned());
-    let file = sources.add(SourceFile { name, text, included_from: None });
-    let imported = oci::import(file, source.contents(), &options)
-        .map_err(|list| Failure::from(Diagnostics { sources, list }))?;
-    written(&imported, args.output.as_deref(), console)
-}
-
-fn options(args: &OciArgs) -> Result<oci::Options, Failure> {
-    let mut options = oci::Options::new(host(args.arch.as_deref())?);
-    options.covering = if args.host_only { Covering::Host } else { Covering::All };
-    options.caps = caps(&args.cap)?;
-    options.kernel = args.kernel;
-    options.width = if args.raw { Width::Registers } else { Width::Effective };
-    if let Some(name) = args.profile.file_name().filter(|_| args.profile != Path::new("-")) {
-        options.source = name.to_string_lossy().into_owned();
-    }
-    Ok(options)
-}
-
-fn host(name: Option<&str>) -> Result<&'static Abi, Failure> {
-    match name {
-        Some(name) => oci::of_token(name).map_or_else(|| input::abi_named(name), Ok),
-        None => abi::host().ok_or_else(|| {
-            Failure::Environment(
-                "this machine's ABI has no tables: give one with --arch".to_owned(),
-            )
-        }),
-    }
-}
-
-fn caps(names: &[String]) -> Result<BTreeSet<String>, Failure> {
-    let mut caps = BTreeSet::new();
-    for name in names {
-        if name == "docker" {
-            caps.extend(DOCKER_CAPS.iter().map(|&cap| cap.to_owned()));
-        } else if name.starts_with("CAP_") {
-            caps.insert(name.clone());
-        } else {
-            let text = format!("--cap {name}: a capability is written as in CAP_SYS_ADMIN");
-            return Err(Failure::Environment(text));
-        }
-    }
-    Ok(caps)
 }

@@ -105,6 +105,9 @@ fn other(policy: &Path, file: &str, options: &Options, console: &Console) -> Res
     };
     match sides::side(&path, options, console).map_err(text)? {
         Input::Policy(policy, _) => Ok(Other::Policy(policy)),
+        Input::Object(..) => {
+            Err(format!("{}: `same as` takes policies and programs of seccomp", path.display()))
+        }
         Input::Bytes(bytes) => {
             let endian = options
                 .abis

@@ -2,12 +2,11 @@
 
 use filterc_abi::seccomp::MAX_ERRNO;
 use filterc_abi::{Abi, Action};
-use filterc_cbpf::errno::errno_name;
-use filterc_grammar::ast::{self, ActionKind, Constant};
-use filterc_grammar::source::Span;
+use filterc_grammar::ast;
 
 use crate::Note;
-use crate::oci::names;
+use crate::action;
+use crate::arguments::names;
 use crate::oci::profile::{Errno, Verdict, VerdictKind};
 
 /// The errno of an action that names none: EPERM, which is 1 on every ABI.
@@ -23,15 +22,7 @@ pub(crate) struct Written {
 impl Written {
     /// What calls are that get it, as a group's name.
     pub(crate) const fn past(&self) -> &'static str {
-        match self.action {
-            Action::Allow => "allowed",
-            Action::Log => "logged",
-            Action::Notify => "asked",
-            Action::Trace(_) => "traced",
-            Action::Trap(_) => "trapped",
-            Action::Errno(_) => "refused",
-            Action::KillThread | Action::KillProcess => "killed",
-        }
+        action::past(self.action)
     }
 }
 
@@ -45,8 +36,8 @@ pub(crate) fn written(verdict: &Verdict, abis: &[&'static Abi], notes: &mut Vec<
     }
     let (data, constant) = match &verdict.errno {
         Some(Errno::Name(name)) => (number(name, abis), names::named(name)),
-        Some(Errno::Number(number)) => (*number, of_number(*number, abis)),
-        None => (NONE_GIVEN, of_number(NONE_GIVEN, abis)),
+        Some(Errno::Number(number)) => (*number, action::of_number(*number, abis)),
+        None => (NONE_GIVEN, action::of_number(NONE_GIVEN, abis)),
     };
     // The kernel cuts an errno, and so does the policy.
     let (data, constant) = if verdict.kind == VerdictKind::Errno && data > MAX_ERRNO {
@@ -56,35 +47,10 @@ pub(crate) fn written(verdict: &Verdict, abis: &[&'static Abi], notes: &mut Vec<
         (data, constant)
     };
     let action = verdict.kind.action(data);
-    Written { action, tree: tree(action, constant) }
+    Written { action, tree: action::with_errno(action, constant) }
 }
 
 fn number(name: &str, abis: &[&'static Abi]) -> u16 {
     let value = abis.first().and_then(|abi| abi.constant(name));
     value.and_then(|value| u16::try_from(value).ok()).unwrap_or(NONE_GIVEN)
-}
-
-/// A number by its name, if that is the name on all ABIs.
-fn of_number(number: u16, abis: &[&'static Abi]) -> Constant {
-    let is_it = |name: &&str| abis.iter().all(|abi| abi.constant(name) == Some(number.into()));
-    errno_name(number).filter(is_it).map_or_else(|| names::integer(number.into()), names::named)
-}
-
-fn tree(action: Action, errno: Constant) -> ast::Action {
-    let kind = match action {
-        Action::Allow => ActionKind::Allow,
-        Action::Log => ActionKind::Log,
-        Action::Notify => ActionKind::Notify,
-        Action::Trace(data) => ActionKind::Trace(Some(names::integer(data.into()))),
-        Action::Trap(_) => ActionKind::Trap(None),
-        Action::Errno(_) => ActionKind::Errno(errno),
-        Action::KillThread => ActionKind::KillThread,
-        Action::KillProcess => ActionKind::KillProcess,
-    };
-    ast::Action { kind, span: Span::default() }
-}
-
-/// An action for calls of other ABIs, and the like.
-pub(crate) fn plain(kind: ActionKind) -> ast::Action {
-    ast::Action { kind, span: Span::default() }
 }

@@ -5,8 +5,9 @@ use filterc_abi::{self as abi, Abi};
 
 use crate::Note;
 use crate::error::Kind;
+use crate::hosts;
+use crate::json::reader::Reader;
 use crate::oci::profile::{Architectures, Profile};
-use crate::oci::reader::Reader;
 
 /// Names in `includes.arches` and `excludes.arches` that are not those of our tables.
 const HOSTS: &[(&str, &str)] =
@@ -50,12 +51,6 @@ pub enum Covering {
     Host,
 }
 
-/// Whether a machine of the one ABI runs programs of the other.
-fn runs(host: &Abi, other: &Abi) -> bool {
-    let kernels = (host.kernel_arch, other.kernel_arch);
-    host.endian == other.endian && (kernels.0 == kernels.1 || kernels == ("arm64", "arm"))
-}
-
 /// The ABIs that a profile covers on a machine of the ABI `host`: that one first, since
 /// libseccomp adds it whether the profile names it or not. Those that such a machine never
 /// meets are left out and told.
@@ -78,7 +73,7 @@ pub(crate) fn covered(
     for (token, span) in tokens {
         match of_token(token) {
             Some(abi) if abis.iter().any(|known| known.name == abi.name) => (),
-            Some(abi) if runs(host, abi) => {
+            Some(abi) if hosts::runs(host, abi) => {
                 if covering == Covering::All {
                     abis.push(abi);
                 }

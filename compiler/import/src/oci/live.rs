@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use filterc_abi::{Abi, Action, KernelVersion};
 
 use crate::Note;
-use crate::oci::conditions::Width;
-use crate::oci::profile::{Condition, Entry, Op};
+use crate::arguments::conditions::{Condition, Op, Width};
+use crate::oci::profile::Entry;
 use crate::oci::rule::{Rule, on};
 use crate::oci::rules::{self, Registers};
 use crate::oci::write;

@@ -14,19 +14,14 @@
 
 mod actions;
 mod arches;
-mod conditions;
-mod json;
 mod live;
 mod multiplexer;
-mod names;
-mod predicate;
 mod profile;
-mod reader;
 mod rule;
 mod rules;
+mod runtimes;
 mod select;
 mod shape;
-mod values;
 mod write;
 
 use std::collections::BTreeSet;
@@ -36,14 +31,17 @@ use filterc_grammar::ast::ActionKind;
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::FileId;
 
+pub use crate::arguments::conditions::Width;
 pub use crate::oci::arches::{Covering, of_token};
-pub use crate::oci::conditions::Width;
+pub use crate::oci::runtimes::Enosys;
 
+use crate::action;
 use crate::error::Kind;
+use crate::json::node::{self, Node};
+use crate::json::reader::Reader;
 use crate::oci::actions::Written;
 use crate::oci::live::Live;
 use crate::oci::profile::{Entry, Profile, VerdictKind};
-use crate::oci::reader::Reader;
 use crate::oci::rule::Rule;
 use crate::oci::select::{LeftOut, Situation};
 use crate::oci::write::{Header, Piece};
@@ -88,6 +86,8 @@ pub struct Options {
     pub kernel: Option<KernelVersion>,
     /// Which bits of arguments are compared.
     pub width: Width,
+    /// What newer calls get.
+    pub enosys: Enosys,
     /// How the text names the profile.
     pub source: String,
 }
@@ -102,6 +102,7 @@ impl Options {
             caps: BTreeSet::new(),
             kernel: None,
             width: Width::default(),
+            enosys: Enosys::default(),
             source: "a seccomp profile".to_owned(),
         }
     }
@@ -113,12 +114,17 @@ impl Options {
 /// Everything that is wrong with the text, each with its place, and everything in it that
 /// a policy cannot say.
 pub fn import(file: FileId, text: &str, options: &Options) -> Result<Imported, Vec<Diagnostic>> {
-    let root = match json::parse(file, text) {
+    let root = match node::parse(file, text) {
         Ok(root) => root,
         Err((span, kind)) => return Err(vec![kind.diagnostic("", span)]),
     };
+    import_node(&root, options)
+}
+
+/// Imports a profile that has been found in a text.
+pub(crate) fn import_node(root: &Node<'_>, options: &Options) -> Result<Imported, Vec<Diagnostic>> {
     let mut reader = Reader::default();
-    let profile = shape::read(&root, &mut reader);
+    let profile = shape::read(root, &mut reader);
     let imported = profile.and_then(|profile| policy(&profile, options, &mut reader));
     match imported {
         Some(imported) if reader.errors.is_empty() => Ok(imported),
@@ -146,6 +152,7 @@ fn policy(profile: &Profile, options: &Options, reader: &mut Reader) -> Option<I
         written.push((*entry, actions::written(&entry.verdict, &abis, &mut notes)));
     }
     let actions: Vec<_> = written.iter().map(|(entry, w)| (*entry, w.action)).collect();
+    runtimes::differ(&profile.default, &counted, &mut notes);
     let mut live = live::live(&actions, default.action, &abis, options.width);
     notes.append(&mut live.notes);
     rules::refuse_conflicts(&live.rules, &abis, options.width, reader);
@@ -163,18 +170,29 @@ fn policy(profile: &Profile, options: &Options, reader: &mut Reader) -> Option<I
         abis: &abis,
         caps: &options.caps,
         lacking: &lacking,
-        kernel: options.kernel.or(live.newest.map(|newest| newest.max(FIRST_FILTERS))),
+        kernel: match options.enosys {
+            Enosys::ByAge => options.kernel.or(live.newest.map(|newest| newest.max(FIRST_FILTERS))),
+            // Numbers decide, or nothing does.
+            Enosys::ByNumber | Enosys::Never => None,
+        },
         default: &default.tree,
-        unknown_as_default: permissive || live.newest.is_none(),
+        unknown_as_default: permissive || live.newest.is_none() || options.enosys == Enosys::Never,
         // libseccomp's answer to calls of other ABIs.
-        foreign: actions::plain(ActionKind::KillThread),
+        foreign: action::plain(ActionKind::KillThread),
     }
     .write(&mut document);
     let mut pieces = pieces(&live, &default, &abis, options.width, tree, &mut notes);
-    if let Some(kernel) = options.kernel {
+    if let (Some(kernel), Enosys::ByAge) = (options.kernel, options.enosys) {
         pieces.extend(known_all_the_same(&live, &pieces, kernel, &default, &abis));
     }
     write::rules(write::joined(pieces), &mut document);
+    let stub = !permissive && live.newest.is_some();
+    if stub {
+        runtimes::enosys(options.enosys, &mut notes);
+    }
+    if stub && options.enosys == Enosys::ByNumber {
+        runtimes::stub(&live.named, &abis, &mut document);
+    }
     Some(Imported { document, notes })
 }
 

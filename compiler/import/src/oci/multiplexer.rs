@@ -10,15 +10,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use filterc_abi::{Abi, Action, SubCall};
-use filterc_grammar::ast::{CmpOp, Mask, Predicate, Relation};
+use filterc_abi::{Abi, Action};
+use filterc_grammar::ast::Predicate;
 
 use crate::Note;
-use crate::oci::conditions::Field;
+use crate::guard::{self, guard};
 use crate::oci::live::Live;
-use crate::oci::names;
 use crate::oci::rule::on;
-use crate::oci::rules::{self, guard};
 
 /// A rule on a multiplexer.
 #[derive(Debug)]
@@ -109,15 +107,9 @@ fn parts(
     abis: &[&'static Abi],
 ) -> Vec<Extra> {
     let with = |abi: &&'static Abi| {
-        let (sub, call) = (on(abi, name).1?, abi.syscall(multiplexer)?);
-        let selector = call.args.first()?;
-        let field = Field {
-            name: Some(selector.name),
-            signed: selector.signed,
-            set: selector.set,
-            ..Field::register(0, selector.width)
-        };
-        (sub.multiplexer == multiplexer).then(|| (*abi, selects(sub, &field, abi)))
+        let sub = on(abi, name).1?;
+        let selects = guard::selects(sub, abi)?;
+        (sub.multiplexer == multiplexer).then_some((*abi, selects))
     };
     let found: Vec<(&'static Abi, Predicate)> = abis.iter().filter_map(with).collect();
     let all: Vec<&'static Abi> =
@@ -131,15 +123,7 @@ fn parts(
     }
     let extra = |(abis, selects): (Vec<&'static Abi>, Predicate)| {
         let tests = guard(&abis, &all).into_iter().chain([selects]).collect();
-        Extra { action, multiplexer, predicate: Some(super::predicate::and(tests)) }
+        Extra { action, multiplexer, predicate: Some(crate::arguments::predicate::and(tests)) }
     };
     parts.into_iter().map(extra).collect()
-}
-
-/// The test that a multiplexer is called for a part.
-fn selects(sub: &SubCall, field: &Field, abi: &'static Abi) -> Predicate {
-    let value = names::of_value(sub.value.into(), field, abi);
-    let mask = (sub.mask != u32::MAX)
-        .then(|| Mask { constant: names::integer(sub.mask.into()), parenthesised: true });
-    rules::test(field.name.unwrap_or_default(), mask, Relation::Compare(CmpOp::Eq, value))
 }

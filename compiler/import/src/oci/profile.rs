@@ -4,6 +4,8 @@
 use filterc_abi::{Action, KernelVersion};
 use filterc_grammar::source::Span;
 
+use crate::arguments::conditions::Condition;
+
 /// A profile.
 #[derive(Debug)]
 pub(crate) struct Profile {
@@ -73,29 +75,6 @@ pub(crate) struct Filter {
     pub(crate) kernel: Option<KernelVersion>,
 }
 
-/// A comparison of one argument.
-#[derive(Clone, Debug)]
-pub(crate) struct Condition {
-    pub(crate) path: String,
-    pub(crate) index: u8,
-    pub(crate) op: Op,
-    pub(crate) value: u64,
-    /// The second value: for [`Op::MaskedEq`] what the masked argument equals.
-    pub(crate) second: u64,
-}
-
-/// The comparisons of the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Op {
-    Eq,
-    Ge,
-    Gt,
-    Le,
-    Lt,
-    MaskedEq,
-    Ne,
-}
-
 impl VerdictKind {
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
@@ -128,20 +107,5 @@ impl VerdictKind {
             Self::Trace => Action::Trace(data),
             Self::Trap => Action::Trap(0),
         }
-    }
-}
-
-impl Op {
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "SCMP_CMP_EQ" => Self::Eq,
-            "SCMP_CMP_GE" => Self::Ge,
-            "SCMP_CMP_GT" => Self::Gt,
-            "SCMP_CMP_LE" => Self::Le,
-            "SCMP_CMP_LT" => Self::Lt,
-            "SCMP_CMP_MASKED_EQ" => Self::MaskedEq,
-            "SCMP_CMP_NE" => Self::Ne,
-            _ => return None,
-        })
     }
 }

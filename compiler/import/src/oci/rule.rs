@@ -2,7 +2,8 @@
 
 use filterc_abi::{Abi, Action, SubCall, Syscall};
 
-use crate::oci::profile::{Condition, Entry};
+use crate::arguments::conditions::Condition;
+use crate::oci::profile::Entry;
 
 /// A rule that decides something.
 #[derive(Clone, Debug)]

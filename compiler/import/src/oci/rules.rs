@@ -4,17 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use filterc_abi::{Abi, Syscall};
-use filterc_grammar::ast::{CmpOp, Mask, Predicate, PredicateKind, Relation, Test};
-use filterc_grammar::ast::{Field as AstField, Item};
-use filterc_grammar::source::Span;
+use filterc_grammar::ast::Predicate;
 
 use crate::Note;
+use crate::arguments::conditions::{self, All, Condition, Width, are_disjoint, simplified};
+use crate::arguments::predicate::{self, Asked};
 use crate::error::Kind;
-use crate::oci::conditions::{self, All, Width, are_disjoint, simplified};
-use crate::oci::names;
-use crate::oci::predicate::{self, Asked};
-use crate::oci::profile::Condition;
-use crate::oci::reader::Reader;
+use crate::guard;
+use crate::json::reader::Reader;
 use crate::oci::rule::{Rule, on};
 
 /// Some calls with what they are asked, `None` for nothing.
@@ -37,7 +34,7 @@ pub(crate) fn alternatives<'p>(
     registers: &mut Registers<'p>,
 ) -> Vec<All> {
     let mut test = |condition: &&'p Condition| {
-        let (test, is_register) = conditions::test(condition, abi, call, width);
+        let (test, is_register) = conditions::test(condition, abi, Some(call), width);
         if is_register {
             registers.entry(&condition.path).or_default().insert(abi.name);
         }
@@ -150,7 +147,7 @@ pub(crate) fn asked<'p>(
                 Asked::Nothing => None,
                 Asked::This(predicate) => Some(predicate),
             };
-            let guard = guard(&abis, &covered);
+            let guard = guard::guard(&abis, &covered);
             let all: Vec<_> = guard.into_iter().chain(own).collect();
             let predicate = (!all.is_empty()).then(|| predicate::and(all));
             asking.push((names.clone(), predicate));
@@ -167,62 +164,4 @@ fn is_same(left: &OnAbis, right: &OnAbis) -> bool {
 
 fn list(abis: &[&Abi]) -> String {
     abis.iter().map(|abi| abi.name).collect::<Vec<_>>().join(", ")
-}
-
-/// The test that a call is of one of some ABIs, if not of all that there are.
-pub(crate) fn guard(abis: &[&'static Abi], all: &[&'static Abi]) -> Option<Predicate> {
-    if abis.len() == all.len() {
-        return None;
-    }
-    let is_wanted = |abi: &Abi| abis.iter().any(|wanted| wanted.name == abi.name);
-    let mut tokens: Vec<&'static Abi> = Vec::new();
-    for &abi in abis {
-        if !tokens.iter().any(|known| known.audit_arch == abi.audit_arch) {
-            tokens.push(abi);
-        }
-    }
-    // Where another ABI has the token, too, the number tells them apart.
-    let whole = |abi: &&&Abi| {
-        all.iter().filter(|o| o.audit_arch == abi.audit_arch).all(|other| is_wanted(other))
-    };
-    let (whole, part): (Vec<&&'static Abi>, Vec<_>) = tokens.iter().partition(whole);
-    let mut any = Vec::new();
-    match whole.as_slice() {
-        [] => (),
-        [one] => any.push(test(
-            "arch",
-            None,
-            Relation::Compare(CmpOp::Eq, names::named(one.audit_arch_name)),
-        )),
-        many => {
-            let item = |abi: &&&Abi| Item::One(names::named(abi.audit_arch_name));
-            any.push(test("arch", None, Relation::In(many.iter().map(item).collect())));
-        }
-    }
-    for abi in part {
-        let arch =
-            test("arch", None, Relation::Compare(CmpOp::Eq, names::named(abi.audit_arch_name)));
-        any.push(predicate::and(std::iter::once(arch).chain(marked(abi)).collect()));
-    }
-    Some(predicate::or(any))
-}
-
-/// The test of an ABI's mark in its numbers.
-fn marked(abi: &Abi) -> Option<Predicate> {
-    let mark = abi.mark?;
-    let mask = Mask { constant: names::integer(mark.bit.into()), parenthesised: false };
-    let set = test("nr", Some(mask), Relation::AnyBit);
-    Some(if mark.set { set } else { predicate::not(set) })
-}
-
-/// A test of a field that every call has, or of an argument by its name.
-pub(crate) fn test(field: &str, mask: Option<Mask>, relation: Relation) -> Predicate {
-    let field = AstField {
-        name: predicate::name(field),
-        index: None,
-        ustring: false,
-        function: false,
-        span: Span::default(),
-    };
-    predicate::predicate(PredicateKind::Test(Box::new(Test { field, mask, relation })))
 }

@@ -4,13 +4,12 @@ use filterc_abi::KernelVersion;
 use filterc_cbpf::errno;
 use filterc_grammar::source::Span;
 
+use crate::arguments::conditions::{Condition, Op};
 use crate::error::Kind;
+use crate::json::node::{Node, Value};
+use crate::json::reader::{Members, Reader};
 use crate::oci::arches;
-use crate::oci::json::{Node, Value};
-use crate::oci::profile::{
-    Architectures, Condition, Entry, Errno, Filter, Op, Profile, Verdict, VerdictKind,
-};
-use crate::oci::reader::{Members, Reader};
+use crate::oci::profile::{Architectures, Entry, Errno, Filter, Profile, Verdict, VerdictKind};
 
 const TOP: &[&str] = &[
     "architectures",
@@ -252,7 +251,8 @@ fn condition(node: &Node<'_>, reader: &mut Reader) -> Option<Condition> {
         return None;
     };
     let path = node.path.clone();
-    Some(Condition { path, index: index?, op: found, value: value?, second: second? })
+    let (value, second) = (value?, second?);
+    Some(Condition { path, index: index?, bits: 64, op: found, value, second })
 }
 
 fn index(node: &Node<'_>, reader: &mut Reader) -> Option<u8> {

@@ -7,8 +7,9 @@ use filterc_grammar::ast::{self, Call, Predicate, Rule, StatementKind, Version};
 use filterc_grammar::source::Span;
 
 use crate::Document;
+use crate::arguments::predicate::name;
+use crate::document;
 use crate::oci::actions::Written;
-use crate::oci::predicate::name;
 use crate::oci::profile::Entry;
 use crate::oci::select;
 
@@ -129,7 +130,10 @@ pub(crate) fn rules(pieces: Vec<Piece<'_>>, document: &mut Document) {
         last = (!long).then(|| piece.comments.clone());
         let calls: Vec<Call> = piece.names.iter().map(|call| Call::Name(name(call))).collect();
         let calls = if long {
-            let group = fresh(piece.group.as_deref().unwrap_or(piece.written.past()), &mut groups);
+            let group = document::fresh_group(
+                piece.group.as_deref().unwrap_or(piece.written.past()),
+                &mut groups,
+            );
             document.statement(StatementKind::Group(name(&group), calls));
             document.blank();
             vec![Call::Group(name(&group))]
@@ -139,16 +143,4 @@ pub(crate) fn rules(pieces: Vec<Piece<'_>>, document: &mut Document) {
         let (action, predicate) = (piece.written.tree, piece.predicate);
         document.statement(StatementKind::Rule(Rule { action, calls, predicate }));
     }
-}
-
-/// A name of a group that is not taken, by the policy or by the tables.
-fn fresh(wanted: &str, taken: &mut BTreeSet<String>) -> String {
-    let numbered = (2_u32..).map(|number| format!("{wanted}{number}"));
-    let mut names = std::iter::once(wanted.to_owned()).chain(numbered);
-    let is_free = |name: &String| {
-        filterc_abi::group(name).is_none() && !matches!(name.as_str(), "known" | "since")
-    };
-    let found = names.find(|name| is_free(name) && !taken.contains(name)).unwrap_or_default();
-    taken.insert(found.clone());
-    found
 }

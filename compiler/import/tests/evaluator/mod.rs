@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use filterc_abi::{Abi, Arg, KernelVersion, Regs, SeccompData, SubCall, Syscall};
+use filterc_import::oci::Enosys;
 use serde_json::Value;
 
 /// A profile on one machine.
@@ -16,6 +17,8 @@ pub(crate) struct Evaluator<'j> {
     pub(crate) host_only: bool,
     /// Whether whole registers are compared.
     pub(crate) raw: bool,
+    /// What newer calls get.
+    pub(crate) enosys: Enosys,
 }
 
 const ALLOW: u32 = 0x7fff_0000;
@@ -25,7 +28,15 @@ impl<'j> Evaluator<'j> {
     pub(crate) fn new(profile: &'j Value, host: &'static Abi) -> Self {
         let nested = &profile["linux"]["seccomp"];
         let profile = if nested.is_object() { nested } else { profile };
-        Self { profile, host, caps: BTreeSet::new(), kernel: None, host_only: false, raw: false }
+        Self {
+            profile,
+            host,
+            caps: BTreeSet::new(),
+            kernel: None,
+            host_only: false,
+            raw: false,
+            enosys: Enosys::ByAge,
+        }
     }
 
     /// The filter's answer to a call.
@@ -43,14 +54,25 @@ impl<'j> Evaluator<'j> {
             self.newest(&entries)
                 .is_some_and(|newest| known.since.is_none_or(|since| since <= newest))
         });
-        if nr == u32::MAX || !(is_named || is_old) {
+        let largest = || {
+            let all = entries.iter().flat_map(|entry| names(entry));
+            all.filter_map(|name| abi.syscall(name)).map(|call| call.nr).max()
+        };
+        let is_new = match self.enosys {
+            Enosys::ByAge => !(is_named || is_old),
+            Enosys::ByNumber => known.is_none() || largest().is_some_and(|largest| nr > largest),
+            Enosys::Never => known.is_none(),
+        };
+        if self.enosys == Enosys::Never && (nr == u32::MAX || is_new) {
+            return default;
+        }
+        if nr == u32::MAX || is_new {
             let permissive = matches!(default >> 16, 0x7fff | 0x7ffc | 0x7ff0);
             let enosys = u32::try_from(abi.constant("ENOSYS").unwrap()).unwrap();
-            return if permissive || self.newest(&entries).is_none() {
-                default
-            } else {
-                0x5_0000 | enosys
-            };
+            let stub = !permissive && self.newest(&entries).is_some();
+            if stub || known.is_none() || self.enosys == Enosys::ByAge {
+                return if stub { 0x5_0000 | enosys } else { default };
+            }
         }
         let known = known.unwrap();
         let rules: Vec<(&Value, u32)> = entries

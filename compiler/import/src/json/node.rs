@@ -1,9 +1,10 @@
-//! JSON with positions: every value knows where it stands and how one gets there.
+//! JSON, or what is like it, with positions: every value knows where it stands and how one gets there.
 //!
 //! `serde_json` reads the text; its raw values are slices of it, so that a value's position
 //! is that of its slice. Members keep their order, and a name that is there twice is seen.
 
 use std::fmt;
+use std::rc::Rc;
 
 use filterc_grammar::source::{FileId, MAX_SOURCE_LEN, Span};
 use serde::Deserialize;
@@ -15,11 +16,34 @@ use crate::error::Kind;
 /// A value of the text.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'t> {
-    text: &'t str,
+    content: Content<'t>,
     /// How one gets there, such as `syscalls[3].args[0].op`; empty for the whole text.
     pub(crate) path: String,
     /// Where it stands.
     pub(crate) span: Span,
+}
+
+/// What a node is made of.
+#[derive(Clone, Debug)]
+enum Content<'t> {
+    /// A slice of a JSON text.
+    Json(&'t str),
+    /// A value that has been read.
+    Tree(Rc<Tree<'t>>),
+}
+
+/// A member of an object.
+pub(crate) type Member<'t> = (String, Node<'t>);
+
+/// A value of a text that is read as a whole.
+#[derive(Clone, Debug)]
+pub(crate) enum Tree<'t> {
+    Null,
+    Bool,
+    Number(String),
+    Text(String),
+    List(Vec<Node<'t>>),
+    Map(Vec<Member<'t>>),
 }
 
 /// What a value is; its own values are read when they are asked for.
@@ -28,7 +52,7 @@ pub(crate) enum Value<'t> {
     Null,
     Bool,
     /// As it is written.
-    Number(&'t str),
+    Number(String),
     Text(String),
     Array(Vec<Node<'t>>),
     Object(Vec<(String, Node<'t>)>),
@@ -88,28 +112,84 @@ pub(crate) fn parse(file: FileId, text: &str) -> Result<Node<'_>, (Span, Kind)> 
 impl<'t> Node<'t> {
     /// What it is; an error only where a string has an escape that stands for no character.
     pub(crate) fn value(&self) -> Result<Value<'t>, Kind> {
+        match &self.content {
+            Content::Json(text) => self.of_json(text),
+            Content::Tree(tree) => Ok(self.of_read(tree)),
+        }
+    }
+
+    /// A value that has been read, at no path yet.
+    pub(crate) const fn of_tree(tree: Rc<Tree<'t>>, span: Span) -> Self {
+        Self { content: Content::Tree(tree), path: String::new(), span }
+    }
+
+    /// The same object without some members, of a text that is read as a whole.
+    pub(crate) fn without(&self, names: &[&str]) -> Self {
+        let content = match &self.content {
+            Content::Tree(tree) => match &**tree {
+                Tree::Map(members) => {
+                    let kept = members.iter().filter(|(name, _)| !names.contains(&name.as_str()));
+                    Content::Tree(Rc::new(Tree::Map(kept.cloned().collect())))
+                }
+                Tree::Null | Tree::Bool | Tree::Number(_) | Tree::Text(_) | Tree::List(_) => {
+                    self.content.clone()
+                }
+            },
+            Content::Json(_) => self.content.clone(),
+        };
+        Self { content, path: self.path.clone(), span: self.span }
+    }
+
+    /// The path of a member.
+    fn below(&self, name: &str) -> String {
+        let dot = if self.path.is_empty() { "" } else { "." };
+        format!("{}{dot}{name}", self.path)
+    }
+
+    fn of_read(&self, tree: &Tree<'t>) -> Value<'t> {
+        match tree {
+            Tree::Null => Value::Null,
+            Tree::Bool => Value::Bool,
+            Tree::Number(text) => Value::Number(text.clone()),
+            Tree::Text(text) => Value::Text(text.clone()),
+            Tree::List(items) => {
+                let item = |(at, node): (usize, &Self)| Self {
+                    path: format!("{}[{at}]", self.path),
+                    ..node.clone()
+                };
+                Value::Array(items.iter().enumerate().map(item).collect())
+            }
+            Tree::Map(members) => {
+                let member = |(name, node): &Member<'t>| {
+                    (name.clone(), Self { path: self.below(name), ..node.clone() })
+                };
+                Value::Object(members.iter().map(member).collect())
+            }
+        }
+    }
+
+    fn of_json(&self, text: &'t str) -> Result<Value<'t>, Kind> {
         let fault = |error: serde_json::Error| Kind::NotJson(reason(&error));
-        Ok(match self.text.as_bytes().first() {
+        Ok(match text.as_bytes().first() {
             Some(b'{') => {
-                let Members(members) = serde_json::from_str(self.text).map_err(fault)?;
+                let Members(members) = serde_json::from_str(text).map_err(fault)?;
                 let member = |(name, raw): (String, &'t RawValue)| {
-                    let dot = if self.path.is_empty() { "" } else { "." };
-                    let path = format!("{}{dot}{name}", self.path);
-                    (name, node(self.text, self.span, raw, path))
+                    let path = self.below(&name);
+                    (name, node(text, self.span, raw, path))
                 };
                 Value::Object(members.into_iter().map(member).collect())
             }
             Some(b'[') => {
-                let items: Vec<&RawValue> = serde_json::from_str(self.text).map_err(fault)?;
+                let items: Vec<&RawValue> = serde_json::from_str(text).map_err(fault)?;
                 let item = |(at, raw): (usize, &'t RawValue)| {
-                    node(self.text, self.span, raw, format!("{}[{at}]", self.path))
+                    node(text, self.span, raw, format!("{}[{at}]", self.path))
                 };
                 Value::Array(items.into_iter().enumerate().map(item).collect())
             }
-            Some(b'"') => Value::Text(serde_json::from_str(self.text).map_err(fault)?),
+            Some(b'"') => Value::Text(serde_json::from_str(text).map_err(fault)?),
             Some(b'n') => Value::Null,
             Some(b't' | b'f') => Value::Bool,
-            Some(_) | None => Value::Number(self.text),
+            Some(_) | None => Value::Number(text.to_owned()),
         })
     }
 }
@@ -120,7 +200,7 @@ fn node<'t>(outer: &'t str, span: Span, raw: &'t RawValue, path: String) -> Node
     let start = offset(text.as_ptr().addr().saturating_sub(outer.as_ptr().addr()));
     let start = span.start.saturating_add(start);
     let end = start.saturating_add(offset(text.len()));
-    Node { text, path, span: Span { file: span.file, start, end } }
+    Node { content: Content::Json(text), path, span: Span { file: span.file, start, end } }
 }
 
 /// Texts are at most [`MAX_SOURCE_LEN`] bytes long.

@@ -1,4 +1,4 @@
-//! What a profile's conditions ask of one call on one ABI: which argument, at which width,
+//! What a foreign policy's conditions ask of one call on one ABI: which argument, at which width,
 //! and which of its values.
 //!
 //! A container runtime compares whole registers. The kernel may use fewer bits: an `int`
@@ -11,8 +11,7 @@
 
 use filterc_abi::{Abi, Arg, ArgKind, Regs, Syscall};
 
-use crate::oci::profile::{Condition, Op};
-use crate::oci::values::{Values, largest};
+use crate::arguments::values::{Values, largest};
 
 /// Which bits of an argument a condition is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,6 +21,60 @@ pub enum Width {
     Effective,
     /// All of the register's, as libseccomp compares them.
     Registers,
+}
+
+/// A comparison of one argument, as its author wrote it. All comparisons are unsigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Condition {
+    /// How one gets to it in a structured text; empty where a span tells more.
+    pub(crate) path: String,
+    pub(crate) index: u8,
+    /// How many of the register's low bits are compared; all that there are, if more.
+    pub(crate) bits: u8,
+    pub(crate) op: Op,
+    pub(crate) value: u64,
+    /// The second value: for [`Op::MaskedEq`] what the masked argument equals.
+    pub(crate) second: u64,
+}
+
+impl Condition {
+    /// A comparison of a whole register with one value.
+    pub(crate) fn new(index: u8, op: Op, value: u64) -> Self {
+        Self { path: String::new(), index, bits: 64, op, value, second: 0 }
+    }
+
+    /// That some bits of a register, `value`, are `second`.
+    pub(crate) fn masked(index: u8, value: u64, second: u64) -> Self {
+        Self { second, ..Self::new(index, Op::MaskedEq, value) }
+    }
+}
+
+/// The comparisons.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Eq,
+    Ge,
+    Gt,
+    Le,
+    Lt,
+    MaskedEq,
+    Ne,
+}
+
+impl Op {
+    /// By libseccomp's name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "SCMP_CMP_EQ" => Self::Eq,
+            "SCMP_CMP_GE" => Self::Ge,
+            "SCMP_CMP_GT" => Self::Gt,
+            "SCMP_CMP_LE" => Self::Le,
+            "SCMP_CMP_LT" => Self::Lt,
+            "SCMP_CMP_MASKED_EQ" => Self::MaskedEq,
+            "SCMP_CMP_NE" => Self::Ne,
+            _ => return None,
+        })
+    }
 }
 
 /// What is compared.
@@ -63,13 +116,15 @@ pub(crate) type All = Vec<Test>;
 pub(crate) fn test(
     condition: &Condition,
     abi: &'static Abi,
-    call: &'static Syscall,
+    call: Option<&'static Syscall>,
     width: Width,
 ) -> (Test, bool) {
-    let word = abi.word;
+    let word = abi.word.min(condition.bits);
     let register = Field::register(condition.index, word);
-    let is_it = |arg: &&Arg| arg.regs == Regs::One(condition.index);
-    let arg = call.args.iter().find(is_it).filter(|_| width == Width::Effective);
+    // Of a wider argument only a part is compared, which is a register's.
+    let is_it = |arg: &&Arg| arg.regs == Regs::One(condition.index) && arg.width <= condition.bits;
+    let args = call.map_or(&[][..], |call| call.args);
+    let arg = args.iter().find(is_it).filter(|_| width == Width::Effective);
     let named = |arg: &Arg| Field {
         name: Some(arg.name),
         width: arg.width,
@@ -87,7 +142,8 @@ pub(crate) fn test(
         }
         Some((_, None)) | None => {
             let values = of_register(condition, word);
-            (Test { field: register, values }, width == Width::Effective)
+            let unusual = width == Width::Effective && word == abi.word;
+            (Test { field: register, values }, unusual)
         }
     }
 }

@@ -4,8 +4,8 @@ use filterc_abi::{self as abi, Abi, Set, SetKind};
 use filterc_grammar::ast::{BinOp, Constant, ConstantKind};
 use filterc_grammar::source::Span;
 
-use crate::oci::conditions::Field;
-use crate::oci::values::largest;
+use crate::arguments::conditions::Field;
+use crate::arguments::values::largest;
 
 /// Constants that the kernel's headers define as another name for one of the same set.
 const SECOND_NAMES: &[&str] =

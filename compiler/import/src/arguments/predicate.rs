@@ -7,9 +7,9 @@ use filterc_grammar::ast::{
 };
 use filterc_grammar::source::Span;
 
-use crate::oci::conditions::{All, Field, Test};
-use crate::oci::names;
-use crate::oci::values::{Values, largest};
+use crate::arguments::conditions::{All, Field, Test};
+use crate::arguments::names;
+use crate::arguments::values::{Values, largest};
 
 /// A name without a place.
 pub(crate) fn name(text: &str) -> Name {
@@ -90,7 +90,9 @@ fn of_test(test: &Test, abi: &'static Abi) -> Predicate {
                 split_by_sign(field, &Values::others(ranges, field.width)),
             );
             // What is left out is what the rule is about, where it is less to read.
-            if numbers(&outside) < numbers(&inside) {
+            // A pointer is compared with single numbers alone.
+            let single = inside.iter().all(|(first, last)| first == last);
+            if numbers(&outside) < numbers(&inside) || (field.pointer && !single) {
                 within(field, &outside, Sense::Outside, abi)
             } else {
                 within(field, &inside, Sense::Inside, abi)

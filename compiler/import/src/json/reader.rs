@@ -4,7 +4,7 @@ use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::Span;
 
 use crate::error::Kind;
-use crate::oci::json::{Node, Value};
+use crate::json::node::{Node, Value};
 
 /// Collects the errors of a text. Every method returns `None` where it has told one.
 #[derive(Debug, Default)]
@@ -66,6 +66,18 @@ impl Reader {
         Some(Members { path: node.path.clone(), span: node.span, members: kept })
     }
 
+    /// The members of an object, whatever they are called.
+    pub(crate) fn members<'t>(&mut self, node: &Node<'t>) -> Option<Vec<(String, Node<'t>)>> {
+        match self.value(node)? {
+            Value::Object(members) => Some(members),
+            other @ (Value::Null
+            | Value::Bool
+            | Value::Number(_)
+            | Value::Text(_)
+            | Value::Array(_)) => self.wrong(node, "an object", other.kind()),
+        }
+    }
+
     pub(crate) fn list<'t>(&mut self, node: &Node<'t>) -> Option<Vec<Node<'t>>> {
         match self.value(node)? {
             Value::Array(items) => Some(items),
@@ -103,7 +115,7 @@ impl Reader {
         };
         match text.parse() {
             Ok(number) => Some(number),
-            Err(_) => self.wrong(node, EXPECTED, text),
+            Err(_) => self.wrong(node, EXPECTED, &text),
         }
     }
 }

@@ -195,7 +195,7 @@ fn used_by(abi: &Abi, arg: &Arg) -> [u64; 6] {
 /// A policy with one arm, as a compiler would make it that took an argument for what it is not.
 fn misread(abi: &'static Abi, call: &str, arg: &'static str, place: Place, width: u8) -> Policy {
     let ty = Type::new(width, false, Kind::Integer).unwrap();
-    let field = Field::new(arg, place, ty).unwrap();
+    let field = Field::new(arg.to_owned(), place, ty).unwrap();
     let test = Test::compare(field, None, CmpOp::Eq, 3).unwrap();
     let arm = Arm {
         rule: RuleId(0),

@@ -155,7 +155,8 @@ impl Instance {
         // All but what loads, and the test of the token.
         let tests = (tests - (AROUND - 1)) as f64;
         let run = |nr: usize| {
-            let call = SeccompData { nr: nr as i32, arch: ARCH, ..SeccompData::default() };
+            let call =
+                SeccompData { nr: (nr as u32).cast_signed(), arch: ARCH, ..SeccompData::default() };
             let steps = interpret_counted(&program, &call, Endian::Little).steps as usize;
             (steps - AROUND) as f64 * self.shares[nr]
         };

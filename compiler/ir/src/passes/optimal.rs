@@ -254,6 +254,9 @@ impl<'f, const N: usize> Search<'f, N> {
         for (word, sums) in set.0.into_iter().zip(self.sums.chunks(16)) {
             let mut left = word;
             for sums in sums {
+                if left == 0 {
+                    break;
+                }
                 weight += sums.get((left & 15) as usize).copied().unwrap_or_default();
                 left >>= 4;
             }

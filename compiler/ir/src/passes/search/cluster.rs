@@ -70,7 +70,8 @@ impl<'s> Items<'s> {
     fn merge(&mut self, none: bool) {
         let least = self.whole.iter().map(|segment| segment.weight).sum::<f64>() * HOT;
         let is_plain = |segment: &Segment| {
-            !none && !segment.crosses && !(segment.is_single() && segment.weight >= least)
+            let is_hot = segment.is_single() && segment.weight >= least;
+            !(none || segment.crosses || is_hot)
         };
         self.items.reserve(self.whole.len());
         self.starts.reserve(self.whole.len() + 1);

@@ -487,8 +487,7 @@ impl<'s> Table<'s> {
         let above = upper.ends.get(first..first + splits.len()).unwrap_or_default();
         let is_marked = !self.marked.is_empty();
         let worst = self.costs.worst;
-        let mut at = splits.start;
-        for (below, above) in below.iter().zip(above) {
+        for (at, (below, above)) in splits.zip(below.iter().zip(above)) {
             let cost = below.cost + above.cost;
             if cost < best.key {
                 let depth = below.depth.max(above.depth);
@@ -497,7 +496,6 @@ impl<'s> Table<'s> {
                     *best = Best { key, part: Part { cost, depth }, at };
                 }
             }
-            at += 1;
         }
     }
 

@@ -71,7 +71,8 @@ impl Found<'_> {
         self.changes.iter().fold(Count::default(), |sum, change| sum.plus(&change.count))
     }
 
-    pub(crate) fn text(&self) -> String {
+    /// In words; with how many calls each is about, where that is asked for.
+    pub(crate) fn text(&self, counted: bool) -> String {
         let mut text = String::new();
         let mut kind = None;
         for group in groups(&self.changes) {
@@ -80,12 +81,12 @@ impl Found<'_> {
                 // Writing to a string cannot fail, here and below.
                 let _ = writeln!(text, "{}", heading(group.kind));
             }
-            self.group(&group, &mut text);
+            self.group(&group, counted, &mut text);
         }
         text
     }
 
-    fn group(&self, group: &Group, text: &mut String) {
+    fn group(&self, group: &Group, counted: bool, text: &mut String) {
         let call = &group.example.witness;
         let (left, right) = (action(group.left, call), action(group.right, call));
         let _ = writeln!(text, "  {left} -> {right}");
@@ -102,7 +103,9 @@ impl Found<'_> {
             }
         }
         let _ = writeln!(text, "    such as {}", describe::call(call));
-        let _ = writeln!(text, "      one of {} calls", group.count);
+        if counted {
+            let _ = writeln!(text, "      one of {} calls", group.count);
+        }
         let whys = self.sides.each_ref().map(|side| side.why(call, &[], self.endian));
         for (mark, why) in ["A", "B"].iter().zip(whys) {
             let _ = writeln!(text, "      {mark}: {why}");

@@ -562,6 +562,35 @@ fn numbers_that_are_different_calls() {
 }
 
 #[test]
+fn ranges_of_numbers() {
+    assert!(codes("allow syscall(1000..2000), syscall(3000..3000)").is_empty());
+    assert!(codes("allow syscall(1000..2000) if args[0] == 1").is_empty());
+    // −1 is none that can be named, and neither does a range go backwards.
+    assert_eq!(codes("allow syscall(1000..0xffffffff)"), ["F0218"]);
+    assert_eq!(codes("allow syscall(-1..5)"), ["F0218"]);
+    assert_eq!(codes("allow syscall(2000..1000)"), ["F0215"]);
+    // The range says which numbers are meant, and its calls have no argument in common.
+    assert_eq!(codes("allow syscall(1000..2000) if nr > 1500"), ["F0230"]);
+    assert_eq!(codes("let odd = nr & 1 allow syscall(1000..2000) if odd"), ["F0230"]);
+    assert_eq!(codes("allow syscall(1000..2000) if fd == 1"), ["F0220"]);
+    // Known calls are named, but not where another ABI is meant, or an older kernel.
+    assert_eq!(codes("allow syscall(0..3)"), ["F0325"]);
+    let text = "arch x86_64, i386 allow syscall(0..3)";
+    let said = lines(text, &checked(text).diagnostics[0]);
+    assert!(said[1].contains("`read`, `write`, `open`, `close` on `x86_64`; "), "{said:?}");
+    let arm = "arch x86_64, arm allow syscall(0xf0000..0xf0005)";
+    assert_eq!(codes(arm), ["F0325"]);
+    assert!(codes(&format!("{arm} if arch == AUDIT_ARCH_X86_64")).is_empty());
+    assert!(codes("kernel 5.0 allow syscall(450..460)").is_empty());
+    // Numbers of x32 are x32's.
+    assert_eq!(codes("allow syscall(0x3ffffff0..0x4000ffff)"), ["F0326"]);
+    assert_eq!(codes("allow syscall(0x40010000..0x4002ffff)"), ["F0218"]);
+    assert!(codes("arch x86_64, x32 allow syscall(0x3ffffff0..0x3fffffff)").is_empty());
+    assert!(codes("arch x86_64, x32 allow syscall(0x40010000..0x4002ffff)").is_empty());
+    assert!(codes("arch i386 allow syscall(0x3ffffff0..0x4000ffff)").is_empty());
+}
+
+#[test]
 fn numbers_that_a_multiplexer_goes_round() {
     let text = "arch i386 allow syscall(359) if args[0] == 1";
     let said = lines(text, &checked(text).diagnostics[0]);

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &DiffArgs, console: &Console) -> Result<(), Failure> {
         let machines: Vec<_> = all.iter().map(Found::json).collect();
         format!("{}\n", json!({ "equal": !differ, "machines": machines }))
     } else if differ {
-        let parts: Vec<String> = all.iter().map(Found::text).collect();
+        let parts: Vec<String> = all.iter().map(|found| found.text(true)).collect();
         format!("{}\n{}", changes::summary(&all), parts.concat())
     } else {
         format!(

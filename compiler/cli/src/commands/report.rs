@@ -132,7 +132,7 @@ fn differences(
     let text = if all.iter().all(changes::Found::is_empty) {
         "None: both decide the same for every call.".to_owned()
     } else {
-        let parts: Vec<String> = all.iter().map(changes::Found::text).collect();
+        let parts: Vec<String> = all.iter().map(|found| found.text(true)).collect();
         format!("{}\n(A is the base, B this policy)\n\n{}", changes::summary(&all), parts.concat())
     };
     Ok((base.display().to_string(), text.trim_end().to_owned()))

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &SubsetArgs, console: &Console) -> Result<(), Failure> {
         let machines: Vec<_> = all.iter().map(Found::json).collect();
         format!("{}\n", json!({ "subset": !weaker, "machines": machines }))
     } else if weaker {
-        let parts: Vec<String> = all.iter().map(Found::text).collect();
+        let parts: Vec<String> = all.iter().map(|found| found.text(false)).collect();
         format!("no: {right} is weaker than {left} here\n{}", parts.concat())
     } else {
         format!("yes: {right} is nowhere weaker than {left}\n")

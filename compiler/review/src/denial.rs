@@ -8,7 +8,7 @@ use filterc_check::Budget;
 use crate::near::passes;
 use crate::records::{Became, Record, Who};
 use crate::seen::Seen;
-use crate::verdict::{Filter, NoVerdict, Outcome, verdict};
+use crate::verdict::{Filter, NoVerdict, Outcome, Verdicts};
 
 /// Calls that are told of as one: the same as far as they are known.
 #[derive(Clone, Debug)]
@@ -63,9 +63,10 @@ pub fn denials(
             who.push(record.who.clone());
         }
     }
+    let mut verdicts = Verdicts::new(filter, *budget);
     let mut denials = Denials::default();
     for ((seen, became), (count, lines, who)) in same {
-        let outcomes = verdict(filter, &seen, budget)?;
+        let outcomes = verdicts.of(&seen)?;
         let fits = outcomes.iter().any(|outcome| fits(became, outcome.ret));
         let is_denial = match became {
             Became::Action(action) => !matches!(action, ret::ALLOW | ret::LOG),

@@ -1,6 +1,6 @@
 //! A call of which perhaps not all is known.
 
-use filterc_abi::{Endian, Regs, SeccompData, Syscall};
+use filterc_abi::{ArgKind, Endian, Regs, SeccompData, Syscall};
 
 /// Bits of a register, of which some are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -87,6 +87,18 @@ impl Seen {
         }
         let instruction_pointer = join(self.instruction_pointer, other.instruction_pointer);
         SeccompData { nr: self.nr, arch: self.arch, instruction_pointer, args }
+    }
+
+    /// The call without what is another at each call: its addresses, and registers that it does not
+    /// use.
+    #[must_use]
+    pub fn without_addresses(&self) -> Self {
+        let Some(call) = known(self) else { return self.clone() };
+        let mut seen = Self::number(self.arch, self.nr);
+        for arg in call.args.iter().filter(|arg| arg.kind != ArgKind::Pointer) {
+            seen.put(arg.regs, self.argument(arg.regs));
+        }
+        seen
     }
 
     /// Whether a bit of a word of `struct seccomp_data` is set, if it is known, on machines of a

@@ -1,6 +1,8 @@
 //! What a filter does with a call of which perhaps not all is known: exact, for all calls that it
 //! can have been.
 
+use std::collections::BTreeMap;
+
 use filterc_abi::{self as abi, Action, Endian};
 use filterc_cbpf::Verified;
 use filterc_check::{Budget, Decision, Part, Side, Unknown, outcomes};
@@ -57,8 +59,44 @@ pub fn verdict(
     seen: &Seen,
     budget: &Budget,
 ) -> Result<Vec<Outcome>, NoVerdict> {
+    let decision = decision(filter, seen, endian_of(seen), budget)?;
+    Ok(of_decision(filter, seen, &decision))
+}
+
+/// Verdicts on many calls: what is decided about a number is found out once.
+#[derive(Debug)]
+pub struct Verdicts<'f> {
+    filter: Filter<'f>,
+    budget: Budget,
+    known: BTreeMap<(u32, i32), Decision>,
+}
+
+impl<'f> Verdicts<'f> {
+    /// None yet.
+    #[must_use]
+    pub const fn new(filter: Filter<'f>, budget: Budget) -> Self {
+        Self { filter, budget, known: BTreeMap::new() }
+    }
+
+    /// The same as [`verdict`].
+    ///
+    /// # Errors
+    /// It was not found out.
+    pub fn of(&mut self, seen: &Seen) -> Result<Vec<Outcome>, NoVerdict> {
+        let key = (seen.arch, seen.nr);
+        if !self.known.contains_key(&key) {
+            let made = decision(self.filter, seen, endian_of(seen), &self.budget)?;
+            self.known.insert(key, made);
+        }
+        let decision = self.known.get(&key).ok_or(NoVerdict::TooManyRules)?;
+        Ok(of_decision(self.filter, seen, decision))
+    }
+}
+
+/// What is left of what is decided about a number.
+fn of_decision(filter: Filter<'_>, seen: &Seen, decision: &Decision) -> Vec<Outcome> {
     let (endian, nr) = (endian_of(seen), seen.nr.cast_unsigned());
-    let decision = decision(filter, seen, endian, budget)?.given(seen.bit(endian));
+    let decision = decision.given(seen.bit(endian));
     let subject = Subject { arch: seen.arch, nr, endian };
     let abi = abi::abi_of_call(seen.arch, nr);
     let meaning = |value: u32| -> (u32, Option<Reason>) {
@@ -89,7 +127,7 @@ pub fn verdict(
         })
         .collect();
     list.sort_by_key(|outcome| (filterc_check::precedence(outcome.ret), outcome.ret));
-    Ok(list)
+    list
 }
 
 /// Rules in their order, then the rest.

@@ -183,10 +183,10 @@ impl Judge<'_> {
     ) -> Result {
         let wanted = self.action(expected, abi)?;
         let list = verdict(Filter::Policy(self.policy()), seen, &self.budget).map_err(open)?;
+        touched.extend(list.iter().flat_map(|it| &it.reasons).filter_map(|it| rule_of(*it)));
         for outcome in list {
             let call = outcome.extent.witness;
             for reason in &outcome.reasons {
-                touched.extend(rule_of(*reason));
                 if !self.fits(expected, wanted, outcome.action, *reason) {
                     return no(self.says(outcome.action, abi, *reason), Some(call));
                 }
@@ -215,6 +215,8 @@ impl Judge<'_> {
         let meant = self.subject.written.check_rule(rule, abis.clone()).map_err(Held::Faulty)?;
         let policy =
             labels::labelled(self.policy()).ok_or_else(|| open(NoVerdict::TooManyRules))?;
+        // All parts are looked at, for the rules that decide there.
+        let mut failed = None;
         for endian in orders(&abis) {
             let (ours, meant) = (policy.of_order(endian), meant.of_order(endian));
             let sides = [Side::Policy(&ours), Side::Policy(&meant)];
@@ -230,16 +232,17 @@ impl Judge<'_> {
                     }
                     touched.extend(rule_of(reason));
                     let action = labels::action(self.policy(), Some(abi), reason);
-                    if !self.fits(expected, self.action(expected, abi)?, action, reason) {
+                    let wanted = self.action(expected, abi)?;
+                    if failed.is_none() && !self.fits(expected, wanted, action, reason) {
                         let subject = filterc_relate::Subject { arch, nr, endian };
                         let call = extent(&part.decision, subject, &|it| it == values);
                         let why = self.says(action, abi, reason);
-                        return no(why, call.map(|extent| extent.witness));
+                        failed = Some(Held::No(why, call.map(|extent| extent.witness)));
                     }
                 }
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     fn unknown(&self, on: &[Name], expected: &Expected) -> Result {

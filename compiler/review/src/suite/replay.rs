@@ -9,7 +9,7 @@ use filterc_hir::policy::RuleId;
 use crate::near::passes;
 use crate::records::Record;
 use crate::seen::Seen;
-use crate::verdict::{Filter, NoVerdict, verdict};
+use crate::verdict::{Filter, NoVerdict, Verdicts};
 
 /// What recorded calls come to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub struct Replay {
     pub open: u64,
     /// How many are let through for certain.
     pub allowed: u64,
-    /// Calls that are refused for certain, each with how many there are.
+    /// Calls that are refused for certain, their addresses left out, each with how many there are.
     pub refused: BTreeMap<Seen, u64>,
 }
 
@@ -39,9 +39,10 @@ pub fn replay(
     for record in records {
         *same.entry(&record.seen).or_default() += record.count;
     }
+    let mut verdicts = Verdicts::new(filter, *budget);
     let mut replay = Replay::default();
     for (seen, count) in same {
-        let outcomes = verdict(filter, seen, budget)?;
+        let outcomes = verdicts.of(seen)?;
         let mut reasons = outcomes.iter().flat_map(|outcome| &outcome.reasons);
         match (reasons.next(), reasons.next()) {
             (Some(Reason::Rule(rule)), None) => *replay.rules.entry(*rule).or_default() += count,
@@ -51,7 +52,7 @@ pub fn replay(
         if outcomes.iter().all(|outcome| passes(outcome.action)) {
             replay.allowed += count;
         } else if !outcomes.iter().any(|outcome| passes(outcome.action)) {
-            *replay.refused.entry(seen.clone()).or_default() += count;
+            *replay.refused.entry(seen.without_addresses()).or_default() += count;
         }
     }
     Ok(replay)

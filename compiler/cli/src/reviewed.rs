@@ -37,10 +37,11 @@ pub(crate) fn read(path: &Path, options: &Options, console: &Console) -> Result<
             "{}: an object file: explained are policies, and programs of seccomp",
             path.display()
         ))),
-        Input::Policy(_, sources) => {
+        Input::Policy(read, sources) => {
             let file = sources.get(FileId(0));
             let (name, text) = file.map_or(("", ""), |it| (it.name.as_str(), it.text.as_str()));
-            policy(&Source::text(name, text), options, console)
+            let options = Options { abis: Some(sides::abis(&read)), ..options.clone() };
+            policy(&Source::text(name, text), &options, console)
         }
     }
 }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use filterc::{Options, Source, analyse, describe, params, render};
-use filterc_abi::{Action, Endian, SeccompData};
+use filterc_abi::{Abi, Action, Endian, SeccompData};
 use filterc_cbpf::{self as cbpf, Verified, interpret, interpret_traced};
 use filterc_check::{Side, Unknown};
 use filterc_ebpf as ebpf;
 use filterc_grammar::diagnostic::Severity;
 use filterc_grammar::source::SourceMap;
 use filterc_hir::eval::{Reason, decide_with};
-use filterc_hir::policy::{Param, Policy};
+use filterc_hir::policy::{AbiPolicy, Param, Policy};
 
 use crate::console::{Console, Failure};
 use crate::decide;
@@ -125,6 +125,11 @@ pub(crate) enum Input {
     Bytes(Vec<u8>),
     /// The function of an object file that decides, and the byte order of its machine.
     Object(Box<ebpf::Verified>, Endian),
+}
+
+/// The ABIs of a policy that was read: what `--arch` chose of a foreign one is in its text already.
+pub(crate) fn abis(policy: &Policy) -> Vec<&'static Abi> {
+    policy.abis().iter().map(AbiPolicy::abi).collect()
 }
 
 /// Reads a policy or a program whose form shows.

@@ -164,7 +164,9 @@ pub(crate) fn side_as(
         return Ok(Input::Bytes(bytes));
     }
     let reading = args.reading(own, options)?;
-    if reading.format == Some(Format::Bpf) {}
+    if reading.format == Some(Format::Bpf) {
+        return Ok(Input::Bytes(bytes));
+    }
     let text = String::from_utf8(bytes).map_err(|_| {
         Failure::Environment(format!("{}: neither a policy nor a program", path.display()))
     })?;

@@ -216,7 +216,7 @@ mod relation {
 
 /// What a conditional jump asks of its register and its operand.
 ///
-/// The value of a variant is the set of the [`relation`]s for which it holds.
+/// The value of a variant is the set of the relations of the operands for which it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u16)]
 pub enum Test {

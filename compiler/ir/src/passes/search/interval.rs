@@ -289,7 +289,7 @@ impl<'s> Table<'s> {
         rows * (rows + 1) / 2 + (end - start)
     }
 
-    /// Where an interval stands in [`Table::ends`].
+    /// Where an interval stands in the ends of intervals.
     const fn below(start: usize, end: usize) -> usize {
         end * (end + 1) / 2 + start
     }

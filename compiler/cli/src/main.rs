@@ -9,6 +9,7 @@ mod ebpf;
 mod explained;
 mod foreign;
 mod input;
+mod logs;
 mod naming;
 mod options;
 mod page;

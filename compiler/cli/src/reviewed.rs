@@ -5,7 +5,6 @@ use std::path::Path;
 use filterc::{Compiled, Options, Source, compile};
 use filterc_abi::{self as abi, Abi, Endian};
 use filterc_cbpf::{self as cbpf, Verified};
-use filterc_grammar::source::FileId;
 use filterc_review::verdict::Filter;
 use filterc_review::written::Written;
 
@@ -38,10 +37,8 @@ pub(crate) fn read(path: &Path, options: &Options, console: &Console) -> Result<
             path.display()
         ))),
         Input::Policy(read, sources) => {
-            let file = sources.get(FileId(0));
-            let (name, text) = file.map_or(("", ""), |it| (it.name.as_str(), it.text.as_str()));
-            let options = Options { abis: Some(sides::abis(&read)), ..options.clone() };
-            policy(&Source::text(name, text), &options, console)
+            let (source, options) = sides::again(&read, &sources, options);
+            policy(&source, &options, console)
         }
     }
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use filterc::explain;
-use filterc_review::audit::Level;
 use serde_json::{Value, json};
 
 use crate::reported::{Reported, object};
@@ -41,11 +40,6 @@ fn rule(code: &str) -> Value {
 
 fn result(file: &Path, codes: &[&str], report: &Reported) -> Value {
     let finding = &report.finding;
-    let level = match finding.level {
-        Level::Error => "error",
-        Level::Warning => "warning",
-        Level::Note => "note",
-    };
     let (name, region) = match &report.place {
         Some((name, line, column)) => {
             (name.clone(), Some(json!({ "startLine": line, "startColumn": column })))
@@ -63,7 +57,8 @@ fn result(file: &Path, codes: &[&str], report: &Reported) -> Value {
     json!({
         "ruleId": finding.code,
         "ruleIndex": codes.iter().position(|code| *code == finding.code),
-        "level": level,
+        // The standard has the same names.
+        "level": finding.level.to_string(),
         "message": { "text": text },
         "locations": [{ "physicalLocation": physical }],
         "properties": object(report),

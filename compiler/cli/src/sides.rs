@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use filterc::{Options, Source, analyse, describe, params, render};
-use filterc_abi::{Abi, Action, Endian, SeccompData};
+use filterc_abi::{Action, Endian, SeccompData};
 use filterc_cbpf::{self as cbpf, Verified, interpret, interpret_traced};
 use filterc_check::{Side, Unknown};
 use filterc_ebpf as ebpf;
 use filterc_grammar::diagnostic::Severity;
-use filterc_grammar::source::SourceMap;
+use filterc_grammar::source::{FileId, SourceMap};
 use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::{AbiPolicy, Param, Policy};
 
@@ -127,9 +127,13 @@ pub(crate) enum Input {
     Object(Box<ebpf::Verified>, Endian),
 }
 
-/// The ABIs of a policy that was read: what `--arch` chose of a foreign one is in its text already.
-pub(crate) fn abis(policy: &Policy) -> Vec<&'static Abi> {
-    policy.abis().iter().map(AbiPolicy::abi).collect()
+/// What a policy that was read can be compiled from: its text, which for a foreign one is that of the
+/// import, and its ABIs, as what `--arch` chose of a foreign one is in that text already.
+pub(crate) fn again(policy: &Policy, sources: &SourceMap, options: &Options) -> (Source, Options) {
+    let root = sources.get(FileId::default());
+    let (name, text) = root.map_or(("", ""), |it| (it.name.as_str(), it.text.as_str()));
+    let abis = policy.abis().iter().map(AbiPolicy::abi).collect();
+    (Source::text(name, text), Options { abis: Some(abis), ..options.clone() })
 }
 
 /// Reads a policy or a program whose form shows.

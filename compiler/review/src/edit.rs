@@ -387,17 +387,13 @@ fn the_test(predicate: &Predicate) -> Option<&Test> {
 fn conjuncts(predicate: &Predicate) -> Vec<&Predicate> {
     match &predicate.kind {
         PredicateKind::And(parts) => parts.iter().flat_map(conjuncts).collect(),
-        PredicateKind::Paren(inner) => match &inner.kind {
-            PredicateKind::And(_) | PredicateKind::Paren(_) => conjuncts(inner),
-            PredicateKind::Or(_)
-            | PredicateKind::Not(_)
-            | PredicateKind::Test(_)
-            | PredicateKind::True
-            | PredicateKind::False
-            | PredicateKind::Let(_)
-            | PredicateKind::Error => vec![predicate],
-        },
-        PredicateKind::Or(_)
+        PredicateKind::Paren(inner)
+            if matches!(inner.kind, PredicateKind::And(_) | PredicateKind::Paren(_)) =>
+        {
+            conjuncts(inner)
+        }
+        PredicateKind::Paren(_)
+        | PredicateKind::Or(_)
         | PredicateKind::Not(_)
         | PredicateKind::Test(_)
         | PredicateKind::True

@@ -146,7 +146,7 @@ fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String>
 
 /// The name of a value. `AF_UNIX` and `PF_LOCAL` are one thing, but where names of several sorts have
 /// the value (`IPPROTO_IP`, `BTPROTO_L2CAP`), which is meant depends on what is not asked here.
-fn one_name(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+pub(crate) fn one_name(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let all: Vec<&str> = names.collect();
     // Signals have no common beginning but `SIG`.
     let sort = |name: &str| match name.split_once('_') {

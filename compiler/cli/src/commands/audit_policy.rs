@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use filterc::{Compiled, Diagnostics, Options, Source, compile, describe, params};
+use filterc::{Compiled, Diagnostics, compile, describe, params};
 use filterc_abi::{Action, Endian};
 use filterc_check::Budget;
 use filterc_grammar::diagnostic::Diagnostic;
@@ -95,11 +95,8 @@ pub(crate) fn run(args: &AuditPolicyArgs, console: &Console) -> Result<(), Failu
         let input = sides::side(&args.file, &options, console)?;
         let compiled = match &input {
             Input::Policy(policy, sources) => {
-                let file = sources.iter().next().map(|(_, file)| file);
-                let text = file.map(|file| Source::text(&file.name, file.text.clone()));
-                let options = Options { abis: Some(sides::abis(policy)), ..options.clone() };
-                let compiled = text.map(|source| compile(&source, &options)).transpose();
-                compiled.map_err(unread(args, console))?
+                let (source, options) = sides::again(policy, sources, &options);
+                Some(compile(&source, &options).map_err(unread(args, console))?)
             }
             Input::Bytes(_) | Input::Object(..) => None,
         };

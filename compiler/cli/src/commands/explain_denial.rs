@@ -5,23 +5,21 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use filterc::render;
-use filterc_abi::{self as abi, Abi, SeccompData};
+use filterc_abi::{self as abi, SeccompData};
 use filterc_check::Budget;
 use filterc_hir::eval::Reason;
 use filterc_relate::Condition;
 use filterc_review::denial::{Denial, Denials, denials};
 use filterc_review::near::passes;
-use filterc_review::records::{self, Became, Reading, Who};
-use filterc_review::verdict::{NoVerdict, Outcome};
+use filterc_review::records::{Became, Reading, Who};
+use filterc_review::verdict::Outcome;
 use filterc_review::words;
 use serde_json::{Value, json};
 
 use crate::console::{self, Console, Failure, stdout};
-use crate::explained;
-use crate::input;
 use crate::options::PolicyArgs;
 use crate::reviewed::{self, Reviewed};
-use crate::sides;
+use crate::{explained, input, logs};
 
 /// Arguments of `explain-denial`.
 #[derive(Args, Debug)]
@@ -57,8 +55,9 @@ pub(crate) fn run(args: &ExplainDenialArgs, console: &Console) -> Result<(), Fai
     }
     let options = input::options(&args.policy_args, console)?;
     let reviewed = reviewed::read(&args.policy, &options, console)?;
-    let reading = read(&args.records, reviewed.native(&options), console)?;
-    let found = denials(reviewed.filter(), &reading.records, &Budget::default()).map_err(none)?;
+    let reading = logs::read(&args.records, reviewed.native(&options), console)?;
+    let found = denials(reviewed.filter(), &reading.records, &Budget::default())
+        .map_err(logs::no_verdict)?;
     let text = if args.json {
         format!("{}\n", as_json(&found, &reading, &reviewed))
     } else {
@@ -66,41 +65,6 @@ pub(crate) fn run(args: &ExplainDenialArgs, console: &Console) -> Result<(), Fai
     };
     stdout(text.as_bytes())?;
     if found.list.is_empty() { Ok(()) } else { Err(Failure::No(String::new())) }
-}
-
-/// Reads records and says what is wrong with them; none at all is a failure.
-pub(crate) fn read(
-    path: &Path,
-    native: &'static Abi,
-    console: &Console,
-) -> Result<Reading, Failure> {
-    let bytes = input::bytes(path)?;
-    let reading = records::read(&String::from_utf8_lossy(&bytes), native);
-    for fault in reading.faults.iter().take(5) {
-        let (line, code) = (fault.line, fault.code);
-        console.note(&format!("{}:{line}: [{code}] {}", path.display(), fault.reason));
-    }
-    if let Some(more) = reading.faults.len().checked_sub(5).filter(|more| *more > 0) {
-        console.note(&format!("{}: {more} more lines are at fault", path.display()));
-    }
-    for (code, text) in records::warnings(&reading) {
-        if reading.records.is_empty() {
-            let text = format!("{}: {text} [{code}]", path.display());
-            return Err(Failure::Environment(text));
-        }
-        console.note(&format!("{}: [{code}] {text}", path.display()));
-    }
-    Ok(reading)
-}
-
-/// That there is no verdict.
-pub(crate) fn none(none: NoVerdict) -> Failure {
-    match none {
-        NoVerdict::Unknown(unknown) => sides::undecided(&unknown),
-        NoVerdict::TooManyRules => {
-            Failure::Environment("the policy has more rules than any filter can hold".to_owned())
-        }
-    }
 }
 
 fn as_text(found: &Denials, reviewed: &Reviewed) -> String {

@@ -18,11 +18,10 @@ use filterc_review::verdict::{NoVerdict, endian_of, verdict};
 use filterc_review::written::Written;
 use serde_json::json;
 
-use crate::commands::explain_denial::{none, read};
 use crate::console::{Console, Failure, stdout, write_output};
 use crate::options::PolicyArgs;
 use crate::reviewed::{self, Reviewed};
-use crate::{explained, input, sides};
+use crate::{explained, input, logs, sides};
 
 /// Arguments of `learn`.
 #[derive(Args, Debug)]
@@ -109,7 +108,7 @@ fn runs(
     console: &Console,
 ) -> Result<Vec<Run>, Failure> {
     let one = |path: &PathBuf| -> Result<Run, Failure> {
-        Ok(Run { name: path.display().to_string(), reading: read(path, native, console)? })
+        Ok(Run { name: path.display().to_string(), reading: logs::read(path, native, console)? })
     };
     args.records.iter().map(one).collect()
 }
@@ -145,7 +144,7 @@ fn update(args: &LearnArgs, policy: &Path, console: &Console) -> Result<(), Fail
     };
     let learned = learn::update(&source, &options, &runs, args.detail.into(), &lets_through);
     if let Some(verdict) = failed.take() {
-        return Err(none(verdict));
+        return Err(logs::no_verdict(verdict));
     }
     let Some(learned) = learned.map_err(Failure::Environment)? else {
         return stdout(b"nothing to add: the policy lets through all that was seen\n");

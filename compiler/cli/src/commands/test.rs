@@ -9,9 +9,9 @@ use filterc_check::Budget;
 use filterc_review::suite::{self, Other, Subject};
 use filterc_review::verdict::Filter;
 
-use crate::commands::explain_denial;
 use crate::console::{Console, Failure, stdout};
 use crate::input;
+use crate::logs;
 use crate::options::PolicyArgs;
 use crate::reviewed::{self, Reviewed};
 use crate::sides::{self, Input};
@@ -73,10 +73,10 @@ pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<(), Failure> {
         None => None,
         Some(path) => {
             let native = reviewed.native(&options);
-            let reading = explain_denial::read(path, native, console)?;
+            let reading = logs::read(path, native, console)?;
             let filter = Filter::Policy(&written.policy);
             let replay = suite::replay(filter, &reading.records, &Budget::default());
-            Some((path.as_path(), replay.map_err(explain_denial::none)?))
+            Some((path.as_path(), replay.map_err(logs::no_verdict)?))
         }
     };
     if report.tests.is_empty() && replay.is_none() {

@@ -7,6 +7,7 @@ use filterc_check::{Decision, halves};
 use crate::audit::finding::{Finding, Level};
 use crate::audit::view::{OfAbi, View, passes};
 use crate::audit::walk::{Norm, Search};
+use crate::words;
 
 pub(crate) const IGNORED: &str = "F0315";
 pub(crate) const TWO_FORMS: &str = "F0383";
@@ -45,7 +46,7 @@ pub(crate) fn look(of_abi: &OfAbi<'_>, view: &View<'_>, found: &mut Vec<Finding>
 fn ignored(call: &Syscall, arg: &Arg, example: &SeccompData) -> String {
     let Regs::One(register) = arg.regs else { return String::new() };
     let value = example.args.get(usize::from(register)).copied().unwrap_or_default();
-    let seen = value & (u64::MAX >> (64 - u32::from(arg.width.clamp(1, 64))));
+    let seen = value & words::mask(arg.width);
     format!(
         "`{}` takes {} bits of `{}`, the filter looks at more: {value:#x} is let through, and the \
          kernel takes it for {seen:#x}, which is not",

@@ -8,6 +8,7 @@ use filterc_check::{Answer, Decision, Part};
 
 use crate::audit::subject::Subject;
 use crate::audit::walk::{Search, Want, value};
+use crate::near;
 
 /// Everything.
 pub(crate) struct View<'p> {
@@ -43,7 +44,7 @@ pub(crate) enum Fate {
 
 /// Whether a call with that value is executed, and nobody but the kernel is asked.
 pub(crate) fn passes(value: u32) -> bool {
-    matches!(Action::from_ret(value), Action::Allow | Action::Log)
+    near::passes(Action::from_ret(value))
 }
 
 /// What may become of calls with a decision.

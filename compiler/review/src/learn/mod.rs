@@ -17,6 +17,7 @@ use filterc_grammar::source::FileId;
 
 use crate::records::Reading;
 use crate::seen::{Bits, Seen};
+use crate::words;
 
 pub use values::Detail;
 
@@ -246,7 +247,7 @@ impl All {
         for arg in call.args {
             // What the kernel takes the bits for is what counts, on each ABI.
             let bits = seen.argument(arg.regs);
-            let mask = u64::MAX >> (64 - u32::from(arg.width.clamp(1, 64)));
+            let mask = words::mask(arg.width);
             let bits = Bits { value: bits.value & mask, known: bits.known & mask };
             observed.note((abi, arg), bits);
         }

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use filterc_abi::{Abi, Arg, ArgKind, Set, SetKind};
 
 use crate::seen::Bits;
+use crate::words;
 
 /// Values that are listed; more of them are no list that anybody made.
 const MAX_LISTED: usize = 16;
@@ -64,7 +65,7 @@ pub(crate) fn condition(
 /// The number that the kernel takes the bits for; `None` if some of them are not known.
 fn number(arg: &Arg, bits: Bits) -> Option<i128> {
     let width = u32::from(arg.width.clamp(1, 64));
-    let mask = u64::MAX >> (64 - width);
+    let mask = words::mask(arg.width);
     if bits.known & mask != mask {
         return None;
     }
@@ -178,17 +179,9 @@ fn is_one_of(field: &str, names: &[String]) -> String {
     }
 }
 
-/// Names that hardly anybody uses for what has another.
-const SELDOM: &[&str] = &["AF_LOCAL", "AF_ROUTE"];
-
-/// The name of a value in a set, or the number where there is none, or so many that none says
-/// anything (0 as a protocol).
+/// The name of a value in a set, or the number where there is none, or those that there are say
+/// different things (0 as a protocol).
 fn spelled(abi: &'static Abi, set: &'static Set, value: i128) -> String {
-    let names = set.values().iter().filter(|name| abi.constant(name) == Some(value));
-    let is_usual = |name: &&str| !SELDOM.contains(name) && !name.starts_with("PF_");
-    let names: Vec<&str> = names.copied().filter(is_usual).collect();
-    match names.as_slice() {
-        [name] | [name, _] => (*name).to_owned(),
-        _ => value.to_string(),
-    }
+    let names = set.values().iter().copied().filter(|name| abi.constant(name) == Some(value));
+    words::one_name(names).map_or_else(|| value.to_string(), str::to_owned)
 }

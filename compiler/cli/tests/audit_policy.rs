@@ -2,26 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod tool;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-fn filterc(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_filterc"));
-    command.args(args).stdin(Stdio::null()).output().unwrap()
-}
-
-fn text(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("audit policy");
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
+use tool::{filterc, folder, text};
 
 const POLICY: &str = "arch x86_64
 default errno(EPERM)
@@ -32,7 +19,7 @@ errno(EPERM) clone3
 
 #[test]
 fn a_policy_and_its_program_are_reviewed() {
-    let policy = folder().join("open.flt");
+    let policy = folder("audit policy").join("open.flt");
     fs::write(&policy, POLICY).unwrap();
     let policy = policy.display().to_string();
     let output = filterc(&["audit-policy", &policy]);
@@ -41,7 +28,7 @@ fn a_policy_and_its_program_are_reviewed() {
     for part in ["error[F0315]", "warning[F0311]", "warning[F0314]", "open.flt:3:1", "clone3"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
-    let program = folder().join("open.bpf").display().to_string();
+    let program = folder("audit policy").join("open.bpf").display().to_string();
     assert!(filterc(&[&policy, "-o", &program]).status.success());
     let output = filterc(&["audit-policy", &program, "--format", "json", "--fail-on", "never"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -58,7 +45,7 @@ fn a_policy_and_its_program_are_reviewed() {
 
 #[test]
 fn sarif_has_what_the_standard_asks_for() {
-    let policy = folder().join("sarif.flt");
+    let policy = folder("audit policy").join("sarif.flt");
     fs::write(&policy, POLICY).unwrap();
     let policy = policy.display().to_string();
     let output = filterc(&["audit-policy", &policy, "--format", "sarif", "--fail-on", "error"]);
@@ -90,7 +77,7 @@ fn sarif_has_what_the_standard_asks_for() {
 
 #[test]
 fn bad_input_is_of_status_2() {
-    let bad = folder().join("bad.flt");
+    let bad = folder("audit policy").join("bad.flt");
     fs::write(&bad, "arch x86_64\nallow opennat\n").unwrap();
     let bad = bad.display().to_string();
     let output = filterc(&["audit-policy", &bad]);

@@ -6,20 +6,12 @@
     reason = "a test fails by panicking, and says why it is skipped"
 )]
 
+mod tool;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
-fn filterc(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_filterc"));
-    command.args(args).stdin(Stdio::null()).output().unwrap()
-}
-
-fn folder() -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("learn");
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
+use tool::{filterc, folder};
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -27,7 +19,7 @@ fn text(bytes: &[u8]) -> String {
 
 #[test]
 fn what_strace_saw_of_ls_is_enough_for_ls() {
-    let (trace, policy) = (folder().join("ls.strace"), folder().join("ls.flt"));
+    let (trace, policy) = (folder("learn").join("ls.strace"), folder("learn").join("ls.flt"));
     let mut strace = Command::new("strace");
     let strace = strace.arg("-f").arg("-o").arg(&trace).args(["ls", "/"]).output();
     if !strace.is_ok_and(|output| output.status.success()) {
@@ -52,13 +44,13 @@ fn what_strace_saw_of_ls_is_enough_for_ls() {
 
 #[test]
 fn additions_are_shown_and_lost_records_are_told() {
-    let policy = folder().join("mine.flt");
+    let policy = folder("learn").join("mine.flt");
     fs::write(
         &policy,
         "arch x86_64\ndefault errno(EPERM)\nallow read, write, exit_group, rt_sigreturn\n",
     )
     .unwrap();
-    let trace = folder().join("log");
+    let trace = folder("learn").join("log");
     fs::write(
         &trace,
         "audit: backlog limit exceeded\nread(0, \"\", 1) = 0\nsocket(AF_UNIX, SOCK_STREAM, 0) = 3\n",
@@ -74,7 +66,7 @@ fn additions_are_shown_and_lost_records_are_told() {
     }
     assert!(!shown.contains("+allow read"), "{shown}");
     assert!(text(&update.stderr).contains("F0725"), "{update:?}");
-    let empty = folder().join("empty");
+    let empty = folder("learn").join("empty");
     fs::write(&empty, "").unwrap();
     let empty = filterc(&["learn", &empty.display().to_string()]);
     assert_eq!(empty.status.code(), Some(2), "{empty:?}");

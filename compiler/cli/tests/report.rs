@@ -8,20 +8,13 @@
     reason = "a test fails by panicking, and says what it skipped"
 )]
 
+mod tool;
+
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
-fn filterc(args: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_filterc"));
-    command.args(args).stdin(Stdio::null()).output().unwrap()
-}
-
-fn folder(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    fs::create_dir_all(&folder).unwrap();
-    folder
-}
+use tool::{filterc, folder};
 
 /// A name that is dangerous where it is taken for something else than text.
 const NAME: &str = "<script>alert('1')&amp;\".flt";

@@ -4,7 +4,7 @@
 use crate::types::{Field, Kind, Place, Type};
 
 /// A comparison operator; ordering is by the field's sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum CmpOp {
     /// Equal bits.
     Eq,

@@ -7,6 +7,7 @@ use filterc_grammar::source::Span;
 
 use crate::expr::{Predicate, Replacement};
 use crate::limits::MAX_PARAMS;
+use crate::questions::Question;
 
 /// A rule of the source, by its position in the ordered list (0 is the first).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -193,13 +194,14 @@ pub struct Policy {
     rules: Vec<RuleOrigin>,
     params: Vec<Param>,
     labels: Vec<Label>,
+    questions: Vec<Question>,
 }
 
 impl Policy {
     /// A policy; `abis` are in the order of the text and each stands there once.
     #[must_use]
     pub const fn new(abis: Vec<AbiPolicy>, foreign: Action, rules: Vec<RuleOrigin>) -> Self {
-        Self { abis, foreign, rules, params: Vec::new(), labels: Vec::new() }
+        Self { abis, foreign, rules, params: Vec::new(), labels: Vec::new(), questions: Vec::new() }
     }
 
     /// The policy with these parameters; fields name them by position.
@@ -212,6 +214,18 @@ impl Policy {
     #[must_use]
     pub fn with_labels(self, labels: Vec<Label>) -> Self {
         Self { labels, ..self }
+    }
+
+    /// The same policy with questions; fields name them by position.
+    #[must_use]
+    pub fn with_questions(self, questions: Vec<Question>) -> Self {
+        Self { questions, ..self }
+    }
+
+    /// What only a monitor can answer, in the order of its fields.
+    #[must_use]
+    pub fn questions(&self) -> &[Question] {
+        &self.questions
     }
 
     /// The labels of objects, in the order of their bits.

@@ -1,0 +1,168 @@
+//! What only a monitor can answer about a call: what stands behind its pointers, and what is
+//! known of tasks.
+//!
+//! A question has the answer yes or no. In predicates it is a field of one bit
+//! (`Place::Answer`), by its position among the policy's questions; for a kernel's filter, and for
+//! proofs, that bit is free.
+
+use std::net::IpAddr;
+
+use crate::expr::CmpOp;
+
+/// Which task a question is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Who {
+    /// The one that makes the call.
+    Caller,
+    /// The parent of its process.
+    Parent,
+    /// Some process above it: its parent, that one's, and so on. Yes if one of them does.
+    Ancestor,
+}
+
+/// A text that another is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Pattern {
+    /// The same bytes.
+    Exact(Vec<u8>),
+    /// The kernel's wildcards (`*`, `?`, `[a-z]`); in a path `*` and `?` stop at no `/`.
+    Glob(Vec<u8>),
+}
+
+/// A number that is known of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Number {
+    /// The process.
+    Pid,
+    /// The thread.
+    Tid,
+    /// The real user id.
+    Uid,
+    /// The real group id.
+    Gid,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Asked {
+    /// Whether the object that a path argument names has a path like this: an absolute one without
+    /// `.`, `..` and symbolic links, as the caller would see it.
+    Path {
+        /// The register of the path.
+        argument: u8,
+        /// The register of the folder that it begins at; `None`: the caller's own.
+        folder: Option<u8>,
+        /// The pattern.
+        pattern: Pattern,
+    },
+    /// Whether the bytes up to a NUL that an argument points to are like this.
+    Text {
+        /// The register.
+        argument: u8,
+        /// The pattern.
+        pattern: Pattern,
+    },
+    /// Whether the family of the socket address behind an argument is one of these.
+    Family {
+        /// The register of the address.
+        address: u8,
+        /// The register of its length.
+        length: u8,
+        /// First and last, in the order of numbers.
+        ranges: Vec<(u16, u16)>,
+    },
+    /// Whether its port is one of these, in the machine's byte order; no for families without.
+    Port {
+        /// The register of the address.
+        address: u8,
+        /// The register of its length.
+        length: u8,
+        /// First and last, in the order of numbers.
+        ranges: Vec<(u16, u16)>,
+    },
+    /// Whether its IP address is in one of these networks; no for families without.
+    Ip {
+        /// The register of the address.
+        address: u8,
+        /// The register of its length.
+        length: u8,
+        /// Addresses, and how many leading bits of each count.
+        networks: Vec<(IpAddr, u8)>,
+    },
+    /// Whether a word of the command that `execve` is given is like this.
+    Word {
+        /// The register of the vector.
+        argument: u8,
+        /// Which one, from 0; `None`: some word.
+        index: Option<u32>,
+        /// The pattern.
+        pattern: Pattern,
+    },
+    /// Whether the path of a task's program is like this.
+    Exe {
+        /// Whose.
+        who: Who,
+        /// The pattern.
+        pattern: Pattern,
+    },
+    /// Whether the command name is like this.
+    Comm {
+        /// Whose.
+        who: Who,
+        /// The pattern.
+        pattern: Pattern,
+    },
+    /// Whether the path of a task's control group, in the hierarchy of version 2, is like this.
+    Cgroup {
+        /// Whose.
+        who: Who,
+        /// The pattern.
+        pattern: Pattern,
+    },
+    /// Whether a number of a task compares so.
+    Number {
+        /// Whose.
+        who: Who,
+        /// Which.
+        number: Number,
+        /// How.
+        op: CmpOp,
+        /// With what.
+        value: i64,
+    },
+    /// Whether an argument is the descriptor of a socket.
+    Socket {
+        /// The register.
+        argument: u8,
+    },
+}
+
+impl Asked {
+    /// Whether the answer rests on memory that other threads can change between the answer and
+    /// the kernel's own look: the call may not simply go on then.
+    #[must_use]
+    pub const fn is_in_memory(&self) -> bool {
+        match self {
+            Self::Path { .. }
+            | Self::Text { .. }
+            | Self::Family { .. }
+            | Self::Port { .. }
+            | Self::Ip { .. }
+            | Self::Word { .. } => true,
+            Self::Exe { .. }
+            | Self::Comm { .. }
+            | Self::Cgroup { .. }
+            | Self::Number { .. }
+            | Self::Socket { .. } => false,
+        }
+    }
+}
+
+/// A question of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// What is asked.
+    pub asked: Asked,
+    /// As the policy spells it.
+    pub text: String,
+}

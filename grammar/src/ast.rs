@@ -72,8 +72,8 @@ pub enum StatementKind {
     Param(Name, Name),
     /// `test "NAME" { … }`; the span covers the braces and what is between them.
     Test(Str, Span),
-    /// `sequence NAME …`; the span covers everything after the name.
-    Sequence(Name, Span),
+    /// `sequence NAME …`; without what follows the name if that could not be read.
+    Sequence(Name, Option<Box<Sequence>>),
     /// `event SUBSYSTEM:NAME [if predicate]`
     Event {
         /// `syscalls`
@@ -85,6 +85,68 @@ pub enum StatementKind {
     },
     /// Text that could not be parsed.
     Error,
+}
+
+/// Events in an order, and what is done when they happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// In how many of the units behind the first event all others must happen.
+    pub within: u64,
+    /// What is counted.
+    pub unit: Unit,
+    /// Whose events belong together.
+    pub scope: Scope,
+    /// The events, in order.
+    pub steps: Vec<Step>,
+    /// What must hold when the last of them happens.
+    pub condition: Option<Predicate>,
+    /// What is done then.
+    pub reactions: Vec<Reaction>,
+}
+
+/// What the length of a sequence is counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unit {
+    /// Calls of the process or thread.
+    Calls,
+    /// Seconds.
+    Seconds,
+}
+
+/// Whose events belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Those of all threads of a process.
+    Process,
+    /// Those of a thread.
+    Thread,
+}
+
+/// One event of a sequence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The whole step.
+    pub span: Span,
+    /// Which.
+    pub kind: StepKind,
+}
+
+/// The events that can be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// `CALLS [if PREDICATE]`: one of them ends.
+    Calls(Vec<Call>, Option<Predicate>),
+    /// `signal NAME, … [if PREDICATE]`: one of them is delivered.
+    Signals(Vec<Name>, Option<Predicate>),
+}
+
+/// What is done when a sequence has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// `log("TEXT")`, and the whole of it.
+    Log(Str, Span),
+    /// An action.
+    Action(Action),
 }
 
 /// What a `test` claims of the policy.

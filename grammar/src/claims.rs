@@ -5,12 +5,10 @@
 //! read by the productions of the grammar that exist for it: a call, or a rule without its action.
 
 use crate::actions::{Context, Tree};
-use crate::ast::{
-    By, Call, CallExample, Claim, ClaimKind, Expected, Name, Predicate, StatementKind,
-};
-use crate::error::{Error, Kind};
+use crate::ast::{By, Call, CallExample, Claim, ClaimKind, Expected, Name, Predicate};
 use crate::grammar::EntryParser;
-use crate::recovery::{Budget, describe_found, recover};
+use crate::pieces::Reader;
+use crate::recovery::Budget;
 use crate::token::{Spanned, Token};
 
 /// Reads all claims; what is wrong with them goes to the context.
@@ -20,7 +18,7 @@ pub(crate) fn read(
     tokens: &[Spanned],
     budget: &mut Budget,
 ) -> Vec<Claim> {
-    let mut reader = Reader { grammar, cx, tokens, budget, at: 0 };
+    let mut reader = Reader::new(grammar, cx, tokens, budget);
     let mut claims = Vec::new();
     while let Some(first) = reader.peek() {
         let before = reader.cx.errors.len();
@@ -36,27 +34,7 @@ pub(crate) fn read(
     claims
 }
 
-struct Reader<'r, 's> {
-    grammar: &'r EntryParser,
-    cx: &'r mut Context<'s>,
-    tokens: &'r [Spanned],
-    budget: &'r mut Budget,
-    at: usize,
-}
-
 impl<'r> Reader<'r, '_> {
-    fn peek(&self) -> Option<Spanned> {
-        self.tokens.get(self.at).copied()
-    }
-
-    fn word(&self, at: usize) -> &str {
-        self.tokens.get(at).map_or("", |token| self.cx.slice(token.start, token.end))
-    }
-
-    fn is(&self, word: &str) -> bool {
-        self.word(self.at) == word
-    }
-
     /// Behind a fault: where the next line begins that is not indented further than any.
     fn resume(&mut self) {
         while let (Some(before), Some(token)) =
@@ -67,24 +45,6 @@ impl<'r> Reader<'r, '_> {
             }
             self.at += 1;
         }
-    }
-
-    fn expected_here(&mut self, expected: &str) {
-        let expected = expected.to_owned();
-        let error = match self.peek() {
-            Some(token) => {
-                let found = describe_found(self.cx, &token);
-                let kind = Kind::UnexpectedToken { expected, found, help: None };
-                Error { kind, span: self.cx.span(token.start, token.end) }
-            }
-            None => {
-                let last = self.tokens.last().map_or((0, 0), |token| (token.start, token.end));
-                let kind = Kind::UnexpectedEnd { expected, help: None };
-                Error { kind, span: self.cx.span(last.0, last.1) }
-            }
-        };
-        self.cx.errors.push(error);
-        self.at = (self.at + 1).min(self.tokens.len());
     }
 
     fn claim(&mut self) -> Option<ClaimKind> {
@@ -167,45 +127,14 @@ impl<'r> Reader<'r, '_> {
         }
     }
 
-    /// Calls and a predicate: what a rule has behind its action.
-    fn rule(&mut self, head: Spanned, rest: &[Spanned]) -> Option<(Vec<Call>, Option<Predicate>)> {
-        let mut tokens = vec![Spanned { token: Token::Allow, ..head }];
-        tokens.extend(rest);
-        let StatementKind::Rule(rule) = self.statement(tokens)? else { return None };
-        Some((rule.calls, rule.predicate))
-    }
-
-    fn statement(&mut self, tokens: Vec<Spanned>) -> Option<StatementKind> {
-        match self.recovered(Token::StartStatement, tokens, 1)? {
-            Tree::Statement(statement) => Some(statement.kind),
-            Tree::Predicate(_) | Tree::Constant(_) | Tree::Call(_) => None,
-        }
-    }
-
-    fn recovered(&mut self, entry: Token, tokens: Vec<Spanned>, head: usize) -> Option<Tree> {
-        recover(self.grammar, self.cx, entry, tokens, head, self.budget)
-    }
-
     /// `[not] ACTION [by …]`
     fn outcome(&mut self) -> Option<Expected> {
         let negated =
             self.peek().is_some_and(|it| matches!(it.token, Token::WordNot | Token::Bang));
         self.at += usize::from(negated);
-        let from = self.at;
-        if !self.peek().is_some_and(|token| token.token.is_action()) {
-            self.expected_here("an action");
-            return None;
-        }
-        self.at += 1;
-        self.parentheses();
-        let tokens = self.tokens;
-        let mut rule = tokens.get(from..self.at).unwrap_or_default().to_vec();
-        // A rule needs calls behind its action.
-        let end = rule.last().map_or(0, |token| token.end);
-        rule.push(Spanned { token: Token::Any, start: end, end });
-        let StatementKind::Rule(rule) = self.statement(rule)? else { return None };
+        let action = self.action()?;
         let by = if self.is("by") { Some(self.by()?) } else { None };
-        Some(Expected { negated, action: rule.action, by })
+        Some(Expected { negated, action, by })
     }
 
     fn by(&mut self) -> Option<By> {
@@ -226,25 +155,6 @@ impl<'r> Reader<'r, '_> {
         };
         self.at += 1;
         Some(by)
-    }
-
-    /// Passes over parentheses.
-    fn parentheses(&mut self) {
-        let mut depth = 0_usize;
-        while let Some(token) = self.peek() {
-            if token.token.closer().is_some() {
-                depth += 1;
-            } else if token.token.is_closer() {
-                depth = depth.saturating_sub(1);
-            }
-            if depth == 0 && !token.token.is_closer() {
-                break;
-            }
-            self.at += 1;
-            if depth == 0 {
-                break;
-            }
-        }
     }
 
     /// `"FILE" [on ABI, …] [except CALLS]`

@@ -22,8 +22,10 @@ mod format;
 mod lexer;
 mod limits;
 mod number;
+mod pieces;
 mod plain;
 mod recovery;
+mod sequences;
 mod statements;
 mod token;
 

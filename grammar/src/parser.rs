@@ -17,6 +17,7 @@ use crate::grammar::EntryParser;
 use crate::lexer::{Lexed, Mode, lex};
 use crate::plain;
 use crate::recovery::{self, BracketFault, Budget};
+use crate::sequences;
 use crate::source::{FileId, MAX_SOURCE_LEN, Span};
 use crate::statements;
 use crate::token::{STATEMENTS, Spanned, Token};
@@ -194,10 +195,15 @@ impl<'s> Parser<'s> {
         let at = match result {
             Ok(Tree::Statement(statement)) => {
                 // What a test holds is read again by whoever runs it: here its errors are told.
+                let mut statement = *statement;
                 if let StatementKind::Test(_, body) = &statement.kind {
                     self.claims(chunk, *body);
+                } else if let StatementKind::Sequence(_, parts) = &mut statement.kind {
+                    let inside = chunk.get(2..).unwrap_or_default();
+                    let (cx, budget) = (&mut self.cx, &mut self.budget);
+                    *parts = sequences::read(&self.grammar, cx, inside, budget).map(Box::new);
                 }
-                return (*statement, next);
+                return (statement, next);
             }
             Ok(Tree::Predicate(_) | Tree::Constant(_) | Tree::Call(_)) => 0,
             Err(unexpected) if folded.is_none() => unexpected.at,

@@ -10,7 +10,8 @@
 
 use crate::ast::{
     Action, ActionKind, BinOp, Call, Constant, ConstantKind, Field, File, Item, Predicate,
-    PredicateKind, Relation, Rule, Statement, StatementKind, Str, Test,
+    PredicateKind, Reaction, Relation, Rule, Scope, Sequence, Statement, StatementKind, StepKind,
+    Str, Test, Unit,
 };
 pub use crate::format::format;
 
@@ -123,7 +124,10 @@ impl Printer {
                 self.string(name);
                 self.push(" {}");
             }
-            StatementKind::Sequence(name, _) => self.push(&format!("sequence {} {{}}", name.text)),
+            StatementKind::Sequence(name, parts) => {
+                self.push(&format!("sequence {} ", name.text));
+                parts.iter().for_each(|parts| self.sequence(parts));
+            }
             StatementKind::Event { subsystem, name, predicate } => {
                 self.push(&format!("event {}:{}", subsystem.text, name.text));
                 self.condition(predicate.as_ref());
@@ -131,6 +135,45 @@ impl Printer {
             StatementKind::Require(_) | StatementKind::Error => return,
         }
         self.push("\n");
+    }
+
+    fn sequence(&mut self, sequence: &Sequence) {
+        let unit = match sequence.unit {
+            Unit::Calls => "calls",
+            Unit::Seconds => "seconds",
+        };
+        let scope = match sequence.scope {
+            Scope::Process => "process",
+            Scope::Thread => "thread",
+        };
+        self.push(&format!("within {} {unit} per {scope} {{\n", sequence.within));
+        for step in &sequence.steps {
+            self.push("    ");
+            let predicate = match &step.kind {
+                StepKind::Calls(calls, predicate) => {
+                    self.list(calls, Self::call);
+                    predicate
+                }
+                StepKind::Signals(names, predicate) => {
+                    self.push("signal ");
+                    self.list(names, |printer, name| printer.push(&name.text));
+                    predicate
+                }
+            };
+            self.condition(predicate.as_ref());
+            self.push("\n");
+        }
+        self.push("}");
+        self.condition(sequence.condition.as_ref());
+        self.push(" then ");
+        self.list(&sequence.reactions, |printer, reaction| match reaction {
+            Reaction::Log(text, _) => {
+                printer.push("log(");
+                printer.string(text);
+                printer.push(")");
+            }
+            Reaction::Action(action) => printer.action(action),
+        });
     }
 
     fn headed(&mut self, head: &str, action: &Action) {

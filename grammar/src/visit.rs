@@ -7,7 +7,7 @@
 
 use crate::ast::{
     Action, ActionKind, Call, Constant, ConstantKind, Field, File, Item, Name, Predicate,
-    PredicateKind, Relation, Statement, StatementKind, Str, Test,
+    PredicateKind, Reaction, Relation, Sequence, Statement, StatementKind, StepKind, Str, Test,
 };
 
 /// What to do at each sort of node.
@@ -87,7 +87,10 @@ pub fn walk_statement<V: Visitor + ?Sized>(visitor: &mut V, statement: &Statemen
             visitor.visit_name(ty);
         }
         StatementKind::Test(name, _) => visitor.visit_str(name),
-        StatementKind::Sequence(name, _) => visitor.visit_name(name),
+        StatementKind::Sequence(name, parts) => {
+            visitor.visit_name(name);
+            parts.iter().for_each(|parts| walk_sequence(visitor, parts));
+        }
         StatementKind::Event { subsystem, name, predicate } => {
             visitor.visit_name(subsystem);
             visitor.visit_name(name);
@@ -97,6 +100,30 @@ pub fn walk_statement<V: Visitor + ?Sized>(visitor: &mut V, statement: &Statemen
         | StatementKind::Unknown(None)
         | StatementKind::Require(_)
         | StatementKind::Error => (),
+    }
+}
+
+/// Visits what a sequence says.
+pub fn walk_sequence<V: Visitor + ?Sized>(visitor: &mut V, sequence: &Sequence) {
+    for step in &sequence.steps {
+        let predicate = match &step.kind {
+            StepKind::Calls(calls, predicate) => {
+                calls.iter().for_each(|call| visitor.visit_call(call));
+                predicate
+            }
+            StepKind::Signals(names, predicate) => {
+                names.iter().for_each(|name| visitor.visit_name(name));
+                predicate
+            }
+        };
+        predicate.iter().for_each(|predicate| visitor.visit_predicate(predicate));
+    }
+    sequence.condition.iter().for_each(|predicate| visitor.visit_predicate(predicate));
+    for reaction in &sequence.reactions {
+        match reaction {
+            Reaction::Log(text, _) => visitor.visit_str(text),
+            Reaction::Action(action) => visitor.visit_action(action),
+        }
     }
 }
 
@@ -227,7 +254,8 @@ mod tests {
                     include \"a5\" const a6 = a7 | ~a8 + -(a9) group @b0 = b1, @b2, syscall(b3), any, @f0(6.6) \
                     let b4 = !(b5 & b6 == b7) || b8 in { b9, c0..c1 } && args[c2] == c3.x \
                     errno(c4) c5 if c6 ~ \"c7\" or c8 == \"c9\" and d0.function == d1 or d2 & CPUS{d3} \
-                    label d4 = \"d5\", \"d6\" param d7: d8 test \"d9\" { } sequence e0 { } \
+                    label d4 = \"d5\", \"d6\" param d7: d8 test \"d9\" { } sequence e0 within 1 calls per thread { f1 if f2 signal SIGSEGV } if f4 \
+                    then log(\"f5\") \
                     event e1:e2 if e3 == e4 require e5 allow e6 if e7";
         let parsed = parse(FileId(0), text);
         assert_eq!(parsed.diagnostics, []);
@@ -239,7 +267,7 @@ mod tests {
             .filter(|w| w.len() == 2 && w.as_bytes()[1].is_ascii_digit() && *w != "e5")
             .collect();
         let found: Vec<_> = words.0.iter().map(|w| w.trim_end_matches(".x")).collect();
-        let found: Vec<_> = found.into_iter().filter(|w| *w != "args").collect();
+        let found: Vec<_> = found.into_iter().filter(|w| *w != "args" && *w != "SIGSEGV").collect();
         assert_eq!(found, expected);
     }
 }

@@ -354,6 +354,13 @@ impl<'s> Context<'s> {
         }
     }
 
+    /// A field that is true or false, alone: it is 1.
+    pub(crate) fn is_true(&mut self, l: u32, r: u32) -> Deep<Predicate> {
+        let one = self.flat_constant(ConstantKind::Integer(1), l, r);
+        let field = Deep::flat(FieldParts::Name(l, r));
+        self.test(field, None, Right::compare(CmpOp::Eq, one), l, r)
+    }
+
     pub(crate) fn any_bit(
         &mut self,
         field: Deep<FieldParts>,

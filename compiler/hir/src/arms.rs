@@ -10,7 +10,7 @@ use filterc_grammar::source::Span;
 use hashbrown::HashSet;
 
 use crate::asked::Asking;
-use crate::error::{Kind, Limit};
+use crate::error::{Kind, Limit, Unasked};
 use crate::expr::{CmpOp, Predicate, Relation, Test};
 use crate::field;
 use crate::findings::{Calls as About, Findings, Subject};
@@ -41,6 +41,17 @@ impl<'a> Rule<'a> {
         // No entry is left only where all were errors.
         let failed = entries.is_empty();
         Self { span, action: &rule.action, predicate, entries, arms: 0, failed }
+    }
+
+    /// A step of a sequence: calls, and what must hold of one.
+    pub(crate) const fn of_step(
+        span: Span,
+        action: &'a ast::Action,
+        predicate: Option<&'a ast::Predicate>,
+        entries: Vec<Entry<'a>>,
+    ) -> Self {
+        let failed = entries.is_empty();
+        Self { span, action, predicate, entries, arms: 0, failed }
     }
 
     pub(crate) fn is_unconditional(&self) -> bool {
@@ -130,6 +141,34 @@ impl<'s, 'a> Builder<'s, 'a> {
         }
         self.total += arms.list.len();
         arms.list
+    }
+
+    /// The arms of steps of a sequence on one ABI: of calls that have ended.
+    pub(crate) fn arms_of_steps(
+        &mut self,
+        abi: &'static Abi,
+        abi_index: usize,
+        rules: &mut [Rule<'a>],
+    ) -> Vec<Arm> {
+        self.reader.ended = true;
+        let arms = self.arms(abi, abi_index, rules);
+        self.reader.ended = false;
+        arms
+    }
+
+    /// The bit of a signal on an ABI.
+    pub(crate) fn signal(&mut self, abi: &'static Abi, name: &ast::Name) -> Option<u64> {
+        let bit = abi.constant(&name.text).and_then(bit_of_signal);
+        if bit.is_none() {
+            let kind = Unasked::Signal { name: name.text.clone() };
+            self.refuse(name.span, Kind::Unasked(kind));
+        }
+        bit
+    }
+
+    /// Records an error.
+    pub(crate) fn refuse(&mut self, span: Span, kind: Kind) {
+        self.reader.findings.add(span, kind);
     }
 
     /// What the tests came out as, once all arms are made.
@@ -358,4 +397,10 @@ pub(crate) fn without_calls(rules: &[Rule<'_>], findings: &mut Findings) {
     for rule in rules.iter().filter(|rule| rule.arms == 0 && !rule.failed) {
         findings.add(rule.span, Kind::NoCallLeft);
     }
+}
+
+/// The bit of a signal's number: the lowest is that of signal 1.
+fn bit_of_signal(number: i128) -> Option<u64> {
+    let at = u32::try_from(number.checked_sub(1)?).ok().filter(|at| *at < u64::BITS)?;
+    1_u64.checked_shl(at)
 }

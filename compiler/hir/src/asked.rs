@@ -63,6 +63,8 @@ pub(crate) enum Seen {
     Ip(Address),
     /// Whether a descriptor is one of a socket.
     Socket(u8),
+    /// What the call returned.
+    Result,
 }
 
 /// A text that a monitor sees.
@@ -158,6 +160,7 @@ impl<'a> Reader<'_, 'a> {
                 Err(kind) => Err(kind),
             },
             (Some(_), _) => return None,
+            (None, "ret") if self.ended && !field.ustring && !field.function => Ok(Seen::Result),
             (None, _) => seen(field, &test.relation, subject)?,
         };
         match seen {
@@ -200,7 +203,7 @@ impl<'a> Reader<'_, 'a> {
         match seen {
             Seen::Text(seen) => self.text_question(test, seen, &text, span, subject),
             Seen::Ip(address) => self.ip_question(test, address, &text, span, subject),
-            Seen::Number(..) | Seen::Family(_) | Seen::Port(_) | Seen::Socket(_) => {
+            Seen::Number(..) | Seen::Family(_) | Seen::Port(_) | Seen::Socket(_) | Seen::Result => {
                 self.number_question(test, seen, &text, span, subject)
             }
         }

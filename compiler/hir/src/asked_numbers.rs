@@ -34,12 +34,10 @@ impl<'a> Reader<'_, 'a> {
     ) -> Option<Predicate> {
         let ty = type_of(seen)?;
         // Typed as if it stood somewhere: where does not matter to its type.
-        let field = Field::new(name.to_owned(), Place::Fact(Fact::Pid), ty)?;
+        let field = Field::new(name.to_owned(), Place::Fact(Fact::Cgroup), ty)?;
         let made = self.number_test(field, test, span, subject)?;
         match seen {
-            Seen::Number(who, number) => {
-                self.of_task((who, number, name), ty, &made, span, subject)
-            }
+            Seen::Number(..) | Seen::Result => self.of_task((seen, name), ty, &made, span, subject),
             Seen::Family(_) | Seen::Port(_) => {
                 self.of_address(seen, name, ty, &made, span, subject)
             }
@@ -58,23 +56,33 @@ impl<'a> Reader<'_, 'a> {
 
     fn of_task(
         &mut self,
-        (who, number, name): (Who, Number, &str),
+        (seen, name): (Seen, &str),
         ty: Type,
         test: &Test,
         span: Span,
         subject: Subject,
     ) -> Option<Predicate> {
+        let is_of_many = matches!(seen, Seen::Number(Who::Ancestor, _));
         let mut ask = |op: CmpOp, value: i128| {
             let text = format!("{name} {} {value}", spelled(op));
             let value = i64::try_from(value).ok()?;
-            self.ask(Asked::Number { who, number, op, value }, &text, span, subject)
+            let asked = match seen {
+                Seen::Number(who, number) => Asked::Number { who, number, op, value },
+                Seen::Text(_)
+                | Seen::Family(_)
+                | Seen::Port(_)
+                | Seen::Ip(_)
+                | Seen::Socket(_)
+                | Seen::Result => Asked::Result { op, value },
+            };
+            self.ask(asked, &text, span, subject)
         };
         match test.relation() {
             Relation::Compare(op, bits) => {
                 let value = ty.value(*bits);
-                match (op, who) {
+                match (op, is_of_many) {
                     (CmpOp::Ne, _) => Some(negated_unless(false, ask(CmpOp::Eq, value)?)),
-                    (CmpOp::Eq | CmpOp::Ge, _) | (_, Who::Ancestor) => ask(*op, value),
+                    (CmpOp::Eq | CmpOp::Ge, _) | (_, true) => ask(*op, value),
                     (CmpOp::Gt, _) => ask(CmpOp::Ge, value + 1),
                     (CmpOp::Le, _) => Some(negated_unless(false, ask(CmpOp::Ge, value + 1)?)),
                     (CmpOp::Lt, _) => Some(negated_unless(false, ask(CmpOp::Ge, value)?)),
@@ -87,7 +95,7 @@ impl<'a> Reader<'_, 'a> {
                         parts.push(ask(CmpOp::Eq, first)?);
                         continue;
                     }
-                    if who == Who::Ancestor {
+                    if is_of_many {
                         let kind = Kind::Unasked(Unasked::RangeOfMany { field: name.to_owned() });
                         self.findings.about(span, kind, subject);
                         return None;
@@ -140,7 +148,9 @@ impl<'a> Reader<'_, 'a> {
         let asked = match seen {
             Seen::Family(Address { address, length }) => Asked::Family { address, length, ranges },
             Seen::Port(Address { address, length }) => Asked::Port { address, length, ranges },
-            Seen::Text(_) | Seen::Number(..) | Seen::Ip(_) | Seen::Socket(_) => return None,
+            Seen::Text(_) | Seen::Number(..) | Seen::Ip(_) | Seen::Socket(_) | Seen::Result => {
+                return None;
+            }
         };
         Some(negated_unless(holds, self.ask(asked, &text, span, subject)?))
     }
@@ -207,6 +217,7 @@ fn type_of(seen: Seen) -> Option<Type> {
         Seen::Number(_, Number::Uid | Number::Gid) => (32, false),
         Seen::Family(_) | Seen::Port(_) => (16, false),
         Seen::Socket(_) => (1, false),
+        Seen::Result => (64, true),
         Seen::Text(_) | Seen::Ip(_) => return None,
     };
     Type::new(width, signed, types::Kind::Integer)

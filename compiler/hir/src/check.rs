@@ -31,6 +31,7 @@ use crate::raced;
 use crate::resolve::Calls;
 use crate::scope::Scope;
 use crate::sight::Sight;
+use crate::steps;
 
 pub use crate::example::call_example;
 pub use crate::options::Options;
@@ -77,14 +78,26 @@ fn policy<'a>(
     let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
     let mut rules = rules(statements, scope, &mut calls, findings);
     let racy = raced::named(statements, scope, &mut calls, findings);
+    let written = match options.sight.has_answers() {
+        true => steps::resolve(statements, scope, &mut calls, findings),
+        false => Vec::new(),
+    };
     let labels = labels::read(scope, findings);
     let reader = Reader::new(scope, &constants, &params, findings, (header.kernel, options.sight));
     let mut builder = Builder::new(reader, &calls);
     let arms: Vec<_> =
         abis.iter().enumerate().map(|(i, abi)| builder.arms(abi, i, &mut rules)).collect();
+    let mut sequences = Vec::with_capacity(written.len());
+    let mut rules_of_steps = Vec::new();
+    for written in written {
+        let (sequence, rules) = written.read(&mut builder, abis);
+        sequences.push(sequence);
+        rules_of_steps.extend(rules);
+    }
     let (outcomes, questions) = builder.into_outcomes();
     let questions = questions.into_list();
     arms::without_calls(&rules, findings);
+    arms::without_calls(&rules_of_steps, findings);
     let mut parts = Vec::with_capacity(abis.len());
     let mut foreign = Vec::with_capacity(abis.len());
     for (abi_index, (&abi, arms)) in abis.iter().zip(arms).enumerate() {
@@ -127,7 +140,11 @@ fn policy<'a>(
     let params = params.in_policy(scope, &parts);
     complete.then(|| {
         let policy = Policy::new(parts, foreign, origins);
-        policy.with_params(params).with_labels(labels).with_questions(questions)
+        policy
+            .with_params(params)
+            .with_labels(labels)
+            .with_questions(questions)
+            .with_sequences(sequences)
     })
 }
 
@@ -161,6 +178,7 @@ fn refuse_other_targets(statements: &[Statement], sight: Sight, findings: &mut F
             StatementKind::Event { .. } => {
                 ("event", "this belongs to event filters and eBPF tracepoint programs")
             }
+            StatementKind::Sequence(..) if sight.has_answers() => continue,
             StatementKind::Sequence(..) => {
                 ("sequence", "a filter has no memory of earlier calls; a monitor has")
             }

@@ -115,6 +115,15 @@ pub enum Unasked {
     },
     /// F0908: `racy` with a number.
     RacyNumber,
+    /// F0970: a reaction that comes too late.
+    TooLate,
+    /// F0971: no signal of that name.
+    Signal {
+        /// The name.
+        name: String,
+    },
+    /// F0972: a sequence with too many steps.
+    Steps,
     /// F0907: labels, where the monitor does not see the object that is acted on.
     Label {
         /// Why.
@@ -136,6 +145,9 @@ impl Unasked {
             Self::Network { .. } => "F0906",
             Self::Label { .. } => "F0907",
             Self::RacyNumber => "F0908",
+            Self::TooLate => "F0970",
+            Self::Signal { .. } => "F0971",
+            Self::Steps => "F0972",
         }
     }
 }

@@ -23,3 +23,6 @@ pub const MAX_QUESTIONS: usize = 1024;
 
 /// Findings of one run.
 pub const MAX_FINDINGS: usize = 10_000;
+
+/// Steps of a sequence, at most.
+pub const MAX_STEPS: usize = 32;

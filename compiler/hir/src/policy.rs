@@ -5,46 +5,17 @@ use std::collections::BTreeSet;
 use filterc_abi::{Abi, Action, Endian, KernelVersion};
 use filterc_grammar::source::Span;
 
-use crate::expr::{Predicate, Replacement};
+pub use crate::arm::{Arm, RuleId, Selector};
+use crate::expr::Replacement;
 use crate::limits::MAX_PARAMS;
 use crate::questions::Question;
-
-/// A rule of the source, by its position in the ordered list (0 is the first).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct RuleId(pub u32);
+use crate::sequences::Sequence;
 
 /// What of a rule later stages point back at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RuleOrigin {
     /// The whole rule in the text.
     pub span: Span,
-}
-
-/// Which calls an arm is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Selector {
-    /// The call with this number.
-    Nr(u32),
-    /// Every number between two, both included, whether a call has it or not. −1 is never among
-    /// them, and of a number of another ABI behind the same token nothing is said. The arm's
-    /// predicate does not ask for `nr`: the range says which numbers are meant.
-    Range(u32, u32),
-    /// `any`: every call that the policy's kernel has. A newer number is covered only
-    /// by its own name or number.
-    Known,
-}
-
-/// One (rule, call) pair: the predicate is resolved against that call's fields.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Arm {
-    /// The rule that it is of.
-    pub rule: RuleId,
-    /// The calls.
-    pub selector: Selector,
-    /// When.
-    pub predicate: Predicate,
-    /// What then.
-    pub action: Action,
 }
 
 /// A parameter: a constant that the loader supplies.
@@ -209,13 +180,22 @@ pub struct Policy {
     params: Vec<Param>,
     labels: Vec<Label>,
     questions: Vec<Question>,
+    sequences: Vec<Sequence>,
 }
 
 impl Policy {
     /// A policy; `abis` are in the order of the text and each stands there once.
     #[must_use]
     pub const fn new(abis: Vec<AbiPolicy>, foreign: Action, rules: Vec<RuleOrigin>) -> Self {
-        Self { abis, foreign, rules, params: Vec::new(), labels: Vec::new(), questions: Vec::new() }
+        Self {
+            abis,
+            foreign,
+            rules,
+            params: Vec::new(),
+            labels: Vec::new(),
+            questions: Vec::new(),
+            sequences: Vec::new(),
+        }
     }
 
     /// The policy with these parameters; fields name them by position.
@@ -234,6 +214,18 @@ impl Policy {
     #[must_use]
     pub fn with_questions(self, questions: Vec<Question>) -> Self {
         Self { questions, ..self }
+    }
+
+    /// The same policy with sequences.
+    #[must_use]
+    pub fn with_sequences(self, sequences: Vec<Sequence>) -> Self {
+        Self { sequences, ..self }
+    }
+
+    /// What a monitor does when something has happened in an order.
+    #[must_use]
+    pub fn sequences(&self) -> &[Sequence] {
+        &self.sequences
     }
 
     /// What only a monitor can answer, in the order of its fields.

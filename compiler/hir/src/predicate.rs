@@ -35,6 +35,8 @@ pub(crate) struct Reader<'s, 'a> {
     /// The parts of the conjunctions around the place that is being read.
     around: Vec<&'a [ast::Predicate]>,
     pub(crate) sets: Memory<'a>,
+    /// Whether the call has ended, and its result is known.
+    pub(crate) ended: bool,
     /// What a monitor is asked.
     pub(crate) questions: Asking,
     pub(crate) outcomes: Outcomes,
@@ -71,6 +73,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             told: false,
             around: Vec::new(),
             sets: Memory::default(),
+            ended: false,
             questions: Asking::default(),
             outcomes: Outcomes::new(kernel),
             action: Action::KillProcess,

@@ -135,6 +135,13 @@ pub enum Asked {
         /// The register.
         argument: u8,
     },
+    /// Whether what the call returned compares so: only of calls that have ended.
+    Result {
+        /// How.
+        op: CmpOp,
+        /// With what.
+        value: i64,
+    },
 }
 
 impl Asked {
@@ -153,7 +160,8 @@ impl Asked {
             | Self::Comm { .. }
             | Self::Cgroup { .. }
             | Self::Number { .. }
-            | Self::Socket { .. } => false,
+            | Self::Socket { .. }
+            | Self::Result { .. } => false,
         }
     }
 }

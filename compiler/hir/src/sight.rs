@@ -112,11 +112,6 @@ fn of_monitor(kind: &Kind) -> Option<[String; 3]> {
             "it is started on a kernel that takes its filter, or it is not",
             "leave the statement out",
         ),
-        "sequence" => text(
-            "`sequence` is not for a monitor of this version",
-            "it has no memory of earlier calls yet",
-            "leave the statement out",
-        ),
         _ => None,
     }
 }

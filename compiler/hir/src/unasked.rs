@@ -1,7 +1,7 @@
 //! What is said of questions that cannot be asked of a monitor.
 
 use crate::error::Unasked;
-use crate::limits::MAX_QUESTIONS;
+use crate::limits::{MAX_QUESTIONS, MAX_STEPS};
 use crate::wording::list;
 
 /// One line, without a full stop.
@@ -20,6 +20,9 @@ pub(crate) fn message(unasked: &Unasked) -> String {
         Unasked::Network { .. } => "no address, and no network".to_owned(),
         Unasked::Label { .. } => "the monitor does not know these labels".to_owned(),
         Unasked::RacyNumber => "`racy` names calls".to_owned(),
+        Unasked::TooLate => "this comes too late".to_owned(),
+        Unasked::Signal { name } => format!("there is no signal `{name}`"),
+        Unasked::Steps => "the sequence has too many steps".to_owned(),
     }
 }
 
@@ -47,6 +50,9 @@ pub(crate) fn label(unasked: &Unasked, about: &str) -> String {
             format!("there is nothing to look at{about}")
         }
         Unasked::RacyNumber => "a number is of no call whose memory could be looked at".to_owned(),
+        Unasked::TooLate => "when the sequence has happened, its last event has".to_owned(),
+        Unasked::Signal { .. } => "not on every ABI of the policy".to_owned(),
+        Unasked::Steps => format!("a sequence has at most {MAX_STEPS}"),
     }
 }
 
@@ -83,5 +89,10 @@ pub(crate) fn help(unasked: &Unasked) -> Vec<String> {
             one("the target `lsm` knows an object's labels, whatever the call")
         }
         Unasked::RacyNumber => one("write `racy execve, @exec`"),
+        Unasked::TooLate => {
+            one("`log(\"text\")`, `log`, `kill_thread` and `kill_process` can be done then")
+        }
+        Unasked::Signal { .. } => one("such as `SIGSEGV`"),
+        Unasked::Steps => one("several sequences can be under way at once"),
     }
 }

@@ -5,6 +5,11 @@
 //! `trace`. It finds out what the policy's [questions](filterc_hir::questions) ask, decides by the
 //! reference semantics ([`filterc_hir::eval`]), and answers.
 //!
-//! * [`view`]: what is seen of a call beyond its registers.
+//! * [`view`]: what is seen of a call beyond its registers; [`caller`] keeps what was seen of one.
+//! * [`mod@perform`]: a call in the task's place, with its [`rights`].
 
+pub mod caller;
+pub mod calls;
+pub mod perform;
+pub mod rights;
 pub mod view;

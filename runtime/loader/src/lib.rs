@@ -12,6 +12,7 @@
 //! * [`bpf`]: eBPF programs and maps, through raw `bpf(2)`.
 //! * [`Held`]: a command that has a process, and waits to be started; [`wait`]: for several things
 //!   at once.
+//! * [`supervised`]: a command, a supervisor that answers its calls, and who stands before both.
 //! * [`notify`]: calls of other tasks that wait for an answer; [`task`]: their memory, and acting in
 //!   another's name.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
@@ -34,6 +35,8 @@ pub mod live;
 pub mod notify;
 pub mod patch;
 pub mod probe;
+mod shared;
+pub mod supervised;
 mod sys;
 pub mod task;
 pub mod wait;

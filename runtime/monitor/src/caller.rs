@@ -236,6 +236,20 @@ impl<'a> Caller<'a> {
         result.as_ref().map_err(|errno| *errno)
     }
 
+    /// Whether an argument is the descriptor of a socket.
+    ///
+    /// # Errors
+    /// What keeps it from being looked at; that there is none is no error.
+    pub fn is_socket(&self, argument: u8) -> Result<bool, Errno> {
+        let fd = self.arg(argument) & 0xffff_ffff;
+        let link = format!("/proc/{}/fd/{fd}", self.tid);
+        match rustix::fs::readlink(link, Vec::new()) {
+            Ok(name) => Ok(name.as_bytes().starts_with(b"socket:")),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// The words of a command behind an argument.
     ///
     /// # Errors

@@ -6,10 +6,13 @@
 //! reference semantics ([`filterc_hir::eval`]), and answers.
 //!
 //! * [`view`]: what is seen of a call beyond its registers; [`caller`] keeps what was seen of one.
+//! * [`judge`] decides by what was seen; [`notify`] answers, and where it must, acts.
 //! * [`mod@perform`]: a call in the task's place, with its [`rights`].
 
 pub mod caller;
 pub mod calls;
+pub mod judge;
+pub mod notify;
 pub mod perform;
 pub mod rights;
 pub mod view;

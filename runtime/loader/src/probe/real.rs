@@ -13,7 +13,7 @@ use libc::{c_int, c_void, siginfo_t};
 
 use super::child::{self, End};
 use super::error::ProbeError;
-use super::shared::Shared;
+use crate::shared::Shared;
 use crate::entry::{self, Regs};
 use crate::sys::{self, RawProgram};
 

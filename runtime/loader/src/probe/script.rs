@@ -16,7 +16,7 @@ use super::child::{self, End};
 use super::error::ProbeError;
 use super::real::Entry;
 use super::sandbox;
-use super::shared::Shared;
+use crate::shared::Shared;
 use crate::entry::{self, Regs};
 use crate::sys;
 

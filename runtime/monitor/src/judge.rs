@@ -103,7 +103,7 @@ fn decide(case: &Case<'_>, asking: &mut Asking<'_, '_>) -> (Action, Option<Reaso
 /// An errno as actions have it.
 #[must_use]
 pub fn number(errno: Errno) -> u16 {
-    u16::try_from(errno.raw_os_error()).unwrap_or(filterc_abi::MAX_ERRNO)
+    u16::try_from(errno.raw_os_error()).unwrap_or(filterc_abi::seccomp::MAX_ERRNO)
 }
 
 /// The algebra of a call that is looked at: answers are found when they are read.

@@ -93,12 +93,7 @@ enum Word {
 /// # Errors
 /// What the kernel says; `Unsupported` where this process has several threads, of which a new
 /// process would have one alone, and the locks of the others.
-pub fn start(
-    exec: &Exec,
-    filter: &Verified,
-    flags: &Flags,
-    on_death: OnDeath,
-) -> io::Result<Side> {
+pub fn start(exec: &Exec, filter: &Verified, flags: &Flags, on_death: OnDeath) -> io::Result<Side> {
     if fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "the process has several threads"));
     }

@@ -188,7 +188,9 @@ pub fn answer(caller: &Caller<'_>, asked: &Asked) -> Result<bool, Errno> {
                 None => words.iter().any(|word| pattern.matches(word)),
             })
         }
-        Asked::Exe { who, pattern } => of_task(caller.tid, *who, |tid| text(task::exe(tid), pattern)),
+        Asked::Exe { who, pattern } => {
+            of_task(caller.tid, *who, |tid| text(task::exe(tid), pattern))
+        }
         Asked::Comm { who, pattern } => {
             of_task(caller.tid, *who, |tid| text(task::comm(tid), pattern))
         }
@@ -215,11 +217,7 @@ fn text(text: Result<Vec<u8>, Errno>, pattern: &Pattern) -> Result<bool, Errno> 
 }
 
 /// What holds of nobody, where there is nobody, does not hold.
-fn of_task(
-    tid: u32,
-    who: Who,
-    ask: impl Fn(u32) -> Result<bool, Errno>,
-) -> Result<bool, Errno> {
+fn of_task(tid: u32, who: Who, ask: impl Fn(u32) -> Result<bool, Errno>) -> Result<bool, Errno> {
     match who {
         Who::Caller => ask(tid),
         Who::Parent => Ok(of_parent(tid, ask)?.unwrap_or(false)),

@@ -12,6 +12,7 @@
 //! * [`bpf`]: eBPF programs and maps, through raw `bpf(2)`.
 //! * [`Held`]: a command that has a process, and waits to be started; [`wait`]: for several things
 //!   at once.
+//! * [`beside`]: a process that watches this one; [`mod@ptrace`]: what it watches with.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
 //!   filter does there. It is for tests and attestation; nothing else here uses it.
 //!
@@ -20,6 +21,7 @@
 //!
 //! Not done here: deciding what a filter should say, and supervising anything.
 
+pub mod beside;
 pub mod bpf;
 mod entry;
 pub mod error;
@@ -31,6 +33,7 @@ pub mod install;
 pub mod live;
 pub mod patch;
 pub mod probe;
+pub mod ptrace;
 mod sys;
 pub mod wait;
 

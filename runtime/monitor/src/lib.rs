@@ -4,3 +4,5 @@
 //! A supervisor is asked for the calls that the filter in the kernel answers with `notify` or
 //! `trace`. It finds out what the policy's [questions](filterc_hir::questions) ask, decides by the
 //! reference semantics ([`filterc_hir::eval`]), and answers.
+
+pub mod ptrace;

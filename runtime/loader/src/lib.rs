@@ -13,13 +13,15 @@
 //! * [`Held`]: a command that has a process, and waits to be started; [`wait`]: for several things
 //!   at once.
 //! * [`beside`]: a process that watches this one; [`mod@ptrace`]: what it watches with.
+//! * [`notify`]: calls of other tasks that wait for an answer; [`task`]: their memory, and acting in
+//!   another's name.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
 //!   filter does there. It is for tests and attestation; nothing else here uses it.
 //!
 //! This is the only crate of the project with `unsafe` code, and it is confined to the
 //! modules that say so in their first lines.
 //!
-//! Not done here: deciding what a filter should say, and supervising anything.
+//! Not done here: deciding what a filter should say, or what is answered to a call.
 
 pub mod beside;
 pub mod bpf;
@@ -31,10 +33,12 @@ pub mod flags;
 mod held;
 pub mod install;
 pub mod live;
+pub mod notify;
 pub mod patch;
 pub mod probe;
 pub mod ptrace;
 mod sys;
+pub mod task;
 pub mod wait;
 
 pub use error::{CODES, LoadError};

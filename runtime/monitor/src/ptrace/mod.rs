@@ -19,6 +19,7 @@
 //!   `racy`.
 //! * A supervisor that dies takes everything that it supervises with it.
 
+pub mod by_policy;
 pub mod guard;
 pub mod judge;
 mod near;
@@ -26,5 +27,7 @@ pub mod supervisor;
 mod task;
 mod trap;
 
+pub use by_policy::ByPolicy;
+pub use guard::Guard;
 pub use judge::{Judge, Notice, Verdict, Watch};
 pub use supervisor::{Mode, Settings, Supervisor};

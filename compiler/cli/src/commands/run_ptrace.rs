@@ -1,7 +1,7 @@
 //! `filterc run --via ptrace`: the process that was started becomes the command, and one beside
 //! it watches.
 
-use filterc::{Compiled, Options, Source, compile, render};
+use filterc::{Compiled, Options, Source, compile};
 use filterc_abi::{Action, Endian, SeccompData};
 use filterc_loader::beside::{self, Side, Watcher};
 use filterc_loader::{Exec, Flags, action_available, install, ptrace};
@@ -23,7 +23,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     if !ptrace::can_change_calls() {
         return Err(coded(
-            "F0380",
+            "F0970",
             "on this machine a supervisor can change calls only by \
              PTRACE_SET_SYSCALL_INFO, which Linux 6.16 and later have"
                 .into(),
@@ -32,7 +32,7 @@ pub(super) fn run(
     let plain = no_seccomp || !action_available(Action::Trace(0)).unwrap_or(false);
     let guard = guard(compiled, plain)?;
     let side = beside::split().map_err(|error| {
-        coded("F0381", format!("the process that is to watch cannot be made: {error}"))
+        coded("F0971", format!("the process that is to watch cannot be made: {error}"))
     })?;
     match side {
         Side::Watcher(watcher) => {
@@ -42,7 +42,7 @@ pub(super) fn run(
         Side::Watched(watched) => {
             watched.wait().map_err(|why| {
                 let why = if why.is_empty() { "it has ended" } else { why.as_str() };
-                coded("F0382", format!("the command cannot be watched: {why}"))
+                coded("F0972", format!("the command cannot be watched: {why}"))
             })?;
             if !plain {
                 // The guard first: the policy may forbid to install more.
@@ -62,7 +62,7 @@ pub(super) fn run(
 fn guard(compiled: &Compiled, plain: bool) -> Result<Compiled, Failure> {
     let text = guard::text(compiled.policy(), plain);
     let text = text.ok_or_else(|| {
-        coded("F0380", "a supervisor by ptrace is not known to work on this machine".into())
+        coded("F0970", "a supervisor by ptrace is not known to work on this machine".into())
     })?;
     Ok(compile(&Source::text("<guard of the supervisor>", text), &Options::default())?)
 }
@@ -82,7 +82,7 @@ fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, co
             if watcher.ready().is_ok()
                 && let Err(error) = supervisor.run()
             {
-                console.report(&coded("F0383", format!("the supervisor ends: {error}")));
+                console.report(&coded("F0973", format!("the supervisor ends: {error}")));
             }
         }
     }
@@ -115,7 +115,7 @@ impl Watch for Messages<'_> {
     fn notice(&mut self, tid: u32, notice: &Notice) {
         let (code, nr, text) = match notice {
             Notice::Debugger { request } => (
-                "F0384",
+                "F0974",
                 i32::try_from(*request).unwrap_or(0),
                 format!(
                     "task {tid} asked to trace, or to be traced ({}), and got EPERM: a task has \
@@ -125,7 +125,7 @@ impl Watch for Messages<'_> {
                 ),
             ),
             Notice::Unsettled { call } => (
-                "F0385",
+                "F0975",
                 call.nr,
                 format!(
                     "task {tid}: {} would be allowed because of what stands in memory, which others \
@@ -135,12 +135,12 @@ impl Watch for Messages<'_> {
                 ),
             ),
             Notice::Uninstrumented { call } => (
-                "F0386",
+                "F0976",
                 call.nr,
                 format!("task {tid} made {}, which no rule names and no table knows", name(call)),
             ),
             Notice::Killed { errno } => (
-                "F0387",
+                "F0977",
                 *errno,
                 format!(
                     "the process of task {tid} was killed: it could not be answered (errno {errno})"

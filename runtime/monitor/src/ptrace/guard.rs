@@ -40,7 +40,7 @@ pub fn text(policy: &Policy, plain: bool) -> Option<String> {
         "trace({DEBUGGER:#x}) ptrace if request in {{PTRACE_TRACEME, PTRACE_ATTACH, PTRACE_SEIZE}}\n"
     ));
     // Not followed. Under a gate it could do less than others; but it would outlive the supervisor.
-    text.push_str("errno(EPERM) clone if flags & CLONE_UNTRACED != 0\n");
+    text.push_str("errno(EPERM) clone if clone_flags & CLONE_UNTRACED != 0\n");
     // `notify` takes precedence over `trace`: whoever holds the listener could let calls go on.
     text.push_str(
         "errno(EBUSY) seccomp if op == SECCOMP_SET_MODE_FILTER \

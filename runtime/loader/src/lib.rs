@@ -13,6 +13,7 @@
 //! * [`Held`]: a command that has a process, and waits to be started; [`wait`]: for several things
 //!   at once.
 //! * [`supervised`]: a command, a supervisor that answers its calls, and who stands before both.
+//! * [`beside`]: a process that watches this one; [`mod@ptrace`]: what it watches with.
 //! * [`notify`]: calls of other tasks that wait for an answer; [`task`]: their memory, and acting in
 //!   another's name.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
@@ -23,6 +24,7 @@
 //!
 //! Not done here: deciding what a filter should say, or what is answered to a call.
 
+pub mod beside;
 pub mod bpf;
 mod entry;
 pub mod error;
@@ -35,6 +37,7 @@ pub mod live;
 pub mod notify;
 pub mod patch;
 pub mod probe;
+pub mod ptrace;
 mod shared;
 pub mod supervised;
 mod sys;

@@ -6,13 +6,16 @@
 //! reference semantics ([`filterc_hir::eval`]), and answers.
 //!
 //! * [`view`]: what is seen of a call beyond its registers; [`caller`] keeps what was seen of one.
-//! * [`judge`] decides by what was seen; [`notify`] answers, and where it must, acts.
-//! * [`mod@perform`]: a call in the task's place, with its [`rights`].
+//! * [`judge`] decides by what was seen.
+//! * [`notify`]: supervision by user notifications, which answers, and where it must, acts:
+//!   [`mod@perform`] is a call in the task's place, with its [`rights`].
+//! * [`ptrace`]: supervision by `ptrace(2)`.
 
 pub mod caller;
 pub mod calls;
 pub mod judge;
 pub mod notify;
 pub mod perform;
+pub mod ptrace;
 pub mod rights;
 pub mod view;

@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+use crate::event::glob;
 use crate::expr::CmpOp;
 
 /// Which task a question is about.
@@ -27,6 +28,17 @@ pub enum Pattern {
     Exact(Vec<u8>),
     /// The kernel's wildcards (`*`, `?`, `[a-z]`); in a path `*` and `?` stop at no `/`.
     Glob(Vec<u8>),
+}
+
+impl Pattern {
+    /// Whether the whole text is like this. Neither has a NUL.
+    #[must_use]
+    pub fn matches(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Exact(bytes) => bytes == text,
+            Self::Glob(pattern) => glob::matches(pattern, text),
+        }
+    }
 }
 
 /// A number that is known of a task.

@@ -6,7 +6,7 @@
 //! arms of a rule, on each ABI, and that rule's position is the step's.
 
 use filterc_abi::{Abi, Action};
-use filterc_grammar::ast::{Scope as Whose, Unit};
+pub use filterc_grammar::ast::{Scope as Whose, Unit};
 use filterc_grammar::source::Span;
 
 use crate::arm::{Arm, RuleId, Selector};

@@ -12,14 +12,19 @@
 //! * [`bpf`]: eBPF programs and maps, through raw `bpf(2)`.
 //! * [`Held`]: a command that has a process, and waits to be started; [`wait`]: for several things
 //!   at once.
+//! * [`supervised`]: a command, a supervisor that answers its calls, and who stands before both.
+//! * [`beside`]: a process that watches this one; [`mod@ptrace`]: what it watches with.
+//! * [`notify`]: calls of other tasks that wait for an answer; [`task`]: their memory, and acting in
+//!   another's name.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
 //!   filter does there. It is for tests and attestation; nothing else here uses it.
 //!
 //! This is the only crate of the project with `unsafe` code, and it is confined to the
 //! modules that say so in their first lines.
 //!
-//! Not done here: deciding what a filter should say, and supervising anything.
+//! Not done here: deciding what a filter should say, or what is answered to a call.
 
+pub mod beside;
 pub mod bpf;
 mod entry;
 pub mod error;
@@ -29,9 +34,14 @@ pub mod flags;
 mod held;
 pub mod install;
 pub mod live;
+pub mod notify;
 pub mod patch;
 pub mod probe;
+pub mod ptrace;
+mod shared;
+pub mod supervised;
 mod sys;
+pub mod task;
 pub mod wait;
 
 pub use error::{CODES, LoadError};

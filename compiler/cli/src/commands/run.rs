@@ -4,7 +4,7 @@ use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use filterc::evaluate::evaluate;
 use filterc::{Compiled, compile, render};
 use filterc_abi::{self as abi, Action, Endian};
@@ -14,6 +14,8 @@ use filterc_loader::{Exec, Flags, LoadError, install};
 use crate::console::{self, Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
+
+use super::run_ptrace;
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -34,8 +36,25 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     spec_allow: bool,
 
+    /// Who decides what the kernel cannot: a supervisor beside the command
+    #[arg(long, value_enum, default_value_t = Via::Seccomp)]
+    via: Via,
+
+    /// With `--via ptrace`: no filter, so that the supervisor decides every call
+    #[arg(long)]
+    no_seccomp: bool,
+
     #[command(flatten)]
     policy_args: PolicyArgs,
+}
+
+/// Who decides what the kernel cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Via {
+    /// Nobody: the filter in the kernel decides all calls
+    Seccomp,
+    /// A supervisor by ptrace(2), at which calls stop
+    Ptrace,
 }
 
 /// Becomes the command, under the filter; returns only if that failed. The command's exit
@@ -61,13 +80,23 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let exec = Exec::prepare(&command).map_err(|error| load_failure(&error))?;
     exec_is_allowed(&compiled, &exec)?;
     let flags = Flags { log: args.log, spec_allow: args.spec_allow, ..Flags::default() };
+    match args.via {
+        Via::Ptrace => run_ptrace::run(&compiled, &exec, &flags, args.no_seccomp, console),
+        Via::Seccomp if args.no_seccomp => {
+            Err(Failure::Environment("`--no-seccomp` needs `--via ptrace`".into()))
+        }
+        Via::Seccomp => become_command(&compiled, &exec, &flags),
+    }
+}
+
+fn become_command(compiled: &Compiled, exec: &Exec, flags: &Flags) -> Result<(), Failure> {
     let program = compiled.program_for(Endian::HOST);
-    install(program.verified(), &flags).map_err(|error| load_failure(&error))?;
+    install(program.verified(), flags).map_err(|error| load_failure(&error))?;
     let error = exec.exec();
     Err(Failure::Environment(format!("{}: {error}", exec.path().display())))
 }
 
-fn load_failure(error: &LoadError) -> Failure {
+pub(super) fn load_failure(error: &LoadError) -> Failure {
     Failure::Environment(format!("{error} [{}]", error.code()))
 }
 

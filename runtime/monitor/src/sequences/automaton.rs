@@ -73,6 +73,12 @@ impl Automaton {
         self.tasks.len()
     }
 
+    /// Whether something is under way in a task.
+    #[must_use]
+    pub fn is_under_way(&self, task: u32) -> bool {
+        self.tasks.contains_key(&task)
+    }
+
     /// Something happened; `is` says whether it is the event of that position. True if with it
     /// the whole sequence has happened: then nothing is under way in the task any more.
     pub fn happened(&mut self, moment: Moment, mut is: impl FnMut(usize) -> bool) -> bool {

@@ -1,0 +1,179 @@
+//! `filterc run --via ptrace`: the process that was started becomes the command, and one beside
+//! it watches.
+
+use filterc::{Compiled, Options, Source, compile};
+use filterc_abi::{Action, Endian, SeccompData};
+use filterc_loader::beside::{self, Side, Watcher};
+use filterc_loader::{Exec, Flags, action_available, install, ptrace};
+use filterc_monitor::ptrace::{ByPolicy, Guard, Mode, Notice, Settings, Supervisor, Watch, guard};
+
+use crate::console::{Console, Failure};
+
+/// What `trace` comes with in a gate.
+const GATE: u16 = 0;
+
+/// Becomes the command, watched; returns only if that failed, or in the process that watches, when
+/// there is nothing left to watch.
+pub(super) fn run(
+    compiled: &Compiled,
+    exec: &Exec,
+    flags: &Flags,
+    no_seccomp: bool,
+    console: &Console,
+) -> Result<(), Failure> {
+    if !ptrace::can_change_calls() {
+        return Err(coded(
+            "F0970",
+            "on this machine a supervisor can change calls only by \
+             PTRACE_SET_SYSCALL_INFO, which Linux 6.16 and later have"
+                .into(),
+        ));
+    }
+    let plain = no_seccomp || !action_available(Action::Trace(0)).unwrap_or(false);
+    let guard = guard(compiled, plain)?;
+    let side = beside::split().map_err(|error| {
+        coded("F0971", format!("the process that is to watch cannot be made: {error}"))
+    })?;
+    match side {
+        Side::Watcher(watcher) => {
+            watch(compiled, guard, plain, watcher, console);
+            Ok(())
+        }
+        Side::Watched(watched) => {
+            watched.wait().map_err(|why| {
+                let why = if why.is_empty() { "it has ended" } else { why.as_str() };
+                coded("F0972", format!("the command cannot be watched: {why}"))
+            })?;
+            if !plain {
+                // The guard first: the policy may forbid to install more.
+                let program = guard.program_for(Endian::HOST);
+                install(program.verified(), &Flags { tsync: false, ..*flags })
+                    .map_err(|error| super::run::load_failure(&error))?;
+                install(compiled.program_for(Endian::HOST).verified(), flags)
+                    .map_err(|error| super::run::load_failure(&error))?;
+            }
+            let error = exec.exec();
+            Err(Failure::Environment(format!("{}: {error}", exec.path().display())))
+        }
+    }
+}
+
+/// What closes the ways round the supervisor, compiled as any policy is.
+fn guard(compiled: &Compiled, plain: bool) -> Result<Compiled, Failure> {
+    let text = guard::text(compiled.policy(), plain);
+    let text = text.ok_or_else(|| {
+        coded("F0970", "a supervisor by ptrace is not known to work on this machine".into())
+    })?;
+    Ok(compile(&Source::text("<guard of the supervisor>", text), &Options::default())?)
+}
+
+fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, console: &Console) {
+    let settings = Settings {
+        mode: if plain { Mode::Plain } else { Mode::Gate(GATE) },
+        guard: Guard::new(guard.program_for(Endian::HOST).verified().clone()),
+        near: true,
+    };
+    let judge = ByPolicy::new(compiled.policy().clone(), lines(compiled));
+    let supervisor =
+        Supervisor::seize(watcher.pid(), settings, judge, Messages::new(console), None);
+    match supervisor {
+        Err(error) => watcher.refuse(&error.to_string()),
+        Ok(supervisor) => {
+            if watcher.ready().is_ok()
+                && let Err(error) = supervisor.run()
+            {
+                console.report(&coded("F0973", format!("the supervisor ends: {error}")));
+            }
+        }
+    }
+}
+
+/// The line on which each rule begins.
+fn lines(compiled: &Compiled) -> Vec<u32> {
+    let line = |span| compiled.sources().line_column(span).0;
+    compiled
+        .policy()
+        .rules()
+        .iter()
+        .map(|rule| u32::try_from(line(rule.span)).unwrap_or(0))
+        .collect()
+}
+
+/// What is said on standard error while the command runs: each thing once.
+struct Messages<'c> {
+    console: &'c Console,
+    said: Vec<(&'static str, i32)>,
+}
+
+impl<'c> Messages<'c> {
+    const fn new(console: &'c Console) -> Self {
+        Self { console, said: Vec::new() }
+    }
+}
+
+impl Watch for Messages<'_> {
+    fn notice(&mut self, tid: u32, notice: &Notice) {
+        let (code, nr, text) = match notice {
+            Notice::Debugger { request } => (
+                "F0974",
+                i32::try_from(*request).unwrap_or(0),
+                format!(
+                    "task {tid} asked to trace, or to be traced ({}), and got EPERM: a task has \
+                     one tracer, and here that is filterc. Debuggers and the like work outside, \
+                     or under `--via notify`",
+                    request_name(*request)
+                ),
+            ),
+            Notice::Unsettled { call } => (
+                "F0975",
+                call.nr,
+                format!(
+                    "task {tid}: {} would be allowed because of what stands in memory, which others \
+                     can change before the kernel looks; it got EPERM: say `racy` in the rule where \
+                     that does not matter, or use `--via notify`",
+                    name(call)
+                ),
+            ),
+            Notice::Uninstrumented { call } => (
+                "F0976",
+                call.nr,
+                format!("task {tid} made {}, which no rule names and no table knows", name(call)),
+            ),
+            Notice::Killed { errno } => (
+                "F0977",
+                *errno,
+                format!(
+                    "the process of task {tid} was killed: it could not be answered (errno {errno})"
+                ),
+            ),
+        };
+        if !self.said.contains(&(code, nr)) {
+            self.said.push((code, nr));
+            self.console.report(&coded(code, text));
+        }
+    }
+
+    fn command_ended(&mut self) {
+        beside::leave_stderr();
+    }
+}
+
+fn request_name(request: u64) -> String {
+    match request {
+        0 => "PTRACE_TRACEME".to_owned(),
+        16 => "PTRACE_ATTACH".to_owned(),
+        0x4206 => "PTRACE_SEIZE".to_owned(),
+        other => format!("request {other:#x}"),
+    }
+}
+
+fn name(call: &SeccompData) -> String {
+    let nr = call.nr.cast_unsigned();
+    let abi = filterc_abi::abis().iter().find(|abi| abi.audit_arch == call.arch && abi.admits(nr));
+    let known = abi.and_then(|abi| abi.syscall_by_nr(nr));
+    known.map_or_else(|| format!("call {nr}"), |call| format!("`{}`", call.name))
+}
+
+fn coded(code: &'static str, text: String) -> Failure {
+    Failure::Coded { code, text, details: serde_json::Value::Null }
+}

@@ -56,6 +56,7 @@ mod resolve;
 mod scope;
 pub mod sequences;
 mod sets;
+pub mod settled;
 pub mod sight;
 mod spelling;
 mod steps;

@@ -77,7 +77,15 @@ impl FieldParts {
 
 /// An item of a set before it is built.
 #[derive(Debug)]
-pub(crate) struct ItemParts(Constant, Option<Box<Constant>>);
+pub(crate) struct ItemParts(Constant, Option<Box<Behind>>);
+
+/// What an item is more than a constant.
+#[derive(Debug)]
+enum Behind {
+    Last(Constant),
+    /// A text, and the constant is none.
+    Text(Str),
+}
 
 impl ItemParts {
     pub(crate) fn one(c: Deep<Constant>) -> Deep<Self> {
@@ -85,13 +93,23 @@ impl ItemParts {
     }
 
     pub(crate) fn range(a: Deep<Constant>, b: Deep<Constant>) -> Deep<Self> {
-        Deep { node: Self(a.node, Some(Box::new(b.node))), height: a.height.max(b.height) }
+        Deep {
+            node: Self(a.node, Some(Box::new(Behind::Last(b.node)))),
+            height: a.height.max(b.height),
+        }
+    }
+
+    pub(crate) fn text(text: Str) -> Deep<Self> {
+        let none = Constant { kind: ConstantKind::Error, span: text.span };
+        Deep::flat(Self(none, Some(Box::new(Behind::Text(text)))))
     }
 
     fn build(self) -> Item {
-        match self {
-            Self(one, None) => Item::One(one),
-            Self(first, Some(last)) => Item::Range(first, *last),
+        let Self(first, behind) = self;
+        match behind.map(|behind| *behind) {
+            None => Item::One(first),
+            Some(Behind::Last(last)) => Item::Range(first, last),
+            Some(Behind::Text(text)) => Item::Text(text),
         }
     }
 }
@@ -321,7 +339,7 @@ impl<'s> Context<'s> {
     /// `args[N]`; the name ends at `m`.
     pub(crate) fn indexed(&mut self, index: Constant, l: u32, m: u32, r: u32) -> Field {
         let name = self.name(l, m);
-        if name.text != "args" {
+        if !matches!(name.text.as_str(), "args" | "argv") {
             self.error(Kind::NotIndexed(name.text.clone()), name.span);
         }
         let span = self.span(l, r);

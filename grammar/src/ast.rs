@@ -66,6 +66,8 @@ pub enum StatementKind {
     Rule(Rule),
     /// `label NAME = "…", …`
     Label(Name, Vec<Str>),
+    /// `racy openat, execve`: calls that may go on though memory was looked at for them.
+    Racy(Vec<Call>),
     /// `require …`, kept as its tokens' span: no target of this version can check it.
     Require(Span),
     /// `param NAME: TYPE`
@@ -352,6 +354,16 @@ pub enum Item {
     One(Constant),
     /// `first..last`, both included.
     Range(Constant, Constant),
+    /// A text.
+    Text(Str),
+}
+
+impl Item {
+    /// Whether it is a text.
+    #[must_use]
+    pub const fn is_text(&self) -> bool {
+        matches!(self, Self::Text(_))
+    }
 }
 
 /// A constant expression and where it stands.

@@ -111,6 +111,10 @@ impl Printer {
                 self.predicate(value, OR);
             }
             StatementKind::Rule(rule) => self.rule(rule),
+            StatementKind::Racy(calls) => {
+                self.push("racy ");
+                self.list(calls, Self::call);
+            }
             StatementKind::Label(name, patterns) => {
                 self.push(&format!("label {} = ", name.text));
                 self.list(patterns, Self::string);
@@ -311,6 +315,7 @@ impl Printer {
                 self.push("..");
                 self.constant(last, 0);
             }
+            Item::Text(text) => self.string(text),
         }
     }
 

@@ -28,6 +28,8 @@ pub(crate) enum Token {
     Let,
     #[token("label")]
     Label,
+    #[token("racy")]
+    Racy,
     #[token("require")]
     Require,
     #[token("param")]
@@ -202,6 +204,7 @@ impl Token {
                 | Self::Group
                 | Self::Let
                 | Self::Label
+                | Self::Racy
                 | Self::Require
                 | Self::Param
                 | Self::Test
@@ -299,6 +302,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
     "group",
     "let",
     "label",
+    "racy",
     "require",
     "param",
     "test",

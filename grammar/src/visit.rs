@@ -69,6 +69,7 @@ pub fn walk_statement<V: Visitor + ?Sized>(visitor: &mut V, statement: &Statemen
             visitor.visit_name(name);
             calls.iter().for_each(|call| visitor.visit_call(call));
         }
+        StatementKind::Racy(calls) => calls.iter().for_each(|call| visitor.visit_call(call)),
         StatementKind::Let(name, predicate) => {
             visitor.visit_name(name);
             visitor.visit_predicate(predicate);
@@ -167,6 +168,7 @@ fn walk_item<V: Visitor + ?Sized>(visitor: &mut V, item: &Item) {
             visitor.visit_constant(first);
             visitor.visit_constant(last);
         }
+        Item::Text(text) => visitor.visit_str(text),
     }
 }
 

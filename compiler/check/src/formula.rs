@@ -8,7 +8,7 @@ use filterc_hir::types::{Place, Type};
 use crate::bits::{self, Bits};
 use crate::gates::{FALSE, Gates, Node, OverBudget, Result, TRUE};
 use crate::hash::Map;
-use crate::layout::{ARCH, NR, WORD_BITS, WordIndex, words_of};
+use crate::layout::{ARCH, NR, WORD_BITS, WordIndex, answer_bit, words_of};
 use crate::region::Head;
 use crate::term::{Term, TermId, Terms};
 
@@ -149,6 +149,15 @@ impl<G: Gates> Algebra for Formula<G> {
     type Word = Bits;
 
     fn read(&mut self, place: Place, mask: u64) -> Bits {
+        if let Place::Answer(question) = place {
+            let (word, bit) = answer_bit(question);
+            let answer = self.gates.input(word, bit);
+            let mut bits = bits::constant(0, 2 * WORD_BITS);
+            if let Some(lowest) = bits.first_mut().filter(|_| mask & 1 == 1) {
+                *lowest = self.unless_over_budget(answer);
+            }
+            return bits;
+        }
         let (low, high) = words_of(place, self.endian);
         let words = [Some(low), high].map(|word| match word {
             Some(word) => self.data(word).unwrap_or_else(|OverBudget| {

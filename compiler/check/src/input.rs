@@ -1,5 +1,5 @@
-//! What predicates are about: a call, the facts of it, and the policy's parameters, which a rule's
-//! author does not know either. What is said of a rule is so for all their values.
+//! What predicates are about: a call, the facts of it, answers to questions, and the policy's
+//! parameters, which a rule's author does not know either. What is said of a rule is so for all their values.
 
 use filterc_abi::{Endian, SeccompData};
 use filterc_hir::eval::holds_with;
@@ -10,7 +10,8 @@ use filterc_hir::types::BESIDE;
 use crate::Params;
 use crate::layout::{INPUTS, call_of, params_of};
 
-/// Words of 64 bits: six arguments, the instruction pointer, the parameters, and the facts.
+/// Words of 64 bits: six arguments, the instruction pointer, the parameters, the facts, and the
+/// answers.
 pub(crate) const REGISTERS: usize = FIRST_PARAM + BESIDE;
 
 /// The instruction pointer, the first parameter, and the first fact.

@@ -1,22 +1,22 @@
 //! Which word of `struct seccomp_data` is what, in each byte order, and the order in which
 //! decision diagrams ask for the bits of words. Behind the words of the data come those of
-//! the parameters, low halves first, and those of the facts as they lie in memory: inputs like
-//! the others.
+//! the parameters, low halves first, those of the facts as they lie in memory, and those of the
+//! answers to questions, which no program reads: inputs like the others.
 
 use filterc_abi::facts::FACTS_WORDS;
 use filterc_abi::seccomp::{SECCOMP_DATA_WORDS, offset};
 use filterc_abi::{Endian, Fact, SeccompData};
 use filterc_cbpf::MAX_PARAMS;
-use filterc_hir::limits;
-use filterc_hir::types::{BESIDE, Place};
+use filterc_hir::limits::{self, MAX_QUESTIONS};
+use filterc_hir::types::{BESIDE, FIRST_ANSWERS, Place};
 
 use crate::Params;
 
 /// A bit's place in the order; those that are asked first are smaller.
 pub(crate) type Level = u16;
 
-/// A word of the data, by its index, 0…15, of the parameters, from 16 on, or of the facts, from 64
-/// on.
+/// A word of the data, by its index, 0…15, of the parameters, from 16 on, of the facts, from 64 on,
+/// or of the answers, from 78 on.
 pub(crate) type WordIndex = u8;
 
 /// The word with the system-call number.
@@ -28,13 +28,21 @@ pub(crate) const ARCH: WordIndex = word_at(offset::ARCH);
 /// Number of words of the data.
 const WORDS: usize = SECCOMP_DATA_WORDS;
 
-/// Number of words of the data, the parameters and the facts.
-pub(crate) const INPUTS: usize = WORDS + 2 * MAX_PARAMS + FACTS_WORDS;
+/// Words of answers, a bit each.
+const ANSWERS_WORDS: usize = MAX_QUESTIONS / WORD_BITS as usize;
+
+/// Number of words of the data, the parameters, the facts and the answers.
+pub(crate) const INPUTS: usize = WORDS + 2 * MAX_PARAMS + FACTS_WORDS + ANSWERS_WORDS;
 
 /// The first word of the facts.
 const FIRST_FACT: WordIndex = 64;
 
 const _: () = assert!(FIRST_FACT as usize == WORDS + 2 * MAX_PARAMS);
+
+/// The first word of answers: from here on nothing is seen by a program.
+pub(crate) const FIRST_ANSWER: WordIndex = 78;
+
+const _: () = assert!(FIRST_ANSWER as usize == FIRST_FACT as usize + FACTS_WORDS);
 
 const _: () = assert!(limits::MAX_PARAMS == MAX_PARAMS && INPUTS == WordSet::SIZE as usize);
 
@@ -45,7 +53,14 @@ pub(crate) fn param_word(param: u8, high: bool) -> WordIndex {
 
 /// The word of the facts with that position among them.
 pub(crate) fn fact_word(position: u8) -> WordIndex {
-    (FIRST_FACT + position).min(WordSet::SIZE - 1)
+    (FIRST_FACT + position).min(FIRST_ANSWER - 1)
+}
+
+/// The word of the answers with the one to a question, and its bit there.
+pub(crate) fn answer_bit(question: u16) -> (WordIndex, u8) {
+    let [bits, _] = (question % u16::from(WORD_BITS)).to_le_bytes();
+    let [word, _] = (question / u16::from(WORD_BITS)).to_le_bytes();
+    (FIRST_ANSWER.saturating_add(word).min(WordSet::SIZE - 1), bits)
 }
 
 /// The words with bits 31…0 and 63…32 of a fact.
@@ -72,7 +87,7 @@ pub(crate) struct WordSet(u128);
 
 impl WordSet {
     /// How many words there can be.
-    const SIZE: WordIndex = 78;
+    const SIZE: WordIndex = 110;
 
     /// No word.
     pub(crate) const NONE: Self = Self(0);
@@ -124,6 +139,7 @@ pub(crate) fn words_of(place: Place, endian: Endian) -> (WordIndex, Option<WordI
         }
         Place::Pair { lo, hi } => (arg(lo).0, Some(arg(hi).0)),
         Place::Fact(fact) => words_of_fact(fact, endian),
+        Place::Answer(question) => (answer_bit(question).0, None),
         // A number, which has no byte order.
         Place::Param(i) => (param_word(i, false), Some(param_word(i, true))),
     }
@@ -136,11 +152,12 @@ pub(crate) fn call_of(words: &[u32; INPUTS], endian: Endian) -> SeccompData {
         .map_or_else(SeccompData::default, |words| SeccompData::of_words(words, endian))
 }
 
-/// The parameters and facts whose words are these.
+/// The parameters, facts and answers whose words are these.
 pub(crate) fn params_of(words: &[u32; INPUTS], endian: Endian) -> Params {
     let mut params = [0; BESIDE];
     let word = |at: WordIndex| u64::from(words.get(usize::from(at)).copied().unwrap_or_default());
-    let (own, facts) = params.split_at_mut(MAX_PARAMS);
+    let (rest, answers) = params.split_at_mut(FIRST_ANSWERS);
+    let (own, facts) = rest.split_at_mut(MAX_PARAMS);
     for (i, param) in (0..).zip(own) {
         let [low, high] = [false, true].map(|high| param_word(i, high));
         *param = word(low) | word(high) << 32;
@@ -148,6 +165,9 @@ pub(crate) fn params_of(words: &[u32; INPUTS], endian: Endian) -> Params {
     for (fact, value) in Fact::ALL.into_iter().zip(facts) {
         let (low, high) = words_of_fact(fact, endian);
         *value = word(low) | high.map_or(0, word) << 32;
+    }
+    for (low, both) in (FIRST_ANSWER..).step_by(2).zip(answers) {
+        *both = word(low) | word(low + 1) << 32;
     }
     params
 }
@@ -202,7 +222,7 @@ impl Ties {
 }
 
 /// The level of every bit: `arch`, `nr`, the instruction pointer, then the arguments, high
-/// words first, high bits first, the parameters, and the facts; tied words bit by bit, where the
+/// words first, high bits first, the parameters, the facts, and the answers; tied words bit by bit, where the
 /// first of them stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
@@ -308,7 +328,7 @@ mod tests {
             for word in WordSet::ALL.iter() {
                 for bit in 0..WORD_BITS {
                     let level = order.level(word, bit);
-                    assert!(seen.insert(level) && level < 32 * 78);
+                    assert!(seen.insert(level) && level < 32 * 110);
                     assert_eq!(order.bit(level), Some((word, bit)));
                 }
             }

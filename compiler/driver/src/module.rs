@@ -214,7 +214,7 @@ fn generate(
     let parts = policy.abis().iter().filter(|part| part.abi().endian == endian);
     let abis: Vec<_> = parts.map(|part| part.abi()).collect();
     let wrapping = match options.target {
-        Target::Seccomp | Target::Syscall | Target::Tracepoint => Wrapping::None,
+        Target::Seccomp | Target::Syscall | Target::Tracepoint | Target::Monitor => Wrapping::None,
         Target::RawTracepoint => Wrapping::Watch(Access::Numbers),
         Target::TracepointBtf => Wrapping::Watch(Access::Types),
         Target::Lsm => Wrapping::Hooks(hooks::hooks(policy, endian)?),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use filterc_abi::{self as abi, Abi};
+use filterc_abi::{self as abi, Abi, Action};
 pub use filterc_codegen::ebpf::lsm::Offsets;
 pub use filterc_codegen::ebpf::tracing::Layout;
 use filterc_hir::Sight;
@@ -66,6 +66,9 @@ pub enum Target {
     /// eBPF programs that carry out what the policy says of the calls of watched tasks, at the hooks
     /// of security modules where the kernel shows the object that a call names.
     Lsm,
+    /// The kernel's part of a monitor: a seccomp filter that decides what registers decide, and
+    /// asks the monitor ([`Options::gate`]) exactly where what it is asked still matters.
+    Monitor,
 }
 
 /// Every target with its name on the command line.
@@ -76,6 +79,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("tp_btf", Target::TracepointBtf),
     ("tracepoint", Target::Tracepoint),
     ("lsm", Target::Lsm),
+    ("monitor", Target::Monitor),
 ];
 
 impl Target {
@@ -86,6 +90,7 @@ impl Target {
             Self::Seccomp | Self::Tracepoint => Sight::Registers,
             Self::RawTracepoint | Self::TracepointBtf => Sight::Task,
             Self::Syscall | Self::Lsm => Sight::Object,
+            Self::Monitor => Sight::Monitor,
         }
     }
 
@@ -93,6 +98,30 @@ impl Target {
     #[must_use]
     pub fn name(self) -> &'static str {
         TARGETS.iter().find(|(_, target)| *target == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// How the kernel's part of a monitor asks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Gate {
+    /// By a notification, as `notify` does.
+    #[default]
+    Notify,
+    /// By a stop for its tracer, as `trace(0)` does.
+    Trace,
+}
+
+/// Every gate with its name on the command line.
+pub const GATES: &[(&str, Gate)] = &[("notify", Gate::Notify), ("trace", Gate::Trace)];
+
+impl Gate {
+    /// What the filter returns where it asks.
+    #[must_use]
+    pub const fn action(self) -> Action {
+        match self {
+            Self::Notify => Action::Notify,
+            Self::Trace => Action::Trace(0),
+        }
     }
 }
 
@@ -112,6 +141,8 @@ pub struct Options {
     pub params: Vec<(String, i128)>,
     /// What is made (`--target`): [`compile_module`](crate::compile_module) makes all but filters.
     pub target: Target,
+    /// How the kernel's part of a monitor asks it (`--gate`).
+    pub gate: Gate,
     /// What differs between the kernels that programs at tracepoints are for.
     pub layout: Layout,
     /// The same, for programs at hooks of security modules.
@@ -140,6 +171,7 @@ impl Default for Options {
             defines: Vec::new(),
             params: Vec::new(),
             target: Target::default(),
+            gate: Gate::default(),
             layout: Layout::default(),
             offsets: Offsets::default(),
             opt_level: OptLevel::default(),

@@ -9,6 +9,7 @@ use filterc_grammar::ast;
 use filterc_grammar::source::Span;
 use hashbrown::HashSet;
 
+use crate::asked::Asking;
 use crate::error::{Kind, Limit};
 use crate::expr::{CmpOp, Predicate, Relation, Test};
 use crate::field;
@@ -132,8 +133,8 @@ impl<'s, 'a> Builder<'s, 'a> {
     }
 
     /// What the tests came out as, once all arms are made.
-    pub(crate) fn into_outcomes(self) -> Outcomes {
-        self.reader.outcomes
+    pub(crate) fn into_outcomes(self) -> (Outcomes, Asking) {
+        (self.reader.outcomes, self.reader.questions)
     }
 
     fn is_full(&mut self, rule: &Rule<'a>, new: usize) -> bool {

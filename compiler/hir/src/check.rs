@@ -27,6 +27,7 @@ use crate::numbers;
 use crate::params::Params;
 use crate::policy::{AbiPolicy, Policy, RuleOrigin};
 use crate::predicate::Reader;
+use crate::raced;
 use crate::resolve::Calls;
 use crate::scope::Scope;
 use crate::sight::Sight;
@@ -75,12 +76,14 @@ fn policy<'a>(
     }
     let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
     let mut rules = rules(statements, scope, &mut calls, findings);
+    let racy = raced::named(statements, scope, &mut calls, findings);
     let labels = labels::read(scope, findings);
     let reader = Reader::new(scope, &constants, &params, findings, (header.kernel, options.sight));
     let mut builder = Builder::new(reader, &calls);
     let arms: Vec<_> =
         abis.iter().enumerate().map(|(i, abi)| builder.arms(abi, i, &mut rules)).collect();
-    let outcomes = builder.into_outcomes();
+    let (outcomes, questions) = builder.into_outcomes();
+    let questions = questions.into_list();
     arms::without_calls(&rules, findings);
     let mut parts = Vec::with_capacity(abis.len());
     let mut foreign = Vec::with_capacity(abis.len());
@@ -97,10 +100,14 @@ fn policy<'a>(
             foreign.push((abi.name, action));
         }
         let Some((default, unknown)) = default.zip(unknown) else { continue };
-        parts.push(AbiPolicy::new(abi, header.kernel, default, unknown, arms));
+        let part = AbiPolicy::new(abi, header.kernel, default, unknown, arms);
+        parts.push(part.with_racy(calls.of_list(&racy, abi_index)));
     }
     let foreign = header::foreign(header, &foreign, findings);
     let spans: Vec<_> = rules.iter().map(|rule| rule.span).collect();
+    for part in parts.iter().enumerate().map(|(at, part)| (part, at)) {
+        raced::refuse(part, &questions, &spans, findings);
+    }
     lints::hidden_constants(scope, &constants, abis, findings);
     lints::hidden_groups(scope, &calls, findings);
     // Behind an error more may seem superfluous than is.
@@ -118,7 +125,10 @@ fn policy<'a>(
     let complete = parts.len() == abis.len();
     let origins = spans.into_iter().map(|span| RuleOrigin { span }).collect();
     let params = params.in_policy(scope, &parts);
-    complete.then(|| Policy::new(parts, foreign, origins).with_params(params).with_labels(labels))
+    complete.then(|| {
+        let policy = Policy::new(parts, foreign, origins);
+        policy.with_params(params).with_labels(labels).with_questions(questions)
+    })
 }
 
 fn rules<'a>(
@@ -143,7 +153,7 @@ fn rules<'a>(
 fn refuse_other_targets(statements: &[Statement], sight: Sight, findings: &mut Findings) {
     for Statement { span, kind } in statements {
         let (keyword, reason) = match kind {
-            StatementKind::Label(..) if sight.has_object() => continue,
+            StatementKind::Label(..) if sight.has_labels() => continue,
             StatementKind::Label(..) => (
                 "label",
                 "a filter is not told which object a call names; a monitor or the BPF LSM is",
@@ -173,6 +183,8 @@ fn refuse_other_targets(statements: &[Statement], sight: Sight, findings: &mut F
             | StatementKind::Group(..)
             | StatementKind::Let(..)
             | StatementKind::Param(..)
+            // Only a monitor looks at memory: for other targets this says nothing.
+            | StatementKind::Racy(_)
             // What it claims of the policy is no part of it: `filterc test` asks.
             | StatementKind::Test(..)
             | StatementKind::Rule(_) => continue,

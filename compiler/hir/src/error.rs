@@ -55,6 +55,91 @@ pub enum Blindness {
     SeventhRegister,
 }
 
+/// Why a monitor cannot be asked so, or its answer would be worth nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    /// F0900: the argument is an address, but not of a path that the kernel looks up.
+    Path {
+        /// The argument.
+        field: String,
+        /// The call.
+        call: &'static str,
+        /// Its paths.
+        paths: Vec<&'static str>,
+    },
+    /// F0901: no text of this sort is like that.
+    Pattern {
+        /// Why.
+        why: &'static str,
+    },
+    /// F0902: memory is read, and the call may go on then.
+    Raced,
+    /// F0903: more questions than a policy may have.
+    TooMany,
+    /// F0904: a text compared with what is none, or in order.
+    Text {
+        /// The field.
+        field: String,
+    },
+    /// F0904: a number of a monitor compared with what is no constant, or masked.
+    Number {
+        /// The field.
+        field: String,
+    },
+    /// F0904: a range of numbers, asked of many tasks.
+    RangeOfMany {
+        /// The field.
+        field: String,
+    },
+    /// F0905: the call is given no socket address.
+    Address {
+        /// The call.
+        call: &'static str,
+    },
+    /// F0905: the call is given no words of a command.
+    Words {
+        /// The call.
+        call: &'static str,
+    },
+    /// F0905: the call has no descriptor of that name.
+    Descriptor {
+        /// The name.
+        name: String,
+        /// The call.
+        call: &'static str,
+    },
+    /// F0906: no address or network.
+    Network {
+        /// Why.
+        why: &'static str,
+    },
+    /// F0908: `racy` with a number.
+    RacyNumber,
+    /// F0907: labels, where the monitor does not see the object that is acted on.
+    Label {
+        /// Why.
+        why: &'static str,
+    },
+}
+
+impl Unasked {
+    /// The stable code.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Path { .. } => "F0900",
+            Self::Pattern { .. } => "F0901",
+            Self::Raced => "F0902",
+            Self::TooMany => "F0903",
+            Self::Text { .. } | Self::Number { .. } | Self::RangeOfMany { .. } => "F0904",
+            Self::Address { .. } | Self::Words { .. } | Self::Descriptor { .. } => "F0905",
+            Self::Network { .. } => "F0906",
+            Self::Label { .. } => "F0907",
+            Self::RacyNumber => "F0908",
+        }
+    }
+}
+
 /// Limits that keep a small text from becoming an endless policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
@@ -404,6 +489,8 @@ pub enum Kind {
         /// The name, without `@`.
         name: String,
     },
+    /// F0900 to F0907.
+    Unasked(Unasked),
     /// F0310 to F0317.
     Advice(Box<Advice>),
     /// F0270 to F0279 and F0360 to F0365.
@@ -473,6 +560,7 @@ impl Kind {
             Self::BeforeFilters { .. } => "F0330",
             Self::ForeignErrno { .. } => "F0331",
             Self::HidesGroup { .. } => "F0340",
+            Self::Unasked(unasked) => unasked.code(),
             Self::Advice(advice) => advice.code(),
             Self::Event(fault) => fault.code(),
         }

@@ -84,6 +84,14 @@ pub fn case(policy: &Policy, arch: u32, nr: u32) -> Case<'_> {
     let Some(part) = policy.abis().iter().find(of_abi) else {
         return nothing(policy.foreign_action(), Reason::Foreign);
     };
+    case_of(part, nr)
+}
+
+/// The part of a policy for one ABI that is about a number of it.
+#[must_use]
+pub fn case_of(part: &AbiPolicy, nr: u32) -> Case<'_> {
+    let nothing =
+        |action, reason| Case { arms: Vec::new(), otherwise: Decision { action, reason } };
     if !part.has(nr) && !part.names(nr) {
         return nothing(part.unknown_action(), Reason::Unknown);
     }

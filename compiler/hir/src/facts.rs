@@ -41,7 +41,7 @@ pub(crate) fn number(sight: Sight, name: &str) -> Option<Field> {
 pub(crate) fn special(sight: Sight, name: &str) -> Option<Special> {
     match name {
         "comm" if sight.has_task() => Some(Special::Comm),
-        "label" if sight.has_object() => Some(Special::Label),
+        "label" if sight.has_labels() => Some(Special::Label),
         _ => None,
     }
 }

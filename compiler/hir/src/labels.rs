@@ -96,6 +96,9 @@ impl<'a> Reader<'_, 'a> {
             }
         };
         let made = Test::compare(field, mask.map(i128::from), op, value.into());
+        if let (true, Ok(made)) = (self.sight.has_answers(), &made) {
+            return self.label_questions(made, span, subject);
+        }
         made.map(Predicate::Test)
             .map_err(|error| {
                 let kind = match error {

@@ -18,5 +18,8 @@ pub const MAX_NESTING: usize = 256;
 /// Parameters of a policy: each is two words of input to a proof.
 pub const MAX_PARAMS: usize = 24;
 
+/// Questions of a policy that only a monitor can answer: each is a bit of input to a proof.
+pub const MAX_QUESTIONS: usize = 1024;
+
 /// Findings of one run.
 pub const MAX_FINDINGS: usize = 10_000;

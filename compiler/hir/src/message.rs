@@ -5,6 +5,7 @@ use filterc_abi::KernelVersion;
 
 use crate::error::{Blindness, Definition, Kind, Limit};
 use crate::types::{self, Type};
+use crate::unasked;
 use crate::wording::{few, list, number};
 
 impl Definition {
@@ -77,6 +78,7 @@ pub(crate) fn message(kind: &Kind) -> String {
         Kind::TooLarge(_) => "policy too large".to_owned(),
         Kind::NoAbi => "the policy does not say for which ABI it is".to_owned(),
         Kind::NotText { field, .. } => format!("`{field}` is not a string"),
+        Kind::Unasked(unasked) => unasked::message(unasked),
         Kind::TextOperation => "`comm` is a text".to_owned(),
         Kind::LabelOperation => "`label` is a set of labels".to_owned(),
         Kind::NoObject { call } => format!("`{call}` names no object"),
@@ -180,6 +182,7 @@ pub(crate) fn label(kind: &Kind, about: &str) -> String {
         Kind::TooLarge(limit) => too_large(*limit),
         Kind::NoAbi => String::new(),
         Kind::NotText { ty, .. } => format!("it is {ty}{about}"),
+        Kind::Unasked(unasked) => unasked::label(unasked, about),
         Kind::TextOperation => "only a text or a pattern can be asked for".to_owned(),
         Kind::LabelOperation => "only sets of labels can be asked for".to_owned(),
         Kind::NoObject { .. } => {
@@ -292,6 +295,7 @@ pub(crate) fn help(kind: &Kind) -> Vec<String> {
         }
         Kind::SettledTest { of_any: false, .. } => one("leave the test out, or correct it"),
         Kind::OutOfSight { blindness, .. } => one(who_can_see(*blindness)),
+        Kind::Unasked(unasked) => unasked::help(unasked),
         Kind::TextOperation => one("write `comm == \"name\"`, `!=`, or `comm ~ \"pattern*\"`"),
         Kind::LabelOperation => {
             one("write `label & NAME`, `label & (NAME | NAME)`, `label == NAME`, `label == 0`, or \

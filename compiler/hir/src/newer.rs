@@ -54,7 +54,7 @@ pub(crate) fn warn(
 fn named(statement: &Statement) -> impl Iterator<Item = &filterc_grammar::ast::Name> {
     let calls: &[Call] = match &statement.kind {
         StatementKind::Rule(rule) => &rule.calls,
-        StatementKind::Group(_, calls) => calls,
+        StatementKind::Group(_, calls) | StatementKind::Racy(calls) => calls,
         StatementKind::Arch(_)
         | StatementKind::Kernel(_)
         | StatementKind::Default(_)

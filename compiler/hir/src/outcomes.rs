@@ -73,6 +73,7 @@ impl Known {
             | Place::Arg(_)
             | Place::Pair { .. }
             | Place::Fact(_)
+            | Place::Answer(_)
             | Place::Param(_) => false,
         }
     }

@@ -87,6 +87,7 @@ pub struct AbiPolicy {
     arms: Vec<Arm>,
     named: BTreeSet<u32>,
     ranges: Vec<(u32, u32)>,
+    racy: BTreeSet<u32>,
 }
 
 impl AbiPolicy {
@@ -110,7 +111,20 @@ impl AbiPolicy {
             Selector::Range(first, last) => Some((first, last)),
             Selector::Nr(_) | Selector::Known => None,
         }));
-        Self { abi, kernel, default, unknown, arms, named, ranges }
+        Self { abi, kernel, default, unknown, arms, named, ranges, racy: BTreeSet::new() }
+    }
+
+    /// The same part with calls of which the policy says that they may be raced (`racy`).
+    #[must_use]
+    pub fn with_racy(self, racy: BTreeSet<u32>) -> Self {
+        Self { racy, ..self }
+    }
+
+    /// Whether a call may go on although memory was looked at for its decision, which other
+    /// threads can change: `racy` names it.
+    #[must_use]
+    pub fn is_racy(&self, nr: u32) -> bool {
+        self.racy.contains(&nr)
     }
 
     /// The ABI.

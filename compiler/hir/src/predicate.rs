@@ -5,6 +5,7 @@ use filterc_abi::{Abi, Action, KernelVersion};
 use filterc_grammar::ast::{self, PredicateKind};
 use filterc_grammar::source::Span;
 
+use crate::asked::Asking;
 use crate::consteval::{self, Constants};
 use crate::error::{Kind, Limit};
 use crate::expr::Predicate;
@@ -34,6 +35,8 @@ pub(crate) struct Reader<'s, 'a> {
     /// The parts of the conjunctions around the place that is being read.
     around: Vec<&'a [ast::Predicate]>,
     pub(crate) sets: Memory<'a>,
+    /// What a monitor is asked.
+    pub(crate) questions: Asking,
     pub(crate) outcomes: Outcomes,
     /// What the rule does whose predicate is being read.
     pub(crate) action: Action,
@@ -68,6 +71,7 @@ impl<'s, 'a> Reader<'s, 'a> {
             told: false,
             around: Vec::new(),
             sets: Memory::default(),
+            questions: Asking::default(),
             outcomes: Outcomes::new(kernel),
             action: Action::KillProcess,
             negated: false,
@@ -306,7 +310,7 @@ impl<'s, 'a> Reader<'s, 'a> {
 fn single(item: &ast::Item) -> Option<&ast::Constant> {
     match item {
         ast::Item::One(value) => Some(value),
-        ast::Item::Range(..) => None,
+        ast::Item::Range(..) | ast::Item::Text(_) => None,
     }
 }
 
@@ -328,6 +332,7 @@ fn constants_of_item(item: &ast::Item) -> Vec<&ast::Constant> {
     match item {
         ast::Item::One(one) => vec![one],
         ast::Item::Range(first, last) => vec![first, last],
+        ast::Item::Text(_) => Vec::new(),
     }
 }
 

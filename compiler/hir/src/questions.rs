@@ -7,6 +7,7 @@
 
 use std::net::IpAddr;
 
+use crate::event::glob;
 use crate::expr::CmpOp;
 
 /// Which task a question is about.
@@ -27,6 +28,17 @@ pub enum Pattern {
     Exact(Vec<u8>),
     /// The kernel's wildcards (`*`, `?`, `[a-z]`); in a path `*` and `?` stop at no `/`.
     Glob(Vec<u8>),
+}
+
+impl Pattern {
+    /// Whether the whole text is like this. Neither has a NUL.
+    #[must_use]
+    pub fn matches(&self, text: &[u8]) -> bool {
+        match self {
+            Self::Exact(bytes) => bytes == text,
+            Self::Glob(pattern) => glob::matches(pattern, text),
+        }
+    }
 }
 
 /// A number that is known of a task.
@@ -158,6 +170,51 @@ impl Asked {
     }
 }
 
+/// Calls that a monitor performs itself, on its own copy of what it looked at, so that to look and
+/// to act is one.
+const PERFORMED: &[&str] = &[
+    "bind",
+    "chmod",
+    "chown",
+    "chown32",
+    "connect",
+    "creat",
+    "fchmodat",
+    "fchmodat2",
+    "fchownat",
+    "lchown",
+    "lchown32",
+    "link",
+    "linkat",
+    "mkdir",
+    "mkdirat",
+    "open",
+    "openat",
+    "openat2",
+    "rename",
+    "renameat",
+    "renameat2",
+    "rmdir",
+    "symlink",
+    "symlinkat",
+    "truncate",
+    "truncate64",
+    "unlink",
+    "unlinkat",
+];
+
+/// Whether a monitor performs the call of that name itself where it looked at memory.
+#[must_use]
+pub fn performed(call: &str) -> bool {
+    PERFORMED.binary_search(&call).is_ok()
+}
+
+/// All calls that a monitor performs itself, sorted.
+#[must_use]
+pub const fn all_performed() -> &'static [&'static str] {
+    PERFORMED
+}
+
 /// A question of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Question {
@@ -165,4 +222,24 @@ pub struct Question {
     pub asked: Asked,
     /// As the policy spells it.
     pub text: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn performed_calls_are_sorted_and_read_memory() {
+        assert!(PERFORMED.is_sorted_by(|a, b| a < b));
+        for name in PERFORMED {
+            let calls: Vec<_> =
+                filterc_abi::abis().iter().filter_map(|abi| abi.syscall(name)).collect();
+            assert!(!calls.is_empty(), "{name}");
+            let visible = calls.iter().filter(|call| !call.args.is_empty());
+            let reads =
+                |call: &&filterc_abi::Syscall| !call.paths().is_empty() || call.address().is_some();
+            assert!(visible.clone().any(reads), "{name}");
+        }
+        assert!(performed("openat") && !performed("execve"));
+    }
 }

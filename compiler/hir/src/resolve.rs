@@ -136,6 +136,23 @@ impl<'a> Calls<'a> {
         self.on.get(start..start + self.abis.len()).unwrap_or_default()
     }
 
+    /// The numbers that entries stand for on an ABI, but for those that are written as numbers.
+    pub(crate) fn of_list(&self, entries: &[Entry<'a>], abi_index: usize) -> BTreeSet<u32> {
+        let Some(abi) = self.abis.get(abi_index) else { return BTreeSet::new() };
+        let mut numbers = BTreeSet::new();
+        for entry in entries {
+            match entry {
+                Entry::Name(id) => {
+                    let on = self.on(*id).get(abi_index);
+                    numbers.extend(on.and_then(|on| on.direct).map(|call| call.nr));
+                }
+                Entry::Any => numbers.extend(abi.syscalls().iter().map(|call| call.nr)),
+                Entry::Number(_) | Entry::Range(..) => {}
+            }
+        }
+        numbers
+    }
+
     fn name(&mut self, name: &'a ast::Name, findings: &mut Findings) -> Option<Entry<'a>> {
         let id = self.on.len() / self.abis.len().max(1);
         let before = self.on.len();

@@ -6,7 +6,7 @@ use filterc_grammar::source::Span;
 
 use crate::absent;
 use crate::comm;
-use crate::error::{Blindness, Kind, Limit};
+use crate::error::{Blindness, Kind, Limit, Unasked};
 use crate::expr::{CmpOp, Predicate, Test, TypeError};
 use crate::facts::{self, Special};
 use crate::field::{self, Found};
@@ -53,6 +53,11 @@ impl<'a> Reader<'_, 'a> {
         span: Span,
         subject: Subject,
     ) -> Option<Predicate> {
+        if self.sight.has_answers()
+            && let Some(asked) = self.question(test, span, subject)
+        {
+            return asked;
+        }
         match self.special(&test.field, subject) {
             Some(Special::Comm) => return self.comm(test, span, subject),
             Some(Special::Label) => return self.label(test, span, subject),
@@ -74,6 +79,7 @@ impl<'a> Reader<'_, 'a> {
                 let other = self.field(right, subject);
                 self.two_fields(&left, *op, other, right.span)
             }
+            ast::Relation::In(items) if items.iter().any(ast::Item::is_text) => self.text(&left),
             ast::Relation::In(items) => return self.set(&left, items),
             ast::Relation::CompareString(..) | ast::Relation::Glob(_) => self.text(&left),
             ast::Relation::Function(..) => {
@@ -82,6 +88,46 @@ impl<'a> Reader<'_, 'a> {
             ast::Relation::Cpus(..) => self.unseen(span, "CPUS{…}".to_owned(), subject),
         };
         one.map(Predicate::Test)
+    }
+
+    /// A test of a number that a monitor sees: with constants, and without a mask.
+    pub(crate) fn number_test(
+        &mut self,
+        field: Field,
+        test: &'a ast::Test,
+        span: Span,
+        subject: Subject,
+    ) -> Option<Test> {
+        let name = field.name().to_owned();
+        let left = Left { field, arg: None, mask: None, span, subject };
+        let is_constant = |reader: &Self, constant: &'a ast::Constant| {
+            reader.param_named(constant).is_none() && reader.lone_field(constant, subject).is_none()
+        };
+        match &test.relation {
+            _ if test.mask.is_some() => {}
+            ast::Relation::Compare(op, right) if is_constant(self, right) => {
+                return self.compare(&left, cmp_op(*op), right);
+            }
+            ast::Relation::In(items)
+                if items.iter().all(|item| match item {
+                    ast::Item::One(one) => is_constant(self, one),
+                    ast::Item::Range(..) => true,
+                    ast::Item::Text(_) => false,
+                }) =>
+            {
+                return self.within(&left, &items.iter().collect::<Vec<_>>());
+            }
+            ast::Relation::AnyBit
+            | ast::Relation::Compare(..)
+            | ast::Relation::CompareField(..)
+            | ast::Relation::In(_)
+            | ast::Relation::CompareString(..)
+            | ast::Relation::Glob(_)
+            | ast::Relation::Function(..)
+            | ast::Relation::Cpus(..) => {}
+        }
+        self.findings.about(span, Kind::Unasked(Unasked::Number { field: name }), subject);
+        None
     }
 
     /// The fact that a field is which is no number.
@@ -203,7 +249,7 @@ impl<'a> Reader<'_, 'a> {
         for item in items {
             let param = match item {
                 ast::Item::One(one) => self.param_named(one).map(|param| (param, one.span)),
-                ast::Item::Range(..) => None,
+                ast::Item::Range(..) | ast::Item::Text(_) => None,
             };
             match param {
                 Some(param) => params.push(param),
@@ -390,6 +436,8 @@ impl<'a> Reader<'_, 'a> {
                 ast::Item::Range(first, last) => {
                     (self.constant(first, left), self.constant(last, left))
                 }
+                // Whoever reads sets has looked for texts before.
+                ast::Item::Text(_) => (None, None),
             };
             ranges.extend(first.zip(last));
         }
@@ -509,7 +557,7 @@ impl<'a> Reader<'_, 'a> {
         let span = item.map_or(left.span, item_span);
         let one = item.and_then(|item| match item {
             ast::Item::One(one) => Some(one),
-            ast::Item::Range(..) => None,
+            ast::Item::Range(..) | ast::Item::Text(_) => None,
         });
         let masked = left.mask.zip(mask);
         if error == TypeError::NeverTrue {
@@ -532,6 +580,7 @@ fn item_span(item: &ast::Item) -> Span {
     match item {
         ast::Item::One(one) => one.span,
         ast::Item::Range(first, last) => first.span.to(last.span),
+        ast::Item::Text(text) => text.span,
     }
 }
 

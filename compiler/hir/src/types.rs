@@ -6,11 +6,19 @@ use std::fmt;
 
 use filterc_abi::{self as abi, Endian, Fact, Facts};
 
-use crate::limits::MAX_PARAMS;
+use crate::limits::{MAX_PARAMS, MAX_QUESTIONS};
 
-/// Numbers that stand beside the registers of a call: values of parameters, by position, and behind
-/// [`MAX_PARAMS`] of these the facts of the call. One that is missing is 0.
-pub const BESIDE: usize = MAX_PARAMS + Fact::COUNT;
+/// Answers in one number: they are bits.
+pub const ANSWERS_IN_ONE: usize = 64;
+
+/// Where answers begin among what stands beside the registers.
+pub const FIRST_ANSWERS: usize = MAX_PARAMS + Fact::COUNT;
+
+/// Numbers that stand beside the registers of a call: values of parameters, by position, behind
+/// [`MAX_PARAMS`] of these the facts of the call, and behind those, from [`FIRST_ANSWERS`] on, the
+/// answers to the policy's questions, [`ANSWERS_IN_ONE`] in each, the first in the lowest bit. One
+/// that is missing is 0.
+pub const BESIDE: usize = FIRST_ANSWERS + MAX_QUESTIONS / ANSWERS_IN_ONE;
 
 /// Parameters and facts as one list, on a machine of that byte order.
 #[must_use]
@@ -20,8 +28,25 @@ pub fn beside(params: &[u64], facts: &Facts, endian: Endian) -> [u64; BESIDE] {
     for (slot, param) in own.iter_mut().zip(params) {
         *slot = *param;
     }
-    behind.copy_from_slice(&facts.values(endian));
+    for (slot, fact) in behind.iter_mut().zip(facts.values(endian)) {
+        *slot = fact;
+    }
     all
+}
+
+/// Puts an answer into such a list, which is as long as it must be then.
+pub fn put_answer(beside: &mut [u64; BESIDE], question: u16, yes: bool) {
+    let (at, bit) = answer_at(question);
+    if let Some(slot) = beside.get_mut(at) {
+        *slot = *slot & !bit | if yes { bit } else { 0 };
+    }
+}
+
+/// Where the answer to a question stands in such a list, and its bit there.
+#[must_use]
+pub const fn answer_at(question: u16) -> (usize, u64) {
+    let question = question as usize;
+    (FIRST_ANSWERS + question / ANSWERS_IN_ONE, 1 << (question % ANSWERS_IN_ONE))
 }
 
 /// The facts of such a list.
@@ -51,6 +76,9 @@ pub enum Place {
     },
     /// The low bits of a fact: not in the registers, but of the call all the same.
     Fact(Fact),
+    /// The answer to the question with that position in the policy, one bit: not in the registers,
+    /// and not known where those are all that is seen.
+    Answer(u16),
     /// The low bits of the parameter with that position in the policy: a number of 64 bits
     /// that is the same for every call, and known only when the filter is loaded.
     Param(u8),
@@ -176,7 +204,8 @@ impl Field {
             Place::Pair { lo, hi } if lo < 6 && hi < 6 && lo != hi => 64,
             Place::Fact(fact) => fact.width(),
             Place::Param(i) if usize::from(i) < MAX_PARAMS => 64,
-            Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => return None,
+            Place::Answer(i) if usize::from(i) < MAX_QUESTIONS => 1,
+            Place::Arg(_) | Place::Pair { .. } | Place::Param(_) | Place::Answer(_) => return None,
         };
         (ty.width <= room).then(|| Self { name: name.into(), place, ty })
     }
@@ -212,7 +241,7 @@ impl Field {
         Self::raw(self.place, call, beside) & self.ty.mask()
     }
 
-    /// Everything that stands at a place; a parameter or a fact without a value is 0.
+    /// Everything that stands at a place; a parameter, a fact or an answer without a value is 0.
     #[must_use]
     pub fn raw(place: Place, call: &abi::SeccompData, beside: &[u64]) -> u64 {
         let arg = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
@@ -225,6 +254,10 @@ impl Field {
             Place::Fact(fact) => {
                 let at = MAX_PARAMS + usize::from(fact.index());
                 beside.get(at).copied().unwrap_or_default()
+            }
+            Place::Answer(question) => {
+                let (at, bit) = answer_at(question);
+                u64::from(beside.get(at).is_some_and(|answers| answers & bit != 0))
             }
             Place::Param(i) => beside.get(usize::from(i)).copied().unwrap_or_default(),
         }
@@ -288,6 +321,23 @@ mod tests {
         assert!(Field::new("x", Place::Pair { lo: 1, hi: 6 }, ty(64, false)).is_none());
         assert!(Field::new("x", Place::Param(23), ty(64, false)).is_some());
         assert!(Field::new("x", Place::Param(24), ty(8, false)).is_none());
+        assert!(Field::new("x", Place::Answer(1023), ty(1, false)).is_some());
+        assert!(Field::new("x", Place::Answer(1023), ty(2, false)).is_none());
+        assert!(Field::new("x", Place::Answer(1024), ty(1, false)).is_none());
+    }
+
+    #[test]
+    fn answers_are_bits_behind_the_facts() {
+        let mut all = beside(&[9], &Facts::default(), Endian::Little);
+        let read = |all: &[u64], i| Field::raw(Place::Answer(i), &abi::SeccompData::default(), all);
+        for question in [0, 63, 64, 1023] {
+            put_answer(&mut all, question, true);
+            assert_eq!((read(&all, question), all[0]), (1, 9));
+            assert_eq!(all[1..].iter().map(|bits| bits.count_ones()).sum::<u32>(), 1);
+            put_answer(&mut all, question, false);
+            assert_eq!(read(&all, question), 0);
+        }
+        assert_eq!(read(&[], 5), 0);
     }
 
     #[test]

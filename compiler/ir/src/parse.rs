@@ -164,7 +164,10 @@ fn operand(text: &str) -> Option<Operand> {
             }
             None => match name.strip_prefix("param") {
                 Some(position) => Place::Param(position.parse().ok()?),
-                None => Place::Arg(name.strip_prefix("arg")?.parse().ok()?),
+                None => match name.strip_prefix("answer") {
+                    Some(position) => Place::Answer(position.parse().ok()?),
+                    None => Place::Arg(name.strip_prefix("arg")?.parse().ok()?),
+                },
             },
         },
     };

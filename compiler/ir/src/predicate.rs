@@ -144,6 +144,7 @@ pub(crate) fn is_fixed(field: &Field) -> bool {
         | Place::Arg(_)
         | Place::Pair { .. }
         | Place::Fact(_)
+        | Place::Answer(_)
         | Place::Param(_) => false,
     }
 }

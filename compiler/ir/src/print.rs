@@ -144,6 +144,7 @@ impl fmt::Display for Operand {
             Place::Pair { lo, hi } => write!(f, "arg({lo},{hi})")?,
             Place::Param(i) => write!(f, "param{i}")?,
             Place::Fact(fact) => f.write_str(fact.name())?,
+            Place::Answer(i) => write!(f, "answer{i}")?,
         }
         write!(f, ":{}{}", if self.signed() { 's' } else { 'u' }, self.width())
     }

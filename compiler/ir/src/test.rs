@@ -17,7 +17,7 @@ use std::hash::{Hash, Hasher};
 use filterc_abi::facts::FACTS_WORDS;
 use filterc_abi::seccomp::{SECCOMP_DATA_SIZE, SECCOMP_DATA_WORDS, offset};
 use filterc_abi::{Endian, Fact, SeccompData};
-use filterc_hir::limits::MAX_PARAMS;
+use filterc_hir::limits::{MAX_PARAMS, MAX_QUESTIONS};
 use filterc_hir::types::{Field, Place};
 
 /// A 32-bit word of what is decided about: of `struct seccomp_data`, by its index (a quarter
@@ -38,6 +38,11 @@ const _: () = assert!(FIRST_PARAM as usize == SECCOMP_DATA_WORDS);
 const FIRST_FACT: u8 = FIRST_PARAM + 48;
 
 const _: () = assert!(FIRST_FACT as usize == SECCOMP_DATA_WORDS + 2 * MAX_PARAMS);
+
+/// Behind all that a machine can load.
+const NOWHERE: u8 = FIRST_FACT + 14;
+
+const _: () = assert!(NOWHERE as usize == INPUT_WORDS);
 
 /// A half of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,6 +71,10 @@ impl Word {
     pub const NR: Self = Self(0);
     /// `arch`.
     pub const ARCH: Self = Self(1);
+
+    /// Where answers to questions are, for a machine: no program can look there, and none that
+    /// does is verified. [Staging](crate::stage) leaves no test of answers.
+    const NOWHERE: Self = Self(NOWHERE);
 
     /// The word of the data with that index; `None` from 16 on.
     #[must_use]
@@ -199,7 +208,8 @@ impl Operand {
             Place::Pair { lo, hi } if lo < 6 && hi < 6 && lo != hi => 64,
             Place::Fact(fact) => fact.width(),
             Place::Param(i) if usize::from(i) < MAX_PARAMS => 64,
-            Place::Arg(_) | Place::Pair { .. } | Place::Param(_) => 0,
+            Place::Answer(i) if usize::from(i) < MAX_QUESTIONS => 1,
+            Place::Arg(_) | Place::Pair { .. } | Place::Param(_) | Place::Answer(_) => 0,
         };
         (1..=room).contains(&width).then_some(Self { place, width, signed })
     }
@@ -239,6 +249,10 @@ impl Operand {
             Place::Pair { lo, hi } => (4, lo, hi),
             Place::Param(index) => (5, index, 0),
             Place::Fact(fact) => (6, fact.index(), 0),
+            Place::Answer(question) => {
+                let [first, second] = question.to_le_bytes();
+                (7, first, second)
+            }
         };
         let bytes = [tag, first, second, self.width, u8::from(self.signed), 0, 0, 0];
         u64::from_le_bytes(bytes)
@@ -273,7 +287,7 @@ impl Operand {
     /// fills; `None` if it is part of it, or is in two places or none.
     #[must_use]
     pub fn offset(self, endian: Endian) -> Option<u32> {
-        if matches!(self.place, Place::Pair { .. } | Place::Param(_)) {
+        if matches!(self.place, Place::Pair { .. } | Place::Param(_) | Place::Answer(_)) {
             return None;
         }
         match self.parts(endian) {
@@ -298,6 +312,7 @@ impl Operand {
                 let half = |high| Word::fact(fact, high, endian);
                 (half(false), (fact.width() == 64).then(|| half(true)))
             }
+            Place::Answer(_) => (Word::NOWHERE, None),
             // A number, which has no byte order.
             Place::Param(param) => {
                 let word = |high| Word::param(Half { param, high });

@@ -172,6 +172,7 @@ impl Make<'_> {
             Relation::In(items) => {
                 let last = match items.last()? {
                     Item::One(constant) | Item::Range(_, constant) => constant.span,
+                    Item::Text(text) => text.span,
                 };
                 let at = in_file(last, text)?.1;
                 Some((vec![(at, format!(", {}", value.masked))], value.masked))

@@ -207,6 +207,7 @@ pub(crate) fn field_value(
             | Place::Arg(_)
             | Place::Pair { .. }
             | Place::Fact(_)
+            | Place::Answer(_)
             | Place::Param(_) => format!("{bits:#x}"),
         },
     }

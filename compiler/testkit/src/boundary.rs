@@ -248,7 +248,7 @@ fn put(field: &Field, constants: &BTreeSet<u64>, candidates: &mut Candidates) {
     for value in near.map(|value| value & field.ty().mask()) {
         match field.place() {
             // What is given with the call is not the call's.
-            Place::Nr | Place::Arch | Place::Fact(_) | Place::Param(_) => (),
+            Place::Nr | Place::Arch | Place::Fact(_) | Place::Answer(_) | Place::Param(_) => (),
             Place::InstructionPointer => insert(candidates, IP, value),
             Place::Arg(i) => {
                 let i = usize::from(i);

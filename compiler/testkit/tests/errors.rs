@@ -33,6 +33,7 @@ fn rendered(path: &Path) -> (String, Vec<&'static str>) {
     options.target = match source.contents().lines().next() {
         Some("# for tracepoints") => Target::TracepointBtf,
         Some("# for objects") => Target::Lsm,
+        Some("# for monitors") => Target::Monitor,
         Some(_) | None => Target::Seccomp,
     };
     let (sources, list) = match options.target {

@@ -17,6 +17,7 @@ pub mod layout;
 mod model;
 mod names;
 pub mod objects;
+pub mod paths;
 pub mod seccomp;
 mod tables;
 mod version;

@@ -12,6 +12,7 @@
 //! * [`bpf`]: eBPF programs and maps, through raw `bpf(2)`.
 //! * [`Held`]: a command that has a process, and waits to be started; [`wait`]: for several things
 //!   at once.
+//! * [`supervised`]: a command, a supervisor that answers its calls, and who stands before both.
 //! * [`beside`]: a process that watches this one; [`mod@ptrace`]: what it watches with.
 //! * [`notify`]: calls of other tasks that wait for an answer; [`task`]: their memory, and acting in
 //!   another's name.
@@ -37,6 +38,8 @@ pub mod notify;
 pub mod patch;
 pub mod probe;
 pub mod ptrace;
+mod shared;
+pub mod supervised;
 mod sys;
 pub mod task;
 pub mod wait;

@@ -53,38 +53,6 @@ pub fn own_fs() -> io::Result<()> {
     check(unsafe { libc::unshare(libc::CLONE_FS) }.into())
 }
 
-/// Sets the user with whose rights this thread, and no other, uses files; which one that was. Linux
-/// takes the thread's capabilities on files away or gives them back with it.
-///
-/// # Errors
-/// `EPERM`, where it is none of the thread's own and privileges lack.
-pub fn set_fs_user(uid: u32) -> io::Result<()> {
-    // SAFETY: the call takes a number.
-    unsafe { libc::syscall(libc::SYS_setfsuid, c_long::from(uid)) };
-    // The result is the old one, whether or not there is a new one: this tries one that is none.
-    // SAFETY: as before.
-    let now = unsafe { libc::syscall(libc::SYS_setfsuid, -1) };
-    same(now, uid)
-}
-
-/// The same for the group.
-///
-/// # Errors
-/// As [`set_fs_user`].
-pub fn set_fs_group(gid: u32) -> io::Result<()> {
-    // SAFETY: the call takes a number.
-    unsafe { libc::syscall(libc::SYS_setfsgid, c_long::from(gid)) };
-    // SAFETY: as before.
-    let now = unsafe { libc::syscall(libc::SYS_setfsgid, -1) };
-    same(now, gid)
-}
-
-fn same(now: c_long, wanted: u32) -> io::Result<()> {
-    // An id above i32::MAX may come back sign-extended.
-    let now = u32::try_from(now & 0xffff_ffff).unwrap_or(u32::MAX);
-    if now == wanted { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EPERM)) }
-}
-
 /// A signal that does nothing but interrupt a system call: SIGURG, which by default is ignored and
 /// interrupts nothing.
 ///
@@ -164,25 +132,5 @@ mod tests {
         assert_eq!(buffer, text);
         let error = read_memory(own, 8, &mut buffer).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EFAULT));
-    }
-
-    #[test]
-    fn only_this_thread_has_the_rights_of_another_user() {
-        // SAFETY: no arguments.
-        if unsafe { libc::geteuid() } != 0 {
-            println!("skipped: not root");
-            return;
-        }
-        let status = || std::fs::read_to_string("/proc/thread-self/status").unwrap();
-        let ids = |status: &str| status.lines().find(|l| l.starts_with("Uid:")).unwrap().to_owned();
-        std::thread::spawn(move || {
-            set_fs_user(12345).unwrap();
-            assert!(ids(&status()).ends_with("\t12345"));
-            set_fs_user(0).unwrap();
-            assert!(ids(&status()).ends_with("\t0"));
-        })
-        .join()
-        .unwrap();
-        assert!(ids(&status()).ends_with("\t0"));
     }
 }

@@ -80,3 +80,22 @@ pub fn ready(descriptors: &[BorrowedFd<'_>], timeout: Duration) -> io::Result<Ve
     }
     Ok(list.iter().map(|entry| result > 0 && entry.revents != 0).collect())
 }
+
+/// Waits at most so long until the other side of a descriptor is gone; whether it is.
+///
+/// # Errors
+/// What `poll` says; a signal is no error.
+pub fn hung_up(descriptor: BorrowedFd<'_>, timeout: Duration) -> io::Result<bool> {
+    // That is told whatever is waited for.
+    let mut entry = libc::pollfd { fd: descriptor.as_raw_fd(), events: 0, revents: 0 };
+    let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+    // SAFETY: the kernel reads and writes one entry.
+    if unsafe { libc::poll(&raw mut entry, 1, timeout) } < 0 {
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+        return Ok(false);
+    }
+    Ok(entry.revents & libc::POLLHUP != 0)
+}

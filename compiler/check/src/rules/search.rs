@@ -2,7 +2,7 @@
 //! nothing means nothing. It spares most policies the decision diagrams.
 
 use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
-use filterc_hir::types::{Field, Place};
+use filterc_hir::types::{Field, Place, answer_at};
 
 use super::cases::Cases;
 use crate::input::{FIRST_FACT, FIRST_PARAM, IP, Input, REGISTERS};
@@ -250,6 +250,10 @@ fn registers(field: &Field, mask: u64) -> [Option<(usize, u64)>; 2] {
         Place::Arg(register) => [Some((register.into(), mask)), None],
         Place::Param(i) => [Some((FIRST_PARAM + usize::from(i), mask)), None],
         Place::Fact(fact) => [Some((FIRST_FACT + usize::from(fact.index()), mask)), None],
+        Place::Answer(question) => {
+            let (at, bit) = answer_at(question);
+            [Some((FIRST_PARAM + at, if mask == 0 { 0 } else { bit })), None]
+        }
         Place::Pair { lo, hi } => {
             [Some((lo.into(), mask & 0xffff_ffff)), Some((hi.into(), mask >> 32))]
         }
@@ -306,6 +310,9 @@ impl State {
     fn put(&mut self, field: &Field, value: u64) {
         let [low, high] = registers(field, field.ty().mask());
         let is_pair = high.is_some();
+        // An answer is a bit somewhere among others.
+        let is_yes = matches!(field.place(), Place::Answer(_)) && value & 1 == 1;
+        let value = if is_yes { u64::MAX } else { value };
         let low = low.map(|(register, mask)| (register, mask, value));
         let high = high.map(|(register, mask)| (register, mask, value >> 32));
         for (register, mask, value) in low.into_iter().chain(high) {

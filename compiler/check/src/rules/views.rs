@@ -113,6 +113,7 @@ impl Asks {
             | Place::Arg(_)
             | Place::Pair { .. }
             | Place::Fact(_)
+            | Place::Answer(_)
             | Place::Param(_) => {}
         }
     }

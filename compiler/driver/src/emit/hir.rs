@@ -104,6 +104,7 @@ fn field(field: &Field) -> String {
         Place::Arg(i) => format!("args[{i}]"),
         Place::Pair { lo, hi } => format!("args[{hi}]:args[{lo}]"),
         Place::Fact(_) => "fact".to_owned(),
+        Place::Answer(_) => "answer".to_owned(),
         Place::Param(_) => "param".to_owned(),
     };
     format!("{}:{}@{place}", field.name(), field.ty())

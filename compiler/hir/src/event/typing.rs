@@ -316,6 +316,10 @@ impl<'a> Reader<'_, 'a> {
         let (first, last) = match item {
             ast::Item::One(one) => (one, one),
             ast::Item::Range(first, last) => (first, last),
+            ast::Item::Text(text) => {
+                let form = "only numbers are compared so";
+                return self.tell(text.span, Fault::Operator { form });
+            }
         };
         let span = first.span.to(last.span);
         let (first, last) =

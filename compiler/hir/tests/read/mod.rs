@@ -21,11 +21,12 @@ pub(crate) fn options() -> Options<'static> {
 }
 
 /// The same for a text that says in its first line which programs it is for: `# for tracepoints`,
-/// or `# for objects`.
+/// `# for objects`, or `# for monitors`.
 pub(crate) fn options_of(text: &str) -> Options<'static> {
     let sight = match text.lines().next() {
         Some("# for tracepoints") => Sight::Task,
         Some("# for objects") => Sight::Object,
+        Some("# for monitors") => Sight::Monitor,
         Some(_) | None => Sight::Registers,
     };
     Options { sight, ..options() }

@@ -114,6 +114,7 @@ fn of_test(test: &Test, predicate: &Predicate, negated: bool, nr: u32) -> Result
         Place::Arg(arg) => arg,
         Place::InstructionPointer => return Err("the instruction pointer".to_owned()),
         Place::Pair { .. } => return Err("an argument in two registers".to_owned()),
+        Place::Answer(_) => return Err("what a monitor is asked".to_owned()),
         Place::Fact(_) => return Err("a fact beside the registers".to_owned()),
         Place::Param(_) => return Err("a parameter".to_owned()),
     };

@@ -15,7 +15,7 @@ use libc::{SECCOMP_FILTER_FLAG_NEW_LISTENER as NEW_LISTENER, c_int, sock_filter,
 
 use super::child::{self, End};
 use super::error::ProbeError;
-use super::shared::Shared;
+use crate::shared::Shared;
 use crate::sys;
 
 /// What the kernel says about a program.

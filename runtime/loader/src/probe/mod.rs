@@ -22,7 +22,6 @@ mod mount;
 mod real;
 mod sandbox;
 pub mod script;
-mod shared;
 
 pub use acceptance::{Verdict, accepts};
 pub use decisions::{Decision, decisions};

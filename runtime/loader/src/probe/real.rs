@@ -13,8 +13,8 @@ use libc::{c_int, c_void, siginfo_t};
 
 use super::child::{self, End};
 use super::error::ProbeError;
-use super::shared::Shared;
 use crate::entry::{self, Regs};
+use crate::shared::Shared;
 use crate::sys::{self, RawProgram};
 
 /// How a call enters the kernel.

@@ -16,8 +16,8 @@ use super::child::{self, End};
 use super::error::ProbeError;
 use super::real::Entry;
 use super::sandbox;
-use super::shared::Shared;
 use crate::entry::{self, Regs};
+use crate::shared::Shared;
 use crate::sys;
 
 /// Where the memory of the scripts lies in their processes: below 2 GiB, so that both ABIs can

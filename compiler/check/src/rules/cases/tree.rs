@@ -113,7 +113,9 @@ impl Tree {
                     Relation::Field(..) => None,
                 };
             }
-            Place::Pair { .. } | Place::Fact(_) | Place::Param(_) => return None,
+            Place::Pair { .. } | Place::Fact(_) | Place::Answer(_) | Place::Param(_) => {
+                return None;
+            }
         };
         let word = Word::of(register, test);
         match test.relation() {

@@ -8,14 +8,14 @@ use std::sync::atomic::AtomicU64;
 
 /// A shared array of words, zero at first.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     words: NonNull<AtomicU64>,
     length: usize,
 }
 
 impl Shared {
     /// Maps at least one word.
-    pub(super) fn new(length: usize) -> io::Result<Self> {
+    pub(crate) fn new(length: usize) -> io::Result<Self> {
         let length = length.max(1);
         let (protection, flags) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
@@ -34,7 +34,7 @@ impl Shared {
     }
 
     /// The words.
-    pub(super) fn words(&self) -> &[AtomicU64] {
+    pub(crate) fn words(&self) -> &[AtomicU64] {
         // SAFETY: the mapping is page-aligned, zeroed, `length` words long, and lives as long as
         // `self`; other processes write it atomically.
         unsafe { std::slice::from_raw_parts(self.words.as_ptr(), self.length) }

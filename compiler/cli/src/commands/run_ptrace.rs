@@ -73,9 +73,10 @@ fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, co
         guard: Guard::new(guard.program_for(Endian::HOST).verified().clone()),
         near: true,
     };
-    let judge = ByPolicy::new(compiled.policy().clone(), lines(compiled));
-    let supervisor =
-        Supervisor::seize(watcher.pid(), settings, judge, Messages::new(console), None);
+    let lines = lines(compiled);
+    let supervisor = ByPolicy::new(compiled.policy(), &[], &lines).and_then(|decider| {
+        Supervisor::seize(watcher.pid(), settings, decider, Messages::new(console), None)
+    });
     match supervisor {
         Err(error) => watcher.refuse(&error.to_string()),
         Ok(supervisor) => {

@@ -8,8 +8,8 @@ use filterc_abi::{Action, SeccompData};
 use filterc_audit::{Answer, Call as Recorded, Event, Exit, Record, Sink};
 use filterc_loader::ptrace::{self, Call, Change, Ended, Until};
 
+use super::decide::{Decide, Notice, Verdict, Watch};
 use super::guard::{self, Guard};
-use super::judge::{Judge, Notice, Verdict, Watch};
 use super::near::Near;
 use super::task::{Pending, Task};
 use super::trap;
@@ -42,9 +42,9 @@ pub struct Settings {
 }
 
 /// Supervises a process, and all that it makes.
-pub struct Supervisor<'s, J, W> {
+pub struct Supervisor<'s, D, W> {
     settings: Settings,
-    judge: J,
+    decider: D,
     watch: W,
     sink: Option<&'s mut dyn Sink>,
     seq: u64,
@@ -56,7 +56,7 @@ pub struct Supervisor<'s, J, W> {
     near: Near,
 }
 
-impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
+impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
     /// Begins to supervise a process of one thread, which runs on. The thread that calls this is
     /// the one that must call [`Self::run`], and has no other children.
     ///
@@ -65,7 +65,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
     pub fn seize(
         pid: i32,
         settings: Settings,
-        judge: J,
+        decider: D,
         watch: W,
         sink: Option<&'s mut dyn Sink>,
     ) -> io::Result<Self> {
@@ -74,7 +74,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
         let near = Near::new(settings.near);
         let supervisor = Self {
             settings,
-            judge,
+            decider,
             watch,
             sink,
             seq: 0,
@@ -194,7 +194,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
 
     fn decide(&mut self, tid: i32, call: &SeccompData) -> io::Result<()> {
         let since = Instant::now();
-        let mut verdict = self.judge.judge(tid.cast_unsigned(), call);
+        let mut verdict = self.decider.decide(tid.cast_unsigned(), call);
         let id = tid.cast_unsigned();
         if verdict.uninstrumented {
             self.watch.notice(id, &Notice::Uninstrumented { call: *call });
@@ -319,7 +319,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
         self.tasks.entry(child).or_default();
         if self.sink.is_some() {
             let child = child.cast_unsigned();
-            let thread = clone && self.judge.task(child).pid != child;
+            let thread = clone && self.decider.task(child).pid != child;
             self.record(tid, Event::Create { child, thread });
         }
         Ok(())
@@ -331,11 +331,11 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
         if former != tid
             && let Some(task) = self.tasks.remove(&former)
         {
-            self.judge.forget(former.cast_unsigned());
+            self.decider.forget(former.cast_unsigned());
             self.tasks.insert(tid, task);
         }
         self.started |= tid == self.root;
-        self.judge.forget(tid.cast_unsigned());
+        self.decider.forget(tid.cast_unsigned());
         self.remember(tid);
         self.record(tid, Event::Exec);
         Ok(())
@@ -355,7 +355,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
             self.record_exit(tid, ended);
         }
         self.tasks.remove(&tid);
-        self.judge.forget(tid.cast_unsigned());
+        self.decider.forget(tid.cast_unsigned());
         if tid == self.root {
             self.watch.command_ended();
         }
@@ -386,7 +386,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
     /// What is known of the task, for as long as it runs this program.
     fn remember(&mut self, tid: i32) {
         if self.sink.is_some() {
-            let facts = self.judge.task(tid.cast_unsigned());
+            let facts = self.decider.task(tid.cast_unsigned());
             self.tasks.entry(tid).or_default().facts = Some(facts);
         }
     }

@@ -46,6 +46,14 @@ pub(crate) trait Gates {
     /// The function whose value is that number, where there are such functions.
     fn number(&mut self, value: u32) -> Result<Node>;
 
+    /// Where a function depends on answers to questions, and what it is where all of them are no.
+    ///
+    /// # Errors
+    /// That is not found out in this representation.
+    fn unanswered(&mut self, _function: Node) -> Result<(Node, Node)> {
+        Err(OverBudget)
+    }
+
     /// A returned value, in that form.
     fn value(&mut self, value: u32, form: Form) -> Result<Vec<Node>> {
         match form {

@@ -270,6 +270,13 @@ impl Order {
         order
     }
 
+    /// The first level of answers: all that are below are answers too, for no word is compared with
+    /// one of theirs.
+    pub(crate) fn first_answer(&self) -> Level {
+        let own = self.base.iter().skip(usize::from(FIRST_ANSWER));
+        own.min().copied().unwrap_or(Level::MAX)
+    }
+
     /// The level of bit `bit` (0 is the lowest) of a word.
     pub(crate) fn level(&self, word: WordIndex, bit: u8) -> Level {
         let i = usize::from(word);

@@ -46,6 +46,13 @@
 //! neither is what a program does with an address otherwise: helpers, maps, variables of the
 //! kernel. One way on which that may happen is enough for [`Why::Outside`], and no pass.
 //!
+//! # Monitors
+//!
+//! Answers to questions that only a monitor can answer are inputs too, free as the facts are, and
+//! last in the order of bits: where a policy's diagram asks for one, and only there, its decision
+//! depends on them. There the kernel's part of a monitor must come to its gate ([`Side::Staged`]).
+//! That is found out by diagrams alone.
+//!
 //! # What is not proved
 //!
 //! Parsing, name resolution and the tables; that the kernel's machines are those described
@@ -91,7 +98,7 @@ mod tables;
 mod term;
 mod wide;
 
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::{Action, Endian, SeccompData};
 use filterc_cbpf::{Template, Verified};
 use filterc_hir::policy::Policy;
 use filterc_hir::types::BESIDE;
@@ -113,6 +120,16 @@ use crate::prover::Prover;
 pub enum Side<'a> {
     /// What a policy says.
     Policy(&'a Policy),
+    /// What the kernel's part of a monitor returns for a policy: what that says where it is the same
+    /// whatever the answers to its questions are, and everywhere else the gate, an action that asks
+    /// the monitor. A program that is the same comes to the gate for no call too many, and for none
+    /// too few; what the monitor then decides is the policy's business, with all answers.
+    Staged {
+        /// The policy.
+        policy: &'a Policy,
+        /// The gate.
+        gate: Action,
+    },
     /// What a program returns.
     Program(&'a Verified),
     /// What a program returns once parameters are filled in, whatever they are.

@@ -245,6 +245,54 @@ impl Mtbdd {
         Ok(())
     }
 
+    /// Where a function depends on bits from a level on, and what it is where all of these are 0.
+    /// Bits are asked in one order, so that what depends on those below is a node of theirs.
+    pub(crate) fn free(&mut self, function: Node, from: Level) -> Result<(Node, Node)> {
+        let mut known: Map<Node, (Node, Node)> = Map::default();
+        let mut waiting = vec![function];
+        while let Some(&node) = waiting.last() {
+            if known.contains_key(&node) {
+                waiting.pop();
+                continue;
+            }
+            self.spend()?;
+            let Entry { level, low, high } = self.entry(node);
+            let (low, high) = (Node(low), Node(high));
+            let found = if level == VALUE {
+                Some((FALSE, node))
+            } else if level >= from {
+                Some((TRUE, self.lowest(node)))
+            } else {
+                match (known.get(&low).copied(), known.get(&high).copied()) {
+                    (Some(low), Some(high)) => {
+                        let depends = self.join(level, low.0, high.0)?;
+                        Some((depends, self.join(level, low.1, high.1)?))
+                    }
+                    _ => None,
+                }
+            };
+            match found {
+                Some(found) => {
+                    known.insert(node, found);
+                    waiting.pop();
+                }
+                None => waiting.extend([low, high]),
+            }
+        }
+        Ok(known.get(&function).copied().unwrap_or((TRUE, FALSE)))
+    }
+
+    /// The value where all bits are 0.
+    fn lowest(&self, mut node: Node) -> Node {
+        loop {
+            let Entry { level, low, .. } = self.entry(node);
+            if level == VALUE {
+                return node;
+            }
+            node = Node(low);
+        }
+    }
+
     /// Whether both hold.
     pub(crate) fn and(&mut self, left: Node, right: Node) -> Result<Node> {
         self.choose(left, right, FALSE)
@@ -485,6 +533,10 @@ impl Gates for Ordered<'_> {
 
     fn number(&mut self, value: u32) -> Result<Node> {
         self.mtbdd.value(value)
+    }
+
+    fn unanswered(&mut self, function: Node) -> Result<(Node, Node)> {
+        self.mtbdd.free(function, self.order.first_answer())
     }
 }
 

@@ -44,6 +44,7 @@ impl<'a> Subject<'a> {
     pub(crate) fn new(side: Side<'a>, endian: Endian) -> Self {
         match side {
             Side::Policy(policy) => Self::Policy(Spec::new(policy, endian)),
+            Side::Staged { policy, gate } => Self::Policy(Spec::staged(policy, gate, endian)),
             Side::Program(filter) => {
                 Self::Program { filter, program: Program::new(filter.ops()), endian }
             }
@@ -104,7 +105,7 @@ impl<'a> Subject<'a> {
     /// the program with them, or it comes to no end, which verification has made impossible.
     pub(crate) fn value(&self, call: &SeccompData, params: &Params) -> Option<u32> {
         match self {
-            Self::Policy(spec) => Some(spec.value(call, params)),
+            Self::Policy(spec) => spec.value(call, params),
             Self::Program { filter, endian, .. } => Some(cbpf::interpret(filter, call, *endian)),
             Self::Template { template, endian, .. } => {
                 let patched = template.patch(params).ok()?;
@@ -177,7 +178,7 @@ impl Behaviour<'_> {
         form: Form,
     ) -> Result<Vec<Node>> {
         match self {
-            Self::Case(_, case) => Spec::functions(case, formula, form),
+            Self::Case(spec, case) => spec.functions(case, formula, form),
             Self::Whole(spec) => spec.whole(formula, form),
             Self::Value(value) => formula.gates().value(*value, form),
             Self::Paths(paths) => paths.functions(formula, form),

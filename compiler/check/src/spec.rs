@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use filterc_abi::{Endian, SeccompData};
+use filterc_abi::{Action, Endian, SeccompData};
 use filterc_hir::eval::{self, Case};
 use filterc_hir::expr::{Predicate, Relation, Test};
 use filterc_hir::policy::{Policy, Selector};
+use filterc_hir::settled::{Settled, settled};
 use filterc_hir::types::Place;
 
 use crate::Params;
 use crate::bits;
 use crate::formula::Formula;
-use crate::gates::{Form, Gates, Node, Result};
+use crate::gates::{FALSE, Form, Gates, Node, Result};
 use crate::layout::{ARCH, NR, Ties, WORD_BITS, WordSet, words_of};
 use crate::region::{Head, Region, Span};
 use crate::sample::Candidates;
@@ -22,6 +23,8 @@ use crate::sample::Candidates;
 pub(crate) struct Spec {
     policy: Policy,
     endian: Endian,
+    /// What is said instead where answers to questions matter, if it is not the policy alone.
+    gate: Option<Action>,
     /// By token.
     numbers: BTreeMap<u32, Numbers>,
 }
@@ -63,7 +66,32 @@ impl Spec {
             entry.cuts.sort_unstable();
             entry.cuts.dedup();
         }
-        Self { policy, endian, numbers }
+        Self { policy, endian, gate: None, numbers }
+    }
+
+    /// What the kernel's part of a monitor says: what the policy does where that is the same for
+    /// all answers to its questions, and everywhere else the gate.
+    pub(crate) fn staged(policy: &Policy, gate: Action, endian: Endian) -> Self {
+        Self { gate: Some(gate), ..Self::new(policy, endian) }
+    }
+
+    /// What is said, of what the policy says.
+    fn gated(
+        &self,
+        functions: Vec<Node>,
+        formula: &mut Formula<impl Gates>,
+        form: Form,
+    ) -> Result<Vec<Node>> {
+        let Some(gate) = self.gate else { return Ok(functions) };
+        let gates = formula.gates();
+        let (mut depends, mut settled) = (FALSE, Vec::with_capacity(functions.len()));
+        for function in functions {
+            let (here, otherwise) = gates.unanswered(function)?;
+            depends = gates.or(depends, here)?;
+            settled.push(otherwise);
+        }
+        let gate = gates.value(gate.to_ret(), form)?;
+        bits::choose(gates, depends, &gate, &settled)
     }
 
     /// The case of a number, and the part around it that has the same one.
@@ -133,10 +161,17 @@ impl Spec {
     /// # Errors
     /// They are too large.
     pub(crate) fn functions(
+        &self,
         case: &Case<'_>,
         formula: &mut Formula<impl Gates>,
         form: Form,
     ) -> Result<Vec<Node>> {
+        let functions = Self::said(case, formula, form)?;
+        self.gated(functions, formula, form)
+    }
+
+    /// What the policy says.
+    fn said(case: &Case<'_>, formula: &mut Formula<impl Gates>, form: Form) -> Result<Vec<Node>> {
         let mut functions = formula.gates().value(case.otherwise.action.to_ret(), form)?;
         for arm in case.arms.iter().rev() {
             let holds = eval::truth(formula, &arm.predicate);
@@ -161,7 +196,7 @@ impl Spec {
             while let Some(first) = nr {
                 let span = numbers.around(first);
                 let case = eval::case(&self.policy, arch, first);
-                let values = Self::functions(&case, formula, form)?;
+                let values = self.functions(&case, formula, form)?;
                 let is_nr = within(formula, NR, span)?;
                 let gates = formula.gates();
                 let here = gates.and(is_arch, is_nr)?;
@@ -172,9 +207,17 @@ impl Spec {
         Ok(functions)
     }
 
-    /// The filter's return value for one call, the parameters having these values.
-    pub(crate) fn value(&self, call: &SeccompData, params: &Params) -> u32 {
-        eval::eval_with(&self.policy, params, call).to_ret()
+    /// The filter's return value for one call, the parameters having these values; `None` if it
+    /// would take too long to find out.
+    pub(crate) fn value(&self, call: &SeccompData, params: &Params) -> Option<u32> {
+        let Some(gate) = self.gate else {
+            return Some(eval::eval_with(&self.policy, params, call).to_ret());
+        };
+        match settled(&self.policy, params, call) {
+            Settled::Always(action) => Some(action.to_ret()),
+            Settled::Depends => Some(gate.to_ret()),
+            Settled::Unknown => None,
+        }
     }
 
     /// How many parameters are looked at: the position of the last, and one.

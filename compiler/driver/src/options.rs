@@ -162,6 +162,14 @@ pub struct Options {
     pub deny_warnings: bool,
 }
 
+impl Options {
+    /// The action that asks a monitor, if one is what the programs are for.
+    #[must_use]
+    pub fn target_gate(&self) -> Option<Action> {
+        (self.target == Target::Monitor).then(|| self.gate.action())
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

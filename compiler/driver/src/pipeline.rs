@@ -10,6 +10,9 @@
 //! values, the bytes are those of the patched program, which is proved to be the policy with
 //! these constants.
 //!
+//! For a monitor, the DAG is staged when it is built ([`ir::stage()`]): what depends on more than
+//! registers becomes the gate, and the proof is that it does for exactly those calls.
+//!
 //! A compilation reads the policy and its includes, nothing else: the result is a function
 //! of those texts and the options. What a [`CompiledProgram`] holds was decoded from the
 //! bytes, verified, and proved to decide what the typed policy says, so what is handed out is
@@ -33,7 +36,7 @@ use crate::objective::objective;
 use crate::options::{Options, Target};
 use crate::params;
 use crate::profile;
-use crate::prove::{prove, prove_template};
+use crate::prove::{Says, prove, prove_template};
 use crate::source::{self, Expanded, Source};
 
 /// What is known about a policy before any code is made: enough for an editor.
@@ -128,7 +131,16 @@ pub fn compile_observed(
     done: &mut Observer<'_>,
 ) -> Result<Compiled, Diagnostics> {
     // A filter is compiled here, whatever else is asked for.
-    let options = &Options { target: Target::Seccomp, ..options.clone() };
+    let target = match options.target {
+        Target::Monitor => Target::Monitor,
+        Target::Seccomp
+        | Target::Syscall
+        | Target::RawTracepoint
+        | Target::TracepointBtf
+        | Target::Tracepoint
+        | Target::Lsm => Target::Seccomp,
+    };
+    let options = &Options { target, ..options.clone() };
     let Front { sources, statements, policy, values, facts, mut diagnostics } =
         front(source, options, done)?;
     let mut programs = Vec::new();
@@ -205,7 +217,7 @@ fn generate(
     options: &Options,
     done: &mut Observer<'_>,
 ) -> Result<CompiledProgram, Box<Diagnostic>> {
-    let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
+    let dag = built(policy, endian, options)?;
     done("build");
     let (mut objective, shares) = objective(policy, endian, options);
     done("objective");
@@ -216,14 +228,15 @@ fn generate(
         // Whatever was wished for, a program that fits is better than none.
         done("emit");
         objective = objective.smallest();
-        let again = ir::build(policy, endian);
-        let again = again.map_err(|error| limits::too_many_nodes(policy, &error))?;
+        let again = built(policy, endian, options)?;
         dag = ir::passes::run(again, level, &objective, &mut |pass, _| done(pass));
         object = codegen::cbpf::emit(&dag, &objective);
     }
     let object = object.map_err(|error| limits::too_long(policy, &error))?;
     done("emit");
     let bytes = cbpf::encode(&object.insns, endian);
+    // What it is held against.
+    let says = |policy| Says { policy, gate: options.target_gate() };
     // From here on only the bytes count, and the table of what is to be put into them.
     let insns =
         cbpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
@@ -231,13 +244,13 @@ fn generate(
     let template = Template::new(&insns, &object.sites).map_err(own_fault)?;
     done("verify");
     let mut proof =
-        if options.prove { Some(prove_template(policy, &template, endian)?) } else { None };
+        if options.prove { Some(prove_template(says(policy), &template, endian)?) } else { None };
     let (bytes, verified, table) = match values {
         None => (bytes, template.unpatched().clone(), params::table(policy, &template)),
         Some(values) => {
             let verified = template.patch(values).map_err(own_fault)?;
             if options.prove {
-                proof = Some(prove(&policy.bound(values), &verified, endian)?);
+                proof = Some(prove(says(&policy.bound(values)), &verified, endian)?);
             }
             (cbpf::encode(verified.insns(), endian), verified, Table::default())
         }
@@ -260,6 +273,15 @@ fn generate(
         origin,
         proof,
     })
+}
+
+/// The decisions of a policy that are the kernel's.
+fn built(policy: &Policy, endian: Endian, options: &Options) -> Result<ir::Dag, Box<Diagnostic>> {
+    let dag = ir::build(policy, endian).and_then(|dag| match options.target_gate() {
+        Some(gate) => ir::stage(&dag, gate),
+        None => Ok(dag),
+    });
+    dag.map_err(|error| limits::too_many_nodes(policy, &error))
 }
 
 /// The byte orders of a policy's ABIs: one program is for one of them.

@@ -17,20 +17,45 @@ use crate::describe;
 /// The codes of this stage, sorted.
 pub const CODES: &[&str] = &["F0601", "F0602"];
 
+/// What a program is held against: a policy, or what the kernel's part of a monitor for it says.
+#[derive(Clone, Copy, Debug)]
+pub struct Says<'p> {
+    /// The policy.
+    pub policy: &'p Policy,
+    /// The action that asks the monitor, if it is for one.
+    pub gate: Option<Action>,
+}
+
+impl<'p> Says<'p> {
+    const fn side(self) -> Side<'p> {
+        match self.gate {
+            Some(gate) => Side::Staged { policy: self.policy, gate },
+            None => Side::Policy(self.policy),
+        }
+    }
+}
+
+impl<'p> From<&'p Policy> for Says<'p> {
+    fn from(policy: &'p Policy) -> Self {
+        Self { policy, gate: None }
+    }
+}
+
 /// Proves that a program is what a policy says, on machines of that byte order.
 ///
 /// # Errors
 /// F0601 with a call on which they differ, or F0602 if it was not found out.
-pub fn prove(
-    policy: &Policy,
+pub fn prove<'p>(
+    says: impl Into<Says<'p>>,
     program: &Verified,
     endian: Endian,
 ) -> Result<Proof, Box<Diagnostic>> {
-    let (left, right) = (Side::Policy(policy), Side::Program(program));
+    let says = says.into();
+    let (left, right) = (says.side(), Side::Program(program));
     match equivalent(left, right, endian, &Budget::default()) {
         Verdict::Equal(proof) => Ok(proof),
         Verdict::Differ(found) => {
-            Err(Box::new(refuted(policy, &path(program, endian, &found), endian, &found)))
+            Err(Box::new(refuted(says, &path(program, endian, &found), endian, &found)))
         }
         Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
     }
@@ -40,22 +65,23 @@ pub fn prove(
 ///
 /// # Errors
 /// F0601 with a call and values for which they differ, or F0602 if it was not found out.
-pub fn prove_template(
-    policy: &Policy,
+pub fn prove_template<'p>(
+    says: impl Into<Says<'p>>,
     template: &Template,
     endian: Endian,
 ) -> Result<Proof, Box<Diagnostic>> {
-    if policy.params().is_empty() && template.sites().is_empty() {
-        return prove(policy, template.unpatched(), endian);
+    let says = says.into();
+    if says.policy.params().is_empty() && template.sites().is_empty() {
+        return prove(says, template.unpatched(), endian);
     }
-    let (left, right) = (Side::Policy(policy), Side::Template(template));
+    let (left, right) = (says.side(), Side::Template(template));
     match equivalent(left, right, endian, &Budget::default()) {
         Verdict::Equal(proof) => Ok(proof),
         Verdict::Differ(found) => {
             // The judge has patched it with these values; it cannot fail here.
             let patched = template.patch(&found.params);
             let program = patched.as_ref().unwrap_or(template.unpatched());
-            Err(Box::new(refuted(policy, &path(program, endian, &found), endian, &found)))
+            Err(Box::new(refuted(says, &path(program, endian, &found), endian, &found)))
         }
         Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
     }
@@ -84,7 +110,7 @@ pub fn prove_function(
             let _ = ebpf::interpret_traced(program, &mut host, &mut context, fuel, |pc| {
                 path.push(pc);
             });
-            Err(Box::new(refuted(policy, &path, endian, &found)))
+            Err(Box::new(refuted(policy.into(), &path, endian, &found)))
         }
         Verdict::Unknown(unknown) => Err(Box::new(undecided(&unknown))),
     }
@@ -95,8 +121,15 @@ fn path(program: &Verified, endian: Endian, found: &Counterexample) -> Vec<usize
     interpret_traced(program, &found.call, endian).pcs
 }
 
-fn refuted(policy: &Policy, path: &[usize], endian: Endian, found: &Counterexample) -> Diagnostic {
+fn refuted(says: Says<'_>, path: &[usize], endian: Endian, found: &Counterexample) -> Diagnostic {
+    let policy = says.policy;
     let decision = decide_with(&policy.of_order(endian), &found.params, &found.call);
+    let said = match says.gate {
+        // What it says with the answers that were found is not what counts.
+        Some(gate) if gate.to_ret() == found.left => format!("ask the monitor, by {gate}"),
+        Some(_) => format!("{}, whatever the monitor would answer", Action::from_ret(found.left)),
+        None => describe::decision(&decision),
+    };
     let rule = match decision.reason {
         Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
         Reason::Default | Reason::Unknown | Reason::Foreign => None,
@@ -117,7 +150,7 @@ fn refuted(policy: &Policy, path: &[usize], endian: Endian, found: &Counterexamp
                 describe::params(policy.params(), &found.params),
                 describe::facts(&facts_of(&found.params, endian))
             ),
-            format!("the policy says {}", describe::decision(&decision)),
+            format!("the policy says {said}"),
             format!("the program returns {:#010x}: {}", found.right, Action::from_ret(found.right)),
             format!("by the instructions {}", describe::path(path)),
             "this is a fault of filterc, not of the policy: please report it".to_owned(),

@@ -54,6 +54,7 @@ mod reason;
 mod resolve;
 mod scope;
 mod sets;
+pub mod settled;
 pub mod sight;
 mod spelling;
 mod test;

@@ -17,6 +17,7 @@ mod parse;
 pub mod passes;
 mod predicate;
 pub mod print;
+pub mod stage;
 pub mod test;
 pub mod validate;
 
@@ -28,5 +29,6 @@ pub use eval::{eval, eval_with};
 pub use filterc_hir::policy::RuleId;
 pub use flow::Flow;
 pub use objective::Objective;
+pub use stage::stage;
 pub use test::{Cmp, Half, Operand, Test, Word};
 pub use validate::{validate, validate_lowered};

@@ -92,6 +92,13 @@ pub fn action_available(action: Action) -> Result<bool, LoadError> {
     }
 }
 
+/// Whether the running kernel knows a flag, by the name of its field in [`Flags`].
+#[must_use]
+pub fn flag_available(name: &str) -> bool {
+    let known = TABLE.iter().find(|(flag, ..)| *flag == name);
+    known.is_some_and(|(_, bit, _)| unsupported_flag(*bit).is_none())
+}
+
 /// The first of the flags that the kernel does not know, found as seccomp(2) describes: with
 /// a filter at the address 0, known flags give EFAULT and unknown ones EINVAL.
 fn unsupported_flag(bits: libc::c_ulong) -> Option<LoadError> {

@@ -55,6 +55,7 @@ pub use filterc_cbpf::{Param, Site, Table};
 pub use flags::Flags;
 pub use held::{Held, Status};
 pub use install::{
-    Installed, action_available, install, install_bytes, install_program, set_no_new_privs,
+    Installed, action_available, flag_available, install, install_bytes, install_program,
+    set_no_new_privs,
 };
 pub use patch::{Unpatched, patch};

@@ -13,6 +13,11 @@ pub(crate) struct Shared {
     length: usize,
 }
 
+// SAFETY: all that can be done to the words is atomic, and the mapping goes only with its owner.
+unsafe impl Send for Shared {}
+// SAFETY: as above.
+unsafe impl Sync for Shared {}
+
 impl Shared {
     /// Maps at least one word.
     pub(crate) fn new(length: usize) -> io::Result<Self> {

@@ -11,6 +11,11 @@
 //! waiting. A task that is killed, or whose call is interrupted, interrupts the act; what it has done
 //! by then stays done.
 //!
+//! A signal that comes before a call is received interrupts it: it is made again, or where the task's
+//! handler is one without `SA_RESTART`, it fails with EINTR, also a call that otherwise never does.
+//! One that comes later waits for the answer, from Linux 5.19 on (`WAIT_KILLABLE_RECV`); before, an
+//! act may be begun twice.
+//!
 //! An action that only the kernel can carry out is carried out as far as it goes: `kill_thread`
 //! kills the process, `trap` sends SIGSYS without the details and makes the call fail with ENOSYS,
 //! `notify` and `trace` fail with ENOSYS, as without somebody who listens.

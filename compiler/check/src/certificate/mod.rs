@@ -123,10 +123,10 @@ pub fn certificate_of(
     Ok(certificate.write())
 }
 
-/// Whether a policy asks who calls, or for the labels of an object.
+/// Whether a policy asks who calls, for the labels of an object, or a monitor.
 fn asks_for_facts(policy: &Policy) -> bool {
     let mut asks = false;
-    let is_fact = |field: &Field| matches!(field.place(), Place::Fact(_));
+    let is_fact = |field: &Field| matches!(field.place(), Place::Fact(_) | Place::Answer(_));
     for arm in policy.abis().iter().flat_map(|part| part.arms()) {
         each_test(&arm.predicate, &mut |test| {
             asks |= is_fact(test.field());

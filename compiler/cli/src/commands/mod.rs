@@ -25,6 +25,7 @@ pub(crate) mod man;
 pub(crate) mod merge;
 pub(crate) mod report;
 pub(crate) mod run;
+mod run_notify;
 mod run_ptrace;
 pub(crate) mod subset;
 pub(crate) mod test;

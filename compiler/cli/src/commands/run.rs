@@ -6,16 +6,17 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use filterc::evaluate::evaluate;
-use filterc::{Compiled, compile, render};
+use filterc::{Compiled, Options, Target, compile, render};
 use filterc_abi::{self as abi, Action, Endian};
 use filterc_hir::eval::Reason;
+use filterc_loader::supervised::OnDeath;
 use filterc_loader::{Exec, Flags, LoadError, install};
 
 use crate::console::{self, Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
 
-use super::run_ptrace;
+use super::{run_notify, run_ptrace};
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
@@ -37,8 +38,13 @@ pub(crate) struct RunArgs {
     spec_allow: bool,
 
     /// Who decides what the kernel cannot: a supervisor beside the command
-    #[arg(long, value_enum, default_value_t = Via::Seccomp)]
+    #[arg(long, value_enum, default_value_t = Via::Auto)]
     via: Via,
+
+    /// What becomes of the command, and of all that it started, where the supervisor of `--via
+    /// notify` is killed
+    #[arg(long, value_enum, default_value_t = OnMonitorDeath::Kill)]
+    on_monitor_death: OnMonitorDeath,
 
     /// With `--via ptrace`: no filter, so that the supervisor decides every call
     #[arg(long)]
@@ -51,17 +57,37 @@ pub(crate) struct RunArgs {
 /// Who decides what the kernel cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Via {
+    /// Nobody where the policy asks for registers only, else as `notify`
+    Auto,
     /// Nobody: the filter in the kernel decides all calls
     Seccomp,
+    /// A supervisor by user notifications, which acts in the command's place where it looks at
+    /// memory
+    Notify,
     /// A supervisor by ptrace(2), at which calls stop
     Ptrace,
+}
+
+/// What becomes of a command whose supervisor is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum OnMonitorDeath {
+    /// It is killed, with everything that it started
+    Kill,
+    /// It goes on; calls that the supervisor would be asked about fail with ENOSYS
+    Errno,
 }
 
 /// Becomes the command, under the filter; returns only if that failed. The command's exit
 /// status is then this process's, as there is no other process.
 pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
-    let compiled =
-        compile(&input::source(&args.policy)?, &input::options(&args.policy_args, console)?)?;
+    let options = Options {
+        target: match args.via {
+            Via::Auto | Via::Notify => Target::Monitor,
+            Via::Seccomp | Via::Ptrace => Target::Seccomp,
+        },
+        ..input::options(&args.policy_args, console)?
+    };
+    let compiled = compile(&input::source(&args.policy)?, &options)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
     input::is_finished(&compiled)?;
     let host = abi::host().map(|host| host.name);
@@ -80,13 +106,27 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let exec = Exec::prepare(&command).map_err(|error| load_failure(&error))?;
     exec_is_allowed(&compiled, &exec)?;
     let flags = Flags { log: args.log, spec_allow: args.spec_allow, ..Flags::default() };
+    let is_asked = !compiled.policy().questions().is_empty();
     match args.via {
-        Via::Ptrace => run_ptrace::run(&compiled, &exec, &flags, args.no_seccomp, console),
-        Via::Seccomp if args.no_seccomp => {
+        _ if args.no_seccomp && args.via != Via::Ptrace => {
             Err(Failure::Environment("`--no-seccomp` needs `--via ptrace`".into()))
+        }
+        Via::Ptrace => run_ptrace::run(&compiled, &exec, &flags, args.no_seccomp, console),
+        Via::Auto if !is_asked => become_command(&compiled, &exec, &flags),
+        Via::Auto | Via::Notify => {
+            let on_death = match args.on_monitor_death {
+                OnMonitorDeath::Kill => OnDeath::Kill,
+                OnMonitorDeath::Errno => OnDeath::Errno,
+            };
+            run_notify::run(&compiled, &exec, &flags, on_death, console)
         }
         Via::Seccomp => become_command(&compiled, &exec, &flags),
     }
+}
+
+/// A failure with a page.
+pub(super) fn coded(code: &'static str, text: String) -> Failure {
+    Failure::Coded { code, text, details: serde_json::Value::Null }
 }
 
 fn become_command(compiled: &Compiled, exec: &Exec, flags: &Flags) -> Result<(), Failure> {
@@ -104,7 +144,13 @@ pub(super) fn load_failure(error: &LoadError) -> Failure {
 /// quoted; afterwards this process may not even be able to write.
 fn exec_is_allowed(compiled: &Compiled, exec: &Exec) -> Result<(), Failure> {
     let Some(call) = exec.seccomp_data() else { return Ok(()) };
-    let decision = evaluate(compiled, Endian::HOST, &call).decision;
+    let evaluation = evaluate(compiled, Endian::HOST, &call);
+    let decision = evaluation.decision;
+    // The supervisor will be asked.
+    let program = Action::from_ret(evaluation.trace.outcome.ret);
+    if program == Action::Notify && !compiled.policy().questions().is_empty() {
+        return Ok(());
+    }
     if matches!(decision.action, Action::Allow | Action::Log) {
         return Ok(());
     }

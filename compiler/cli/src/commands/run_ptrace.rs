@@ -7,6 +7,7 @@ use filterc_loader::beside::{self, Side, Watcher};
 use filterc_loader::{Exec, Flags, action_available, install, ptrace};
 use filterc_monitor::ptrace::{ByPolicy, Guard, Mode, Notice, Settings, Supervisor, Watch, guard};
 
+use super::run::coded;
 use crate::console::{Console, Failure};
 
 /// What `trace` comes with in a gate.
@@ -90,7 +91,7 @@ fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, co
 }
 
 /// The line on which each rule begins.
-fn lines(compiled: &Compiled) -> Vec<u32> {
+pub(super) fn lines(compiled: &Compiled) -> Vec<u32> {
     let line = |span| compiled.sources().line_column(span).0;
     compiled
         .policy()
@@ -173,8 +174,4 @@ fn name(call: &SeccompData) -> String {
     let abi = filterc_abi::abis().iter().find(|abi| abi.audit_arch == call.arch && abi.admits(nr));
     let known = abi.and_then(|abi| abi.syscall_by_nr(nr));
     known.map_or_else(|| format!("call {nr}"), |call| format!("`{}`", call.name))
-}
-
-fn coded(code: &'static str, text: String) -> Failure {
-    Failure::Coded { code, text, details: serde_json::Value::Null }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use filterc::evaluate::evaluate;
-use filterc::{Compiled, Options, Target, compile, render};
+use filterc::{Compiled, Gate, Options, Target, compile, render};
 use filterc_abi::{self as abi, Action, Endian};
 use filterc_hir::eval::Reason;
 use filterc_loader::supervised::OnDeath;
@@ -82,9 +82,10 @@ enum OnMonitorDeath {
 pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let options = Options {
         target: match args.via {
-            Via::Auto | Via::Notify => Target::Monitor,
-            Via::Seccomp | Via::Ptrace => Target::Seccomp,
+            Via::Auto | Via::Notify | Via::Ptrace => Target::Monitor,
+            Via::Seccomp => Target::Seccomp,
         },
+        gate: if args.via == Via::Ptrace { Gate::Trace } else { Gate::Notify },
         ..input::options(&args.policy_args, console)?
     };
     let compiled = compile(&input::source(&args.policy)?, &options)?;
@@ -148,7 +149,8 @@ fn exec_is_allowed(compiled: &Compiled, exec: &Exec) -> Result<(), Failure> {
     let decision = evaluation.decision;
     // The supervisor will be asked.
     let program = Action::from_ret(evaluation.trace.outcome.ret);
-    if program == Action::Notify && !compiled.policy().questions().is_empty() {
+    let gates = [Gate::Notify, Gate::Trace].map(Gate::action);
+    if gates.contains(&program) && !compiled.policy().questions().is_empty() {
         return Ok(());
     }
     if matches!(decision.action, Action::Allow | Action::Log) {

@@ -31,4 +31,4 @@ pub use by_policy::ByPolicy;
 pub use decide::{Decide, Notice, Verdict, Watch};
 pub use guard::Guard;
 
-pub use supervisor::{Mode, Settings, Supervisor};
+pub use supervisor::{Gate, Settings, Supervisor};

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use filterc_abi::{Action, SeccompData};
+use filterc_abi::{Action, Endian, SeccompData};
 use filterc_audit::{Answer, Call as Recorded, Event, Exit, Record, Sink};
+use filterc_cbpf::{Verified, interpret};
 use filterc_loader::ptrace::{self, Call, Change, Ended, Until};
 
 use super::decide::{Decide, Notice, Verdict, Watch};
@@ -20,21 +21,27 @@ const ENOSYS: i64 = 38;
 const ESRCH: i32 = 3;
 const EINTR: i32 = 4;
 
-/// Which calls stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Those that filters answer with `trace` and these bits, or the guard's. Others are answers
-    /// of filters that the command installed itself: for those there is no tracer.
-    Gate(u16),
-    /// All.
-    Plain,
+/// The filter whose answer `trace` stops calls.
+#[derive(Debug)]
+pub struct Gate {
+    /// The bits that come with it.
+    pub bits: u16,
+    /// The filter. A call that it does not stop was stopped by one that the command installed
+    /// itself: for that one there is no tracer.
+    pub program: Verified,
+}
+
+impl Gate {
+    fn stops(&self, call: &SeccompData) -> bool {
+        interpret(&self.program, call, Endian::HOST) == Action::Trace(self.bits).to_ret()
+    }
 }
 
 /// How tasks are supervised.
 #[derive(Debug)]
 pub struct Settings {
-    /// Which calls stop.
-    pub mode: Mode,
+    /// What stops calls; without it all of them stop.
+    pub gate: Option<Gate>,
     /// What closes the ways round.
     pub guard: Guard,
     /// Whether the supervisor moves to the processor that its tasks run on.
@@ -70,7 +77,7 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
         sink: Option<&'s mut dyn Sink>,
     ) -> io::Result<Self> {
         ptrace::seize(pid)?;
-        let plain = settings.mode == Mode::Plain;
+        let plain = settings.gate.is_none();
         let near = Near::new(settings.near);
         let supervisor = Self {
             settings,
@@ -157,27 +164,25 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
     /// Lets a task go on to where it next needs an answer, or has a result to be seen.
     fn resume(&self, tid: i32, signal: i32) -> io::Result<()> {
         let pending = self.tasks.get(&tid).is_some_and(|task| task.pending.is_some());
-        let plain = self.settings.mode == Mode::Plain;
+        let plain = self.settings.gate.is_none();
         ptrace::resume(tid, if plain || pending { Until::Syscall } else { Until::Traced }, signal)
     }
 
     fn on_call(&mut self, tid: i32) -> io::Result<()> {
         self.near.stop_of(tid);
-        match (ptrace::call(tid)?, self.settings.mode) {
-            (Call::Seccomp(call, bits), Mode::Gate(gate)) => {
-                if bits == gate || bits == guard::DEBUGGER {
-                    return self.decide(tid, &call);
-                }
-                self.refuse(tid, -ENOSYS).and_then(|()| self.resume(tid, 0))
-            }
-            // Filters of the command's own: the call has been decided at its entry, and who asks
-            // a tracer has none.
-            (Call::Seccomp(..), Mode::Plain) => {
-                self.refuse(tid, -ENOSYS).and_then(|()| self.resume(tid, 0))
-            }
-            (Call::Entry(call), Mode::Plain) if self.is_judged(tid, &call) => {
+        match (ptrace::call(tid)?, &self.settings.gate) {
+            (Call::Seccomp(call, bits), Some(gate))
+                if bits == guard::DEBUGGER || bits == gate.bits && gate.stops(&call) =>
+            {
                 self.decide(tid, &call)
             }
+            // A filter of the command's own asks a tracer, and there is none. In the plain way the
+            // call has been decided at its entry.
+            (Call::Seccomp(..), _) => {
+                self.refuse(tid, -ENOSYS)?;
+                self.resume(tid, 0)
+            }
+            (Call::Entry(call), None) if self.is_judged(tid, &call) => self.decide(tid, &call),
             (Call::Exit(result), _) => self.on_result(tid, result),
             (Call::Entry(_) | Call::None, _) => self.resume(tid, 0),
         }
@@ -219,7 +224,7 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
     }
 
     fn put_into_effect(&mut self, tid: i32, pending: Pending) -> io::Result<()> {
-        let plain = self.settings.mode == Mode::Plain;
+        let plain = self.settings.gate.is_none();
         let result = match pending.verdict.action {
             Action::Allow | Action::Log => None,
             Action::Errno(errno) => Some(-i64::from(errno)),

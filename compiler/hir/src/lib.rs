@@ -43,6 +43,7 @@ mod outcomes;
 mod params;
 pub mod policy;
 mod predicate;
+pub mod query;
 pub mod questions;
 mod raw;
 mod reason;

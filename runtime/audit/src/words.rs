@@ -202,7 +202,7 @@ pub fn result(ret: i64, known: &Known) -> String {
         };
     }
     // Nothing but addresses is so large.
-    if ret > 0xffff_ffff || ret < 0 { format!("{ret:#x}") } else { ret.to_string() }
+    if !(0..=0xffff_ffff).contains(&ret) { format!("{ret:#x}") } else { ret.to_string() }
 }
 
 /// An action as a policy writes it, its errno by the name that it has on an ABI.

@@ -1,6 +1,7 @@
 //! `filterc`, the command-line tool. One file for each subcommand under `commands`.
 
 mod args;
+mod auditing;
 mod changes;
 mod commands;
 mod console;
@@ -9,6 +10,7 @@ mod ebpf;
 mod explained;
 mod foreign;
 mod input;
+mod kernel_audit;
 mod logs;
 mod naming;
 mod options;

@@ -145,6 +145,15 @@ impl OnLoss {
     }
 }
 
+impl std::str::FromStr for OnLoss {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|way| way.name() == name);
+        found.ok_or_else(|| "the ways are `continue`, `stop` and `kill`".to_owned())
+    }
+}
+
 /// Where records go. What does not take one counts it, and tells of it in a record.
 pub trait Sink {
     /// Takes a record. `false` if it was lost, or others were since the last one; what was asked

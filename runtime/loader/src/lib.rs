@@ -21,6 +21,7 @@
 //! Not done here: deciding what a filter should say, and supervising anything.
 
 pub mod bpf;
+pub mod clock;
 mod entry;
 pub mod error;
 pub mod exec;

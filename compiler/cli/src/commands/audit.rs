@@ -382,10 +382,12 @@ fn gap_text(gap: Gap) -> String {
     };
     match gap {
         Gap::Lost { first, count } => {
-            format!("[F0956] {} had no room, and are lost", range(first, count.max(1)))
+            let are = if count == 1 { "is" } else { "are" };
+            format!("[F0956] {} had no room, and {are} lost", range(first, count.max(1)))
         }
         Gap::Missing { first, count } => {
-            format!("[F0955] {} are missing, and nothing says why", range(first, count))
+            let are = if count == 1 { "is" } else { "are" };
+            format!("[F0955] {} {are} missing, and nothing says why", range(first, count))
         }
         Gap::Back { due, found } => {
             format!(

@@ -27,15 +27,9 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
                 reading.fault(position, Bad::Malformed(text));
             }
             Item::Record(made) => {
-                // What was selected on purpose is not missing; what is said to be lost is counted
-                // below.
+                // What was selected on purpose is not missing.
                 if !stored.is_selection() {
-                    gaps.see(&made, |gap| match gap {
-                        Gap::Missing { count, .. } => {
-                            reading.lost = reading.lost.saturating_add(count);
-                        }
-                        Gap::Lost { .. } | Gap::Back { .. } => {}
-                    });
+                    see(&made, &mut gaps, &mut reading);
                 }
                 match record(&made, &mut reading) {
                     Some(record) => reading.records.push(Record { line: position, ..record }),
@@ -45,6 +39,14 @@ pub(super) fn read(bytes: &[u8]) -> Reading {
         }
     }
     reading
+}
+
+/// Counts what is missing before a record, and no other says is lost.
+pub(super) fn see(made: &filterc_audit::Record, gaps: &mut Gaps, reading: &mut Reading) {
+    gaps.see(made, |gap| match gap {
+        Gap::Missing { count, .. } => reading.lost = reading.lost.saturating_add(count),
+        Gap::Lost { .. } | Gap::Back { .. } => {}
+    });
 }
 
 /// One record; `None` if it is of no call.

@@ -21,6 +21,7 @@ mod strace;
 mod values;
 
 use filterc_abi::Abi;
+use filterc_audit::Gaps;
 use filterc_audit::binary::MAGIC;
 use serde_json::{Map, Value};
 
@@ -49,6 +50,7 @@ pub fn read_bytes(bytes: &[u8], native: &'static Abi) -> Reading {
 pub fn read(text: &str, native: &'static Abi) -> Reading {
     let mut reading = Reading::default();
     let mut trace = Strace::new(native);
+    let mut gaps = Gaps::default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         let number = index + 1;
@@ -61,7 +63,7 @@ pub fn read(text: &str, native: &'static Abi) -> Reading {
         }
         reading.lost += lost(line);
         let made = match line.starts_with('{') {
-            true => json(line, native, &mut reading),
+            true => json(line, native, &mut reading, &mut gaps),
             false if audit::claims(line) => audit::record(line).map(Some),
             false => {
                 trace.line(number, line, &mut reading);
@@ -79,11 +81,17 @@ pub fn read(text: &str, native: &'static Abi) -> Reading {
     reading
 }
 
-fn json(line: &str, native: &'static Abi, reading: &mut Reading) -> Result<Option<Record>, Bad> {
+fn json(
+    line: &str,
+    native: &'static Abi,
+    reading: &mut Reading,
+    gaps: &mut Gaps,
+) -> Result<Option<Record>, Bad> {
     let object: Map<String, Value> =
         serde_json::from_str(line).map_err(|_| Bad::from("this is no JSON object"))?;
     if filterc_audit::json::claims(&object) {
         let record = filterc_audit::json::read_object(&object).map_err(Bad::Malformed)?;
+        audited::see(&record, gaps, reading);
         return Ok(audited::record(&record, reading));
     }
     match journal::is_entry(&object) {

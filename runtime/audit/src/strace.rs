@@ -24,10 +24,23 @@ pub fn line(record: &Record) -> String {
         Event::Lost(1) => return "<... 1 record lost>\n".to_owned(),
         Event::Lost(count) => return format!("<... {count} records lost>\n"),
         Event::Sequence { name, text } => {
-            format!("=== {name}: {} ===", text.escape_debug())
+            format!("=== {}: {} ===", one_line(name), one_line(text))
         }
     };
     format!("{id} {what}\n")
+}
+
+/// A text of one line, whatever is in it.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            line.extend(c.escape_default());
+        } else {
+            line.push(c);
+        }
+    }
+    line
 }
 
 fn signal_name(signal: u8) -> String {

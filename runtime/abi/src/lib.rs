@@ -14,9 +14,11 @@
 mod blob;
 pub mod facts;
 pub mod layout;
+pub mod members;
 mod model;
 mod names;
 pub mod objects;
+pub mod registers;
 pub mod seccomp;
 mod tables;
 mod version;

@@ -172,5 +172,5 @@ fn unit(u: &mut Unstructured<'_>, at: usize) -> Result<Unit> {
             text: "allow read".to_owned(),
         });
     }
-    Ok(Unit { name, hook, insns, functions, lines })
+    Ok(Unit { name, hook, insns, functions, lines, fields: Vec::new() })
 }

@@ -1,6 +1,7 @@
 //! Programs that belong together, with what they need: what a code generator makes, an object
 //! file holds and a loader takes. Whether the parts fit together, [`crate::consistent()`] says.
 
+use crate::field::FieldUse;
 use crate::insn::Insn;
 use crate::map::MapSpec;
 
@@ -95,6 +96,9 @@ pub struct Unit {
     pub functions: Vec<Function>,
     /// Lines of the policy, in the order of slots, at most one for a slot.
     pub lines: Vec<Line>,
+    /// Instructions that depend on the kernel's structures, in the order of slots, at most one
+    /// for a slot.
+    pub fields: Vec<FieldUse>,
 }
 
 /// A map by name.

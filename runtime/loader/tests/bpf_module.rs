@@ -24,6 +24,7 @@ fn unit(name: &str, hook: Hook, text: &str, functions: &[(&str, u32)]) -> Unit {
         insns: assemble(text).unwrap_or_else(|error| panic!("{error}\n{text}")),
         functions: all.iter().map(function).collect(),
         lines: Vec::new(),
+        fields: Vec::new(),
     }
 }
 

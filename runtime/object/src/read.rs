@@ -13,6 +13,7 @@ use object::{
 
 use crate::contents::{Code, Contents, Function, Place, Relocation};
 use crate::error::ObjectError;
+use crate::fields::fields;
 use crate::maps::{maps, variable};
 use crate::units;
 use crate::{LICENSE, R_BPF_64_32, R_BPF_64_64};
@@ -91,6 +92,7 @@ fn read_module(file: &File<'_>, endian: Endian) -> Result<Module, ObjectError> {
     for section in ext.unwrap_or_default() {
         let name = btf.string(section.name).unwrap_or_default();
         contents.lines.insert(name.to_owned(), lines(&btf, &section)?);
+        contents.fields.insert(name.to_owned(), fields(&btf, &section)?);
     }
     symbols(&mut contents, file)?;
     let units = units::units(&contents)?;

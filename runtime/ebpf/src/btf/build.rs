@@ -87,6 +87,15 @@ impl Builder {
         self.add(kind::STRUCT, "", members.len(), length(members.len() * 8), &rest)
     }
 
+    /// A structure of so many bytes: `(name, type, byte offset)`, in the order of the offsets.
+    pub fn structure(&mut self, name: &str, bytes: u32, members: &[(&str, u32, u32)]) -> u32 {
+        let mut rest = Vec::new();
+        for (name, member, offset) in members {
+            rest.extend([self.string(name), *member, offset.saturating_mul(8)]);
+        }
+        self.add(kind::STRUCT, name, members.len(), bytes, &rest)
+    }
+
     /// The type of a function: what it returns, and its parameters: `(name, type)`.
     pub fn function_type(&mut self, returns: u32, parameters: &[(&str, u32)]) -> u32 {
         let mut rest = Vec::new();

@@ -1,8 +1,9 @@
 //! What is made of a policy or of event filters, as the command line says it.
 
 use clap::Args;
-use filterc::options::TARGETS;
+use filterc::options::{Machine, TARGETS};
 use filterc::{EventOptions, Monitored, Target};
+use filterc_abi::registers::{MACHINES, machine};
 
 /// What programs are made for.
 #[derive(Args, Debug)]
@@ -17,12 +18,27 @@ pub(crate) struct ProgramArgs {
     event_id: Option<u16>,
 }
 
+/// Which kernel programs are for.
+#[derive(Args, Debug)]
+pub(crate) struct MachineArgs {
+    /// The machine whose kernel programs at tracepoints and hooks are for: by default that of the
+    /// running kernel where they are loaded, and else the widest with tasks of the policy's ABIs
+    #[arg(long, value_parser = parse_machine, value_name = "MACHINE")]
+    pub(crate) machine: Option<&'static Machine>,
+}
+
 impl ProgramArgs {
     /// What they ask for.
     pub(crate) const fn options(&self) -> EventOptions {
         let monitored = if self.all_tasks { Monitored::Everybody } else { Monitored::Tasks };
         EventOptions { monitored, event_id: self.event_id, counted: None }
     }
+}
+
+/// A machine by its name.
+pub(crate) fn parse_machine(text: &str) -> Result<&'static Machine, String> {
+    let names = || MACHINES.iter().map(|machine| machine.name).collect::<Vec<_>>().join(", ");
+    machine(text).ok_or_else(|| format!("the machines are {}", names()))
 }
 
 /// A target by its name.

@@ -108,7 +108,8 @@ fn object_files_are_made_and_loaded() {
 fn object(folder: &Path, hook: Hook, text: &str, lines: Vec<Line>, endian: Endian) -> PathBuf {
     let name = "main".to_owned();
     let functions = vec![Function { name: name.clone(), slot: 0 }];
-    let unit = Unit { name, hook, insns: assemble(text).unwrap(), functions, lines, fields: Vec::new() };
+    let unit =
+        Unit { name, hook, insns: assemble(text).unwrap(), functions, lines, fields: Vec::new() };
     let module = Module { license: "GPL".into(), maps: Vec::new(), units: vec![unit] };
     let path = folder.join("main.bpf.o");
     fs::write(&path, filterc_object::write(&module, endian).unwrap()).unwrap();

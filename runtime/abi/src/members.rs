@@ -58,6 +58,10 @@ const fn member(name: &'static str, offset: u32, shape: Shape) -> Member {
     Member { name, offset, shape }
 }
 
+const fn registers(members: &'static [Member]) -> Path {
+    Path { structure: "pt_regs", members }
+}
+
 const THREAD_INFO: Member = member("thread_info", 0, Shape::Structure("thread_info"));
 
 /// What the kernel remembers of a call in progress (x86, since 5.11 as a number of 32 bits in the
@@ -95,8 +99,37 @@ pub const INODE_NUMBER: Path =
 pub const SUPER_DEVICE: Path =
     Path { structure: "super_block", members: &[member("s_dev", 16, Shape::Number(4))] };
 
+/// Members of the registers at the start of a call that show which machine's they are.
+/// That of aarch64.
+pub const AARCH64_MARK: Path = registers(&[member("orig_x0", 272, Shape::Number(8))]);
+/// That of i386.
+pub const I386_MARK: Path = registers(&[member("ds", 28, Shape::Number(2))]);
+/// That of loongarch64.
+pub const LOONGARCH64_MARK: Path = registers(&[member("csr_era", 264, Shape::Number(8))]);
+/// That of ppc.
+pub const PPC_MARK: Path = registers(&[member("mq", 156, Shape::Number(4))]);
+/// That of ppc64 in both byte orders.
+pub const PPC64_MARK: Path = registers(&[member("softe", 312, Shape::Number(8))]);
+/// That of riscv32.
+pub const RISCV32_MARK: Path = registers(&[member("orig_a0", 140, Shape::Number(4))]);
+/// That of riscv64.
+pub const RISCV64_MARK: Path = registers(&[member("orig_a0", 280, Shape::Number(8))]);
+/// That of s390x.
+pub const S390X_MARK: Path = registers(&[member("orig_gpr2", 152, Shape::Number(8))]);
+/// That of x86_64.
+pub const X86_64_MARK: Path = registers(&[member("r15", 0, Shape::Number(8))]);
+
 /// All of them.
 pub const PATHS: &[Path] = &[
+    AARCH64_MARK,
+    I386_MARK,
+    LOONGARCH64_MARK,
+    PPC_MARK,
+    PPC64_MARK,
+    RISCV32_MARK,
+    RISCV64_MARK,
+    S390X_MARK,
+    X86_64_MARK,
     THREAD_STATUS,
     THREAD_ABI_SYSCALL,
     FILE_DENTRY,

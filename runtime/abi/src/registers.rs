@@ -16,7 +16,10 @@
 //! signal they are those of the interrupted code. [`Machine::gone`] says by what that shows.
 
 use crate::Endian;
-use crate::members::{Path, THREAD_ABI_SYSCALL, THREAD_STATUS};
+use crate::members::{
+    AARCH64_MARK, I386_MARK, LOONGARCH64_MARK, PPC_MARK, PPC64_MARK, Path, RISCV32_MARK,
+    RISCV64_MARK, S390X_MARK, THREAD_ABI_SYSCALL, THREAD_STATUS, X86_64_MARK,
+};
 
 /// Where a number is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -92,6 +95,9 @@ pub struct Machine {
     pub tasks: Tasks,
     /// By what it shows that the registers are no longer those of the call.
     pub gone: Gone,
+    /// A member of the registers that no other machine has, or none of that width, by which a
+    /// loader sees that a program is of this machine; none where the number already shows it.
+    pub mark: Option<Path>,
     /// Whether programs can be at hooks of security modules: there is a trampoline for them.
     pub hooks: bool,
 }
@@ -171,6 +177,7 @@ pub const MACHINES: &[Machine] = &[
             clear: convention(0xc000_00b7, AARCH64),
         },
         gone: NONE,
+        mark: Some(AARCH64_MARK),
         hooks: true,
     },
     // 5.16, for the number; with CONFIG_OABI_COMPAT, with which there are no filters, the number
@@ -185,6 +192,7 @@ pub const MACHINES: &[Machine] = &[
         instruction_pointer: 60,
         tasks: Tasks::One(convention(0x4000_0028, [68, 4, 8, 12, 16, 20])),
         gone: SIGRETURN,
+        mark: None,
         hooks: false,
     },
     Machine {
@@ -197,6 +205,7 @@ pub const MACHINES: &[Machine] = &[
         instruction_pointer: 48,
         tasks: Tasks::One(convention(0x4000_0003, [0, 4, 8, 12, 16, 20])),
         gone: NONE,
+        mark: Some(I386_MARK),
         hooks: false,
     },
     // 5.19; `regs[0]` is the call's number and one while it can be begun anew, so that the end of
@@ -211,6 +220,7 @@ pub const MACHINES: &[Machine] = &[
         instruction_pointer: 264,
         tasks: Tasks::One(convention(0xc000_0102, [256, 40, 48, 56, 64, 72])),
         gone: Gone::Is(0, 0),
+        mark: Some(LOONGARCH64_MARK),
         hooks: true,
     },
     // 5.13, for the mark in `trap` (`set_trap_norestart`).
@@ -224,6 +234,7 @@ pub const MACHINES: &[Machine] = &[
         instruction_pointer: 128,
         tasks: Tasks::One(convention(0x14, [136, 16, 20, 24, 28, 32])),
         gone: Gone::Has(160, 1),
+        mark: Some(PPC_MARK),
         hooks: false,
     },
     Machine {
@@ -241,6 +252,7 @@ pub const MACHINES: &[Machine] = &[
             clear: narrow(0x14, POWERPC64),
         },
         gone: Gone::Has(320, 1),
+        mark: Some(PPC64_MARK),
         hooks: true,
     },
     Machine {
@@ -258,6 +270,7 @@ pub const MACHINES: &[Machine] = &[
             clear: narrow(0x14, POWERPC64),
         },
         gone: Gone::Has(320, 1),
+        mark: Some(PPC64_MARK),
         hooks: true,
     },
     // 5.5; `cause` is that of a call until a return from a signal takes it away.
@@ -271,6 +284,7 @@ pub const MACHINES: &[Machine] = &[
         instruction_pointer: 0,
         tasks: Tasks::One(convention(0x4000_00f3, [140, 44, 48, 52, 56, 60])),
         gone: Gone::IsNot(136, 8),
+        mark: Some(RISCV32_MARK),
         hooks: false,
     },
     // 32-bit tasks show the same token.
@@ -284,6 +298,7 @@ pub const MACHINES: &[Machine] = &[
         instruction_pointer: 0,
         tasks: Tasks::One(convention(0xc000_00f3, [280, 88, 96, 104, 112, 120])),
         gone: Gone::IsNot(272, 8),
+        mark: Some(RISCV64_MARK),
         hooks: true,
     },
     // What tells a task of 31 bits is a flag whose number is not the same in all kernels
@@ -304,6 +319,7 @@ pub const MACHINES: &[Machine] = &[
             clear: narrow(0x16, S390),
         },
         gone: SIGRETURN,
+        mark: Some(S390X_MARK),
         hooks: true,
     },
     // 5.11, for `TS_COMPAT` in the structure of the task.
@@ -322,6 +338,7 @@ pub const MACHINES: &[Machine] = &[
             clear: convention(0xc000_003e, [112, 104, 96, 56, 72, 64]),
         },
         gone: NONE,
+        mark: Some(X86_64_MARK),
         hooks: true,
     },
 ];

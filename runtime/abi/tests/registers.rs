@@ -115,6 +115,10 @@ fn registers_are_where_kernels_have_them() {
                 Gone::Is(at, _) | Gone::IsNot(at, _) | Gone::Has(at, _) => Some((at, machine.word)),
             },
         );
+        if let Some(mark) = machine.mark {
+            let [member] = mark.members else { panic!("{}", machine.name) };
+            is(member.name, Some((mark.offset(), mark.size())));
+        }
         for (convention, names) in conventions.into_iter().zip(names.arguments.iter().cycle()) {
             for (at, member) in convention.arguments.into_iter().zip(names) {
                 is(member, Some((at, machine.word)));

@@ -11,7 +11,7 @@
 mod sample;
 
 use filterc_abi::Endian;
-use filterc_abi::members::{PATHS, THREAD_ABI_SYSCALL};
+use filterc_abi::members::{PATHS, Path, THREAD_ABI_SYSCALL, X86_64_MARK};
 use filterc_ebpf::btf::{Btf, Mismatch, relocate};
 use filterc_ebpf::field::Shape;
 use filterc_ebpf::{Field, FieldUse, Fixed, Host, Module, Question, Target, interpret, verify};
@@ -78,7 +78,10 @@ fn the_running_kernel_has_the_members() {
     let kernel = Btf::read(&types, Endian::HOST).unwrap();
     let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap();
     let is_it = cfg!(target_arch = "x86_64") && release.starts_with("6.18.");
-    for path in PATHS.iter().filter(|path| **path != THREAD_ABI_SYSCALL) {
+    let others = |path: &&Path| {
+        **path == THREAD_ABI_SYSCALL || path.structure == "pt_regs" && **path != X86_64_MARK
+    };
+    for path in PATHS.iter().filter(|path| !others(path)) {
         let mut module = asking();
         let field = Field::from(path);
         module.units[0].insns[6].imm = path.offset().cast_signed();

@@ -13,7 +13,7 @@ use crate::console::{Console, Failure, refuse_terminal, write_output, write_outp
 use crate::input;
 use crate::naming;
 use crate::options::PolicyArgs;
-use crate::program::{ProgramArgs, parse_target};
+use crate::program::{MachineArgs, ProgramArgs, parse_target};
 use crate::symbols::RunningKernel;
 use crate::timing::Stopwatch;
 
@@ -52,6 +52,9 @@ pub(crate) struct CompileArgs {
 
     #[command(flatten)]
     pub(crate) program: ProgramArgs,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 
     #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
@@ -118,7 +121,13 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
         return events(args, format, &source, &options, console);
     }
     if target != Target::Seccomp {
-        return module(args, format, &source, &Options { target, ..options }, console);
+        return module(
+            args,
+            format,
+            &source,
+            &Options { target, machine: args.machine.machine, ..options },
+            console,
+        );
     }
     let mut stopwatch = Stopwatch::start();
     let result = compile_observed(&source, &options, &mut |step| stopwatch.done(step));

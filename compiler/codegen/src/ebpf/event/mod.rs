@@ -123,7 +123,14 @@ pub fn module(programs: &[(&Filter, &Object)], monitored: Monitored) -> Result<M
             event: filter.record.name.clone(),
         };
         let functions = vec![Function { name: name.clone(), slot: 0 }];
-        units.push(Unit { name, hook, insns: object.insns.clone(), functions, lines: Vec::new() });
+        units.push(Unit {
+            name,
+            hook,
+            insns: object.insns.clone(),
+            functions,
+            lines: Vec::new(),
+            fields: Vec::new(),
+        });
     }
     if monitored == Monitored::Tasks {
         units.push(tracing::at_fork()?);

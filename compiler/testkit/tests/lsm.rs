@@ -216,7 +216,7 @@ fn strangers_are_left_alone_and_what_cannot_be_read_is_refused() {
         }
         let eperm = (-1_i64).cast_unsigned();
         let mut host = world.host(&who, offsets, audit::HOOK);
-        host.host.environment.registers += 8;
+        host.host.environment.registers += 1 << 16;
         assert_eq!(returned(&mut host, &arguments), eperm, "{}", hook.name);
         let mut host = world.host(&who, offsets, audit::HOOK);
         let nowhere = [0x11; 32];

@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use filterc::event_module::counting;
 use filterc::{EventOptions, Monitored, Options, Target, compile_events_for, compile_module};
 use filterc_abi::Endian;
 use filterc_ebpf::btf::{Btf, relocate};
@@ -62,15 +63,16 @@ impl ModuleArgs {
         self.read(self.program.options(), console)
     }
 
-    /// The programs; those of event filters count what they keep and drop, unless they are in an
-    /// object file already.
+    /// The programs; those of event filters count what they keep and drop, those of object files
+    /// too.
     pub(crate) fn counting(&self, console: &Console) -> Result<Module, Failure> {
         let how = EventOptions { counted: Some(0), ..self.program.options() };
         if how.monitored == Monitored::Everybody {
             let text = "programs for all tasks watch nobody: leave --all-tasks out";
             return Err(Failure::Environment(text.to_owned()));
         }
-        self.read(how, console)
+        let module = self.read(how, console)?;
+        counting(module).map_err(|error| Failure::Environment(error.to_string()))
     }
 
     fn read(&self, how: EventOptions, console: &Console) -> Result<Module, Failure> {

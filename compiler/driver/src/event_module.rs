@@ -14,7 +14,9 @@ use filterc_hir::event::check::{self, Context};
 use filterc_hir::event::kernel::Machine;
 use filterc_hir::event::{Filter, layout};
 
-pub use filterc_codegen::ebpf::event::{COUNTS, Monitored, Options as EventOptions, counts};
+pub use filterc_codegen::ebpf::event::{
+    COUNTS, Monitored, Options as EventOptions, counting, counts,
+};
 
 use crate::diagnostics::Diagnostics;
 use crate::limits;

@@ -12,7 +12,7 @@ use filterc_abi::objects::ObjectHook;
 use filterc_check::Proof;
 use filterc_codegen::ebpf::tracing::{self, Access};
 use filterc_codegen::ebpf::{self as codegen, Object, lsm};
-use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified, VerifyError};
+use filterc_ebpf::{self as ebpf, Insn, LabelPattern, MapSpec, Module, Verified, VerifyError};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use filterc_hir::policy::{Policy, RuleId};
@@ -246,6 +246,9 @@ fn generate(
         (Wrapping::None, _) | (_, None) => Ok(tracing::on_request(&object)),
     };
     let mut module = module.map_err(|error| limits::own_fault(error.code(), &error))?;
+    if matches!(wrapping, Wrapping::Hooks(_)) {
+        module.labels = patterns(policy);
+    }
     let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
     for unit in &mut module.units {
         let target = tracing::target(unit, &maps, machine);
@@ -273,6 +276,19 @@ fn generate(
         origin: object.origin,
         proof,
     })
+}
+
+/// The patterns of a policy's labels, whose bits are their places.
+fn patterns(policy: &Policy) -> Vec<LabelPattern> {
+    let labels = (0..).zip(policy.labels());
+    let patterns = labels.flat_map(|(bit, label)| {
+        label.patterns.iter().map(move |pattern| LabelPattern {
+            bit,
+            label: label.name.clone(),
+            pattern: pattern.clone(),
+        })
+    });
+    patterns.collect()
 }
 
 /// A verifier, ours or the kernel's, follows no more than so many ways; all else is our fault.

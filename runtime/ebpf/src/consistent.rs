@@ -6,6 +6,7 @@ use std::fmt;
 
 use crate::error::VerifyError;
 use crate::field::{self, Field, FieldUse, Shape};
+use crate::labels;
 use crate::module::{Hook, Module, Unit};
 use crate::op::{Callee, Op, Symbol};
 use crate::wellformed::{WellFormed, well_formed};
@@ -79,6 +80,11 @@ pub enum ModuleError {
         /// What is wrong.
         why: &'static str,
     },
+    /// The patterns of labels do not fit the module.
+    BadLabels {
+        /// What is wrong.
+        why: &'static str,
+    },
     /// What programs ask of the kernel's structures does not fit together.
     BadFields {
         /// What is wrong.
@@ -108,6 +114,7 @@ impl fmt::Display for ModuleError {
             Self::BadFunctions { unit, why } | Self::BadLines { unit, why } => {
                 write!(f, "program `{unit}`: {why}")
             }
+            Self::BadLabels { why } => write!(f, "the labels of objects: {why}"),
             Self::BadFields { why } => write!(f, "the structures of the kernel: {why}"),
         }
     }
@@ -130,6 +137,7 @@ pub fn consistent(module: &Module) -> Result<Vec<WellFormed>, ModuleError> {
     let maps = module.maps.iter().map(|map| map.name.as_str());
     names("map", MAX_MAP_NAME, maps)?;
     names("program", MAX_NAME, module.units.iter().map(|unit| unit.name.as_str()))?;
+    check_labels(module)?;
     let fields = module.units.iter().flat_map(|unit| &unit.fields).map(|it| &it.field);
     fields.clone().try_for_each(check_field)?;
     field::structures(fields).map_err(|why| ModuleError::BadFields { why })?;
@@ -205,6 +213,21 @@ fn check_lines(unit: &Unit, program: &WellFormed) -> Result<(), ModuleError> {
         }
         if line.line == 0 || line.line > MAX_LINE || line.column > MAX_COLUMN {
             return wrong("a line or a column has a number that cannot be written");
+        }
+    }
+    Ok(())
+}
+
+fn check_labels(module: &Module) -> Result<(), ModuleError> {
+    let [(objects, _), _] = labels::MAPS;
+    if !module.labels.is_empty() && module.maps.iter().all(|map| map.name != objects) {
+        return Err(ModuleError::BadLabels { why: "there is no map of objects" });
+    }
+    for label in &module.labels {
+        names("label", MAX_NAME, std::iter::once(label.label.as_str()))?;
+        text("the pattern of a label", &label.pattern)?;
+        if label.bit >= 64 {
+            return Err(ModuleError::BadLabels { why: "a set has 64 bits" });
         }
     }
     Ok(())

@@ -49,6 +49,7 @@ pub use field::{Field, FieldUse, Question};
 pub use helper::Helper;
 pub use insn::{Insn, MAX_INSNS, Program, code};
 pub use interp::{Environment, Fixed, Host, Outcome, interpret, interpret_traced};
+pub use labels::LabelPattern;
 pub use map::{MapKind, MapSpec};
 pub use module::{Function, Hook, Line, Module, NamedMap, Unit};
 pub use verify::{Target, Verified, verify};

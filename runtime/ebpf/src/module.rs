@@ -3,6 +3,7 @@
 
 use crate::field::FieldUse;
 use crate::insn::Insn;
+use crate::labels::LabelPattern;
 use crate::map::MapSpec;
 
 /// Where the kernel runs a program.
@@ -119,4 +120,6 @@ pub struct Module {
     pub maps: Vec<NamedMap>,
     /// The programs.
     pub units: Vec<Unit>,
+    /// Patterns of the labels that programs at hooks decide by: see [`crate::labels`].
+    pub labels: Vec<LabelPattern>,
 }

@@ -44,7 +44,7 @@ fn module(units: Vec<Unit>) -> Module {
         map("counts", MapKind::Array, (4, 8, 3)),
         map("scratch", MapKind::PercpuArray, (4, 40, 1)),
     ];
-    Module { license: "GPL".to_owned(), maps, units }
+    Module { license: "GPL".to_owned(), maps, units, labels: Vec::new() }
 }
 
 /// The module in the kernel, if this process may ask at all.

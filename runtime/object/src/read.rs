@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use filterc_abi::Endian;
-use filterc_ebpf::btf::{self, Btf, ext};
-use filterc_ebpf::{Module, consistent, decode};
+use filterc_ebpf::btf::{self, Btf, ext, kind};
+use filterc_ebpf::{LabelPattern, Module, consistent, decode};
 use object::read::elf::{ElfFile64, ElfSection64};
 use object::{
     Architecture, Endianness, Object as _, ObjectKind, ObjectSection as _, ObjectSymbol as _,
@@ -98,7 +98,18 @@ fn read_module(file: &File<'_>, endian: Endian) -> Result<Module, ObjectError> {
     let units = units::units(&contents)?;
     let maps = contents.maps;
     let license = contents.license.ok_or_else(|| ObjectError::unsupported("no licence"))?;
-    Ok(Module { license, maps, units })
+    let labels = labels(&btf)?;
+    Ok(Module { license, maps, units, labels })
+}
+
+/// The patterns of labels, which are notes about a declaration.
+fn labels(btf: &Btf<'_>) -> Result<Vec<LabelPattern>, ObjectError> {
+    let notes = btf.types().filter(|(_, it)| it.kind == kind::DECL_TAG).map(|(_, it)| it.name);
+    let notes = notes.filter(|note| LabelPattern::is_note(note));
+    let patterns = notes.map(|note| {
+        LabelPattern::of_note(note).ok_or_else(|| ObjectError::damaged("the pattern of a label"))
+    });
+    patterns.collect()
 }
 
 /// Finds out where symbols are.

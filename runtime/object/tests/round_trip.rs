@@ -13,17 +13,18 @@ use filterc_abi::Endian;
 use filterc_ebpf::field::Shape;
 use filterc_ebpf::{Hook, MapKind, Module};
 use filterc_object::{CODES, ObjectError, read, read_as, write};
-use sample::{asking, line, map, module, on_request, unit};
+use sample::{asking, labelled, line, map, module, on_request, unit};
 
 const BOTH: [Endian; 2] = [Endian::Little, Endian::Big];
 
 #[test]
 fn read_again_as_written() {
-    let none = Module { license: String::new(), maps: Vec::new(), units: Vec::new() };
+    let none =
+        Module { license: String::new(), maps: Vec::new(), units: Vec::new(), labels: Vec::new() };
     let mut no_maps = module();
     no_maps.maps.clear();
     no_maps.units.retain(|unit| unit.functions.len() == 1);
-    for module in [module(), on_request(), asking(), none, no_maps] {
+    for module in [module(), on_request(), asking(), labelled(), none, no_maps] {
         for endian in BOTH {
             let bytes = write(&module, endian).unwrap();
             assert_eq!(read(&bytes), Ok((module.clone(), endian)));
@@ -42,7 +43,8 @@ fn functions_by_address_are_kept() {
     let text = "r1 = subprog[f] ll\nr1 = 0\ncall g\nexit\nf: r0 = 0\nexit\n\
                 g: r2 = subprog[f] ll\nr0 = 1\nexit";
     let unit = unit("main", Hook::Syscall, text, &[("f", 5), ("g", 7)]);
-    let module = Module { license: "MIT".into(), maps: Vec::new(), units: vec![unit] };
+    let module =
+        Module { license: "MIT".into(), maps: Vec::new(), units: vec![unit], labels: Vec::new() };
     for endian in BOTH {
         assert_eq!(read(&write(&module, endian).unwrap()), Ok((module.clone(), endian)));
     }
@@ -121,6 +123,15 @@ fn modules_that_do_not_fit_together() {
     asks("holds itself", |it| {
         let itself = Shape::Structure("task_struct___mine".into());
         it.units[0].fields[3].field.steps[0].shape = itself;
+    });
+    says("no map of objects", |it| it.labels = labelled().labels);
+    says("a set has 64 bits", |it| {
+        *it = labelled();
+        it.labels[0].bit = 64;
+    });
+    says("name of a label", |it| {
+        *it = labelled();
+        it.labels[0].label = "a:b".into();
     });
     says("named by their place", |it| {
         it.units = vec![unit("v", Hook::Syscall, "r1 = map[fd:3] ll\nr0 = 0\nexit", &[])];

@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use filterc_abi::Endian;
 use filterc_ebpf::{Hook, Module, Unit};
 use filterc_object::{read, write};
-use sample::{answered, asking, line, made_up, module, on_request};
+use sample::{answered, asking, labelled, line, made_up, module, on_request};
 
 fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -92,6 +92,15 @@ fn bpftool_reads_types_and_links() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+    // A pattern of a label is a note about the map of objects.
+    file(&folder, "labelled.bpf.o", &labelled());
+    let link = ["gen", "object", "linked.bpf.o", "labelled.bpf.o"];
+    printed(&run(&folder, "bpftool", &link).unwrap());
+    let dump = ["btf", "dump", "file", "linked.bpf.o"];
+    let text = printed(&run(&folder, "bpftool", &dump).unwrap());
+    assert!(text.contains("DECL_TAG 'filterc:label:0:secret:/etc/shadow'"), "{text}");
+    let (linked, _) = read(&fs::read(folder.join("linked.bpf.o")).unwrap()).unwrap();
+    assert_eq!(linked.labels, labelled().labels);
     let link = ["gen", "object", "linked.bpf.o", "m.bpf.o"];
     printed(&run(&folder, "bpftool", &link).unwrap());
     // libbpf's linker sorts maps and programs its own way; nothing is lost.
@@ -152,6 +161,11 @@ fn bpftool_loads_and_the_kernel_quotes_the_policy() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+    // Notes about labels do not disturb libbpf or the kernel.
+    let mut noted = labelled();
+    noted.units.retain(|unit| !matches!(unit.hook, Hook::Lsm(_)));
+    file(&folder, "labelled.bpf.o", &noted);
+    printed(&load(&folder, "labelled.bpf.o", "true").unwrap());
     // A program that the verifier refuses: its log names the line.
     let mut bad = loadable();
     bad.units.truncate(1);

@@ -71,7 +71,7 @@ pub fn enforce(
         units.push(at_hook(decide, hook, machine)?);
     }
     units.push(tracing::at_fork()?);
-    Ok(Module { license: "GPL".to_owned(), maps: maps.collect(), units })
+    Ok(Module { license: "GPL".to_owned(), maps: maps.collect(), units, labels: Vec::new() })
 }
 
 fn at_hook(

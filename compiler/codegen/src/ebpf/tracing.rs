@@ -55,7 +55,7 @@ pub fn watch(
         at_call(decide, Moment::Exit, access, machine)?,
         at_fork()?,
     ];
-    Ok(Module { license: "GPL".to_owned(), maps: maps.into(), units })
+    Ok(Module { license: "GPL".to_owned(), maps: maps.into(), units, labels: Vec::new() })
 }
 
 /// A module of the function alone, to be run on request: the context is a `struct seccomp_data`.
@@ -70,7 +70,7 @@ pub fn on_request(decide: &Object) -> Module {
         lines: Vec::new(),
         fields: Vec::new(),
     };
-    Module { license: "GPL".to_owned(), maps: Vec::new(), units: vec![unit] }
+    Module { license: "GPL".to_owned(), maps: Vec::new(), units: vec![unit], labels: Vec::new() }
 }
 
 /// What a program of such a module is verified for; at calls, it is for the kernel of a machine.

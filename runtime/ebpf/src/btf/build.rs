@@ -116,6 +116,12 @@ impl Builder {
         self.add(kind::VAR, name, 0, of, &[linkage.number()])
     }
 
+    /// A note about a declaration.
+    pub fn note(&mut self, of: u32, text: &str) -> u32 {
+        // About the whole of it, and not one of its members.
+        self.add(kind::DECL_TAG, text, 0, of, &[u32::MAX])
+    }
+
     /// A section with variables: `(variable, offset, bytes)`.
     pub fn section(&mut self, name: &str, bytes: u32, variables: &[(u32, u32, u32)]) -> u32 {
         let rest: Vec<u32> = variables.iter().flat_map(|(a, b, c)| [*a, *b, *c]).collect();

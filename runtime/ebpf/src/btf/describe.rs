@@ -8,8 +8,15 @@ use super::build::{Builder, Linkage};
 use super::ext::FieldRecord;
 use crate::field::{self, FieldUse, Shape};
 use crate::insn::code::WIDE;
+use crate::labels;
 use crate::map::{MapKind, MapSpec};
 use crate::module::{Line, Module, Unit};
+
+/// The map that notes of labels are about.
+const LABELLED: &str = {
+    let [(name, _), _] = labels::MAPS;
+    name
+};
 
 /// The types of a module, and what they are the types of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +98,7 @@ pub fn describe(module: &Module, endian: Endian) -> ModuleTypes {
         module.maps.iter().map(|map| map_types(&mut builder, &base, &map.spec)).collect();
     let by_value = by_value(module);
     let mut variables = Vec::new();
-    let mut offset = 0;
+    let (mut offset, mut labelled) = (0, None);
     for ((at, map), types) in module.maps.iter().enumerate().zip(&maps) {
         if by_value.contains(&at) {
             let variable = builder.variable(&map.name, types.value, Linkage::Global);
@@ -101,11 +108,19 @@ pub fn describe(module: &Module, endian: Endian) -> ModuleTypes {
         }
         let definition = definition(&mut builder, &base, &map.spec, *types);
         let size = definition_size(&map.spec, *types);
-        variables.push((builder.variable(&map.name, definition, Linkage::Global), offset, size));
+        let variable = builder.variable(&map.name, definition, Linkage::Global);
+        variables.push((variable, offset, size));
+        if map.name == LABELLED {
+            labelled = Some(variable);
+        }
         offset += size;
     }
     if !variables.is_empty() {
         builder.section(MAPS, offset, &variables);
+    }
+    for (of, label) in labelled.iter().flat_map(|of| module.labels.iter().map(move |it| (*of, it)))
+    {
+        builder.note(of, &label.to_note());
     }
     let structures = structures(&mut builder, &base, module);
     let units = module.units.iter();

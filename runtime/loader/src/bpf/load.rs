@@ -38,7 +38,10 @@ impl Loaded {
     pub fn load_logged(module: &Module, log: Log) -> Result<Self, ModuleLoadError> {
         consistent(module)?;
         let mut kernel = Kernel::default();
-        let module = &kernel.relocated(module)?;
+        let mut module = kernel.relocated(module)?.into_owned();
+        // Kernels before 5.16 know no notes about declarations, and no kernel needs these.
+        module.labels.clear();
+        let module = &module;
         let types = describe(module, Endian::HOST);
         let of = |what: &str| {
             let what = what.to_owned();

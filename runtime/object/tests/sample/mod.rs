@@ -7,6 +7,7 @@ use filterc_ebpf::btf::Builder;
 use filterc_ebpf::field::{Shape, Step};
 use filterc_ebpf::{Field, FieldUse, Question};
 use filterc_ebpf::{Function, Hook, Line, MapKind, MapSpec, Module, NamedMap, Unit, assemble};
+use filterc_ebpf::{LabelPattern, labels};
 
 pub(crate) fn map(name: &str, kind: MapKind, sizes: (u32, u32), max_entries: u32) -> NamedMap {
     let (key_size, value_size) = sizes;
@@ -105,6 +106,7 @@ pub(crate) fn module() -> Module {
         license: "GPL".to_owned(),
         maps: maps(),
         units: vec![first, second, third, fourth, fifth],
+        labels: Vec::new(),
     }
 }
 
@@ -123,7 +125,7 @@ twice:  r0 = r1
         exit";
     let mut unit = unit("tried", Hook::Syscall, text, &[("twice", 7)]);
     unit.lines = vec![line(0, 1, "const x = 1"), line(7, 2, "x * 2")];
-    Module { license: "GPL".to_owned(), maps: maps(), units: vec![unit] }
+    Module { license: "GPL".to_owned(), maps: maps(), units: vec![unit], labels: Vec::new() }
 }
 
 /// A module that asks where members are and whether there are any: the sum of all answers is what
@@ -158,7 +160,7 @@ ask:    r0 = 0
     ];
     let uses = uses.map(|(slot, question, field)| FieldUse { slot, question, field });
     unit.fields = uses.into();
-    Module { license: "GPL".to_owned(), maps: maps(), units: vec![unit] }
+    Module { license: "GPL".to_owned(), maps: maps(), units: vec![unit], labels: Vec::new() }
 }
 
 /// What `asking` gives back where these are the offsets.
@@ -179,4 +181,23 @@ pub(crate) fn made_up(endian: Endian, status: &str, bytes: u32) -> Vec<u8> {
     let info = types.structure("thread_info", 40, &[("flags", int, 0), (status, number, 32)]);
     types.structure("task_struct", 240, &[("state", int, 0), ("thread_info", info, 200)]);
     types.finish()
+}
+
+/// The sample with labels, and the maps that they are in.
+pub(crate) fn labelled() -> Module {
+    let mut module = module();
+    for (name, spec) in labels::MAPS {
+        module.maps.push(NamedMap { name: name.to_owned(), spec });
+    }
+    let label = |bit, label: &str, pattern: &str| LabelPattern {
+        bit,
+        label: label.to_owned(),
+        pattern: pattern.to_owned(),
+    };
+    module.labels = vec![
+        label(0, "secret", "/etc/shadow"),
+        label(0, "secret", "/root/a:b c/**"),
+        label(63, "open", "/srv/ä*"),
+    ];
+    module
 }

@@ -10,6 +10,7 @@
 //! loop. The verifier follows each round of it, so there is a limit: see [`SEARCH_LIMIT`].
 
 mod count;
+mod counting;
 mod emit;
 mod error;
 mod graph;
@@ -35,6 +36,7 @@ use question::Question;
 use shape::Item;
 
 pub use count::{COUNTS, COUNTS_SIZE, counts};
+pub use counting::counting;
 pub use error::{CODES, EmitError, Kind};
 pub use monitor::Monitored;
 
@@ -135,7 +137,7 @@ pub fn module(programs: &[(&Filter, &Object)], monitored: Monitored) -> Result<M
     if monitored == Monitored::Tasks {
         units.push(tracing::at_fork()?);
     }
-    Ok(Module { license: "GPL".to_owned(), maps, units })
+    Ok(Module { license: "GPL".to_owned(), maps, units, labels: Vec::new() })
 }
 
 /// Searches are what the verifiers follow longest: a filter with too many is refused here.

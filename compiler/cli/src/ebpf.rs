@@ -2,23 +2,22 @@
 
 use std::fs::File;
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::options::{Layout, Offsets};
+use filterc::event_module::counting;
 use filterc::{EventOptions, Monitored, Options, Target, compile_events_for, compile_module};
 use filterc_abi::Endian;
+use filterc_ebpf::btf::{Btf, relocate};
 use filterc_ebpf::{Line, Module};
-use filterc_loader::bpf::{
-    Loaded, Log, ModuleLoadError, Rejection, member_offsets, thread_status_offset,
-};
+use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection, machine};
 use filterc_object::ObjectError;
 use serde_json::{Value, json};
 
 use crate::console::{Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
-use crate::program::{ProgramArgs, parse_target};
+use crate::program::{MachineArgs, ProgramArgs, parse_target};
 use crate::symbols::RunningKernel;
 
 /// What is to go into the kernel.
@@ -26,14 +25,22 @@ use crate::symbols::RunningKernel;
 pub(crate) struct ModuleArgs {
     /// An object file (`policy.bpf.o`), or a policy; `-` is a policy on standard input
     #[arg(value_name = "FILE")]
-    file: std::path::PathBuf,
+    file: PathBuf,
 
     /// What is made of a policy: `syscall`, `raw_tracepoint`, `tp_btf`, `tracepoint` or `lsm`
     #[arg(long, value_parser = parse_target, default_value = "tp_btf", value_name = "TARGET")]
     target: Target,
 
+    /// The types (BTF) of the kernel that the programs are for; by default those that the running
+    /// one tells
+    #[arg(long, value_name = "FILE")]
+    btf: Option<PathBuf>,
+
     #[command(flatten)]
     program: ProgramArgs,
+
+    #[command(flatten)]
+    machine: MachineArgs,
 
     #[command(flatten)]
     policy_args: PolicyArgs,
@@ -56,18 +63,28 @@ impl ModuleArgs {
         self.read(self.program.options(), console)
     }
 
-    /// The programs; those of event filters count what they keep and drop, unless they are in an
-    /// object file already.
+    /// The programs; those of event filters count what they keep and drop, those of object files
+    /// too.
     pub(crate) fn counting(&self, console: &Console) -> Result<Module, Failure> {
         let how = EventOptions { counted: Some(0), ..self.program.options() };
         if how.monitored == Monitored::Everybody {
             let text = "programs for all tasks watch nobody: leave --all-tasks out";
             return Err(Failure::Environment(text.to_owned()));
         }
-        self.read(how, console)
+        let module = self.read(how, console)?;
+        counting(module).map_err(|error| Failure::Environment(error.to_string()))
     }
 
     fn read(&self, how: EventOptions, console: &Console) -> Result<Module, Failure> {
+        let module = self.made(how, console)?;
+        let Some(path) = &self.btf else { return Ok(module) };
+        let bytes = input::bytes(path)?;
+        let types = Btf::read(&bytes, Endian::HOST)
+            .map_err(|error| Failure::Environment(format!("{}: {error}", path.display())))?;
+        relocate(&module, &types).map_err(|error| refused(&ModuleLoadError::from(error)))
+    }
+
+    fn made(&self, how: EventOptions, console: &Console) -> Result<Module, Failure> {
         if self.target == Target::Seccomp {
             let text =
                 "a seccomp filter is no eBPF program: `filterc run` starts a command under it";
@@ -79,11 +96,11 @@ impl ModuleArgs {
                 .map_err(|error| unreadable(&self.file, &error));
         }
         let options = input::options(&self.policy_args, console)?;
-        // The kernel that it is for is this one.
-        let status = thread_status_offset().and_then(|offset| u8::try_from(offset).ok());
-        let layout = status.map_or(options.layout, |status| Layout { status });
-        let offsets = object_offsets().unwrap_or(options.offsets);
-        let options = Options { target: self.target, layout, offsets, ..options };
+        let options = Options {
+            target: self.target,
+            machine: self.machine.machine.or_else(machine),
+            ..options
+        };
         if self.target == Target::Tracepoint {
             let source = input::source(&self.file)?;
             let kernel = RunningKernel::default();
@@ -111,34 +128,6 @@ impl ModuleArgs {
             .map_err(|error| Failure::io(&self.file, &error))?;
         Ok(filterc_object::is_object(&magic))
     }
-}
-
-/// Where this kernel has what leads to an object.
-fn object_offsets() -> Option<Offsets> {
-    let found = member_offsets([
-        &["file", "f_path", "dentry"],
-        &["path", "dentry"],
-        &["dentry", "d_parent"],
-        &["dentry", "d_inode"],
-        &["inode", "i_sb"],
-        &["inode", "i_ino"],
-        &["super_block", "s_dev"],
-    ])?;
-    let mut short = [0; 7];
-    for (slot, offset) in short.iter_mut().zip(found) {
-        *slot = u16::try_from(offset).ok()?;
-    }
-    let [file_dentry, path_dentry, dentry_parent, dentry_inode, rest @ ..] = short;
-    let [inode_super, inode_number, super_device] = rest;
-    Some(Offsets {
-        file_dentry,
-        path_dentry,
-        dentry_parent,
-        dentry_inode,
-        inode_super,
-        inode_number,
-        super_device,
-    })
 }
 
 fn unreadable(path: &Path, error: &ObjectError) -> Failure {

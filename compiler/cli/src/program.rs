@@ -1,8 +1,9 @@
 //! What is made of a policy or of event filters, as the command line says it.
 
 use clap::Args;
-use filterc::options::{GATES, TARGETS};
+use filterc::options::{GATES, Machine, TARGETS};
 use filterc::{EventOptions, Gate, Monitored, Target};
+use filterc_abi::registers::{MACHINES, machine};
 
 /// What programs are made for.
 #[derive(Args, Debug)]
@@ -15,6 +16,15 @@ pub(crate) struct ProgramArgs {
     /// what `common_type` is
     #[arg(long, value_name = "N")]
     event_id: Option<u16>,
+}
+
+/// Which kernel programs are for.
+#[derive(Args, Debug)]
+pub(crate) struct MachineArgs {
+    /// The machine whose kernel programs at tracepoints and hooks are for: by default that of the
+    /// running kernel where they are loaded, and else the widest with tasks of the policy's ABIs
+    #[arg(long, value_parser = parse_machine, value_name = "MACHINE")]
+    pub(crate) machine: Option<&'static Machine>,
 }
 
 impl ProgramArgs {
@@ -30,6 +40,12 @@ pub(crate) fn parse_gate(text: &str) -> Result<Gate, String> {
     let known = GATES.iter().find(|(name, _)| *name == text).map(|(_, gate)| *gate);
     let names = || GATES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
     known.ok_or_else(|| format!("the gates are {}", names()))
+}
+
+/// A machine by its name.
+pub(crate) fn parse_machine(text: &str) -> Result<&'static Machine, String> {
+    let names = || MACHINES.iter().map(|machine| machine.name).collect::<Vec<_>>().join(", ");
+    machine(text).ok_or_else(|| format!("the machines are {}", names()))
 }
 
 /// A target by its name.

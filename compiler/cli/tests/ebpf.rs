@@ -108,8 +108,10 @@ fn object_files_are_made_and_loaded() {
 fn object(folder: &Path, hook: Hook, text: &str, lines: Vec<Line>, endian: Endian) -> PathBuf {
     let name = "main".to_owned();
     let functions = vec![Function { name: name.clone(), slot: 0 }];
-    let unit = Unit { name, hook, insns: assemble(text).unwrap(), functions, lines };
-    let module = Module { license: "GPL".into(), maps: Vec::new(), units: vec![unit] };
+    let unit =
+        Unit { name, hook, insns: assemble(text).unwrap(), functions, lines, fields: Vec::new() };
+    let module =
+        Module { license: "GPL".into(), maps: Vec::new(), units: vec![unit], labels: Vec::new() };
     let path = folder.join("main.bpf.o");
     fs::write(&path, filterc_object::write(&module, endian).unwrap()).unwrap();
     path
@@ -377,12 +379,17 @@ fn event_filters_are_attached() {
     let output = filterc(&[&args[..], &command[..]].concat());
     assert_eq!(stdout(&output), "syscalls:sys_exit_mkdir: 1 kept, 0 dropped\n");
     assert!(stderr(&output).contains("ended with the status 1"), "{}", stderr(&output));
-    // An object file has programs that do not count.
+    // The programs of an object file do not count by themselves.
     let object = folder.join("events.bpf.o");
     let compiled = filterc(&[path(&policy), "--target", "tracepoint", "-o", path(&object)]);
     assert!(compiled.status.success(), "{}", stderr(&compiled));
-    let output = filterc(&["attach", path(&object), "--for", "true"]);
-    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(0), ""));
+    let again = format!("rmdir {0}/one1 {0}/one2 {0}/two; {script}", folder.display());
+    let from_file = ["attach", path(&object), "--json", "--for", "sh", "-c", &again];
+    let output = filterc(&from_file);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let same: Vec<Value> =
+        stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(same[..2], counts[..2]);
     // Whose events, and what with them, has to be said.
     let everybody =
         ["attach", path(&policy), "--target", "tracepoint", "--all-tasks", "--for", "true"];
@@ -488,4 +495,35 @@ fn policies_of_the_corpus_are_accepted() {
         }
     }
     println!("{accepted} policies accepted, {others} not for this machine");
+}
+
+/// An object file is for the kernel at hand: of its machine, and with its structures.
+#[test]
+fn kernels_that_programs_do_not_fit_are_told_apart() {
+    let (folder, policy) = scratch("machines");
+    let object = folder.join("other.bpf.o");
+    let made = |machine: &str, target: &str| {
+        let args = ["--arch", "arm", "--machine", machine, "--target", target, "-o", path(&object)];
+        let output = filterc(&[&[path(&policy)], &args[..]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    made("aarch64", "raw_tracepoint");
+    // The policy of a kernel that has neither.
+    let none = folder.join("none.btf");
+    fs::write(&none, filterc_ebpf::btf::Builder::new(Endian::HOST).finish()).unwrap();
+    let output = filterc(&["load", path(&object), "--btf", path(&none)]);
+    coded(&output, "F0867");
+    assert!(stderr(&output).contains("`pt_regs.orig_x0`"), "{}", stderr(&output));
+    let output = filterc(&["load", path(&object), "--btf", path(&policy)]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    if cfg!(target_arch = "x86_64") && Path::new("/sys/kernel/btf/vmlinux").exists() {
+        coded(&filterc(&["load", path(&object)]), "F0867");
+        made("arm", "tp_btf");
+        let output = filterc(&["load", path(&object)]);
+        coded(&output, "F0867");
+        let text = stderr(&output);
+        assert!(text.contains("`task_struct.thread_info.abi_syscall`"), "{text}");
+    }
+    let unknown = filterc(&[path(&policy), "--machine", "vax", "--target", "tp_btf"]);
+    assert!(stderr(&unknown).contains("the machines are aarch64, arm,"), "{}", stderr(&unknown));
 }

@@ -17,11 +17,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use filterc::options::Layout;
 use filterc::{Options, Source, Target, compile_module};
 use filterc_abi::{Action, Endian, x86_64};
 use filterc_ebpf::audit::{self, Moment, Record};
-use filterc_loader::bpf::{Loaded, Process, RingReader, thread_status_offset};
+use filterc_loader::bpf::{Loaded, Process, RingReader};
 
 /// What is watched for. Calls of 32 bits go by their own numbers.
 const POLICY: &str = "arch x86_64, i386\ndefault allow\nunknown allow\nforeign kill_process\n\
@@ -73,9 +72,7 @@ fn go_on(child: &mut Child) {
 }
 
 fn loaded(target: Target) -> Option<Loaded> {
-    let status = u8::try_from(thread_status_offset()?).ok()?;
-    let layout = Layout { status };
-    let options = Options { target, layout, default_abi: Some(x86_64()), ..Options::default() };
+    let options = Options { target, default_abi: Some(x86_64()), ..Options::default() };
     let compiled = compile_module(&Source::text("watch.flt", POLICY), &options);
     let compiled = compiled.unwrap_or_else(|errors| panic!("{errors}"));
     assert!(compiled.program().proof().is_some());

@@ -13,12 +13,11 @@ use std::io::Write as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::process::{Child, Command, Stdio};
 
-use filterc::options::Layout;
 use filterc::{EventOptions, Monitored, Options, Source, Target, compile_events, compile_module};
 use filterc_abi::{Action, Endian, x86_64};
 use filterc_ebpf::Hook;
 use filterc_ebpf::audit::{self, Record};
-use filterc_loader::bpf::{Loaded, Process, RingReader, thread_status_offset};
+use filterc_loader::bpf::{Loaded, Process, RingReader};
 
 /// A shell that waits for a line, then calls `umask` with the masks 0101 to 0112.
 fn shell() -> Child {
@@ -71,9 +70,7 @@ fn rules(pid: u32) -> Vec<(String, bool)> {
 
 /// The programs; `None` where the kernel has none.
 fn loaded(target: Target, policy: &str) -> Option<Loaded> {
-    let status = u8::try_from(thread_status_offset()?).ok()?;
-    let layout = Layout { status };
-    let options = Options { target, layout, default_abi: Some(x86_64()), ..Options::default() };
+    let options = Options { target, default_abi: Some(x86_64()), ..Options::default() };
     let compiled = compile_module(&Source::text("who.flt", policy), &options);
     let compiled = compiled.unwrap_or_else(|errors| panic!("{errors}"));
     assert!(compiled.program().proof().is_some());

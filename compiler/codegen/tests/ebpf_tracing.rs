@@ -13,130 +13,190 @@
 #[path = "../../ir/tests/support/mod.rs"]
 mod support;
 
+#[path = "machines/mod.rs"]
+mod machines;
+
+use filterc_abi::registers::{MACHINES, Machine};
 use filterc_abi::{Endian, SeccompData, seccomp};
 use filterc_codegen::ebpf::{emit, tracing};
 use filterc_ebpf::audit::{self, Moment, Record};
+use filterc_ebpf::btf::{Btf, relocate};
 use filterc_ebpf::interp::{MapError, MapId};
-use filterc_ebpf::{Fixed, Host, MapSpec, Module, interpret, verify};
+use filterc_ebpf::{Fixed, Host, MapSpec, Module, Verified, interpret, verify};
 use filterc_hir::eval::eval as reference;
 use filterc_hir::policy::Policy;
 use filterc_ir::{Objective, build, passes};
 
+use machines::{Kernel, REGS, TASK, shown};
 use support::{calls, params, policy};
-use tracing::{Access, Layout};
+use tracing::Access;
 
-const TASK: u64 = 0xffff_8880_1234_0000;
-const REGS: u64 = 0xffff_c900_0000_3f58;
-const I386: u32 = 0x4000_0003;
-
-fn module(policy: &Policy, access: Access, layout: Layout) -> Module {
+fn module(policy: &Policy, access: Access, machine: &'static Machine) -> Module {
     let objective = Objective::default();
-    let dag = build(policy, Endian::Little).unwrap();
+    let dag = build(policy, machine.endian).unwrap();
     let dag = passes::run(dag, 2, &objective, &mut |_, _| ());
-    tracing::watch(&emit(&dag, &objective).unwrap(), access, layout).unwrap()
+    tracing::watch(&emit(&dag, &objective).unwrap(), access, machine).unwrap()
 }
 
 fn specs(module: &Module) -> Vec<MapSpec> {
     module.maps.iter().map(|map| map.spec).collect()
 }
 
-/// What the kernel has in memory while a task makes a call.
-fn registers(call: &SeccompData) -> Vec<u8> {
-    let mut regs = vec![0x5a; 168];
-    let mut put = |at: usize, value: u64| regs[at..at + 8].copy_from_slice(&value.to_le_bytes());
-    put(120, (call.nr as i64).cast_unsigned());
-    put(128, call.instruction_pointer);
-    let places =
-        if call.arch == I386 { [40, 88, 96, 104, 112, 32] } else { [112, 104, 96, 56, 72, 64] };
-    for (at, value) in places.into_iter().zip(call.args) {
-        put(at, value);
-    }
-    regs
-}
-
-fn host(call: &SeccompData, layout: Layout, flags: u64) -> (Host<Fixed>, Vec<MapId>) {
-    let mut task = vec![0xa5; 64];
-    let status = if call.arch == I386 { 0xfe } else { 0xfd_u32 };
-    let at = usize::from(layout.status);
-    task[at..at + 4].copy_from_slice(&status.to_le_bytes());
+fn host(kernel: &Kernel, call: &SeccompData, flags: u64) -> (Host<Fixed>, Vec<MapId>) {
+    let endian = kernel.machine.endian;
     let environment = Fixed {
         ktime_ns: 77,
         pid_tgid: 3 << 32 | 4,
         task: TASK,
-        kernel: vec![(TASK, task), (REGS, registers(call))],
+        kernel: vec![(TASK, kernel.task(call)), (REGS, kernel.registers(call))],
         ..Fixed::default()
     };
-    let mut host = Host::new(environment, Endian::Little);
+    let mut host = Host::new(environment, endian);
     let maps: Result<Vec<MapId>, MapError> =
         audit::MAPS.map(|(_, spec)| host.add_map(spec)).into_iter().collect();
     let maps = maps.unwrap();
     if flags != 0 {
-        assert!(host.set_task_value(maps[audit::TASKS], TASK, &flags.to_le_bytes()));
+        assert!(host.set_task_value(maps[audit::TASKS], TASK, &bytes(endian, flags)));
     }
     (host, maps)
 }
 
+fn bytes(endian: Endian, value: u64) -> [u8; 8] {
+    if endian == Endian::Little { value.to_le_bytes() } else { value.to_be_bytes() }
+}
+
 #[test]
 fn every_program_verifies() {
-    for seed in 0..60 {
-        let policy = policy(seed, Endian::Little).bound(&params(seed));
-        for access in [Access::Numbers, Access::Types] {
-            let module = module(&policy, access, Layout::default());
-            let maps = specs(&module);
-            for unit in &module.units {
-                let target = tracing::target(unit, &maps);
-                verify(&unit.insns, &target)
-                    .unwrap_or_else(|e| panic!("{seed} {}: {e}", unit.name));
+    for machine in MACHINES {
+        for seed in 0..20 {
+            let policy = policy(seed, machine.endian).bound(&params(seed));
+            for access in [Access::Numbers, Access::Types] {
+                let module = module(&policy, access, machine);
+                let maps = specs(&module);
+                for unit in &module.units {
+                    let target = tracing::target(unit, &maps, Some(machine));
+                    verify(&unit.insns, &target)
+                        .unwrap_or_else(|e| panic!("{} {seed} {}: {e}", machine.name, unit.name));
+                }
             }
         }
     }
 }
 
+/// The programs at the start and the end of a call.
+fn programs(module: &Module, machine: &Machine) -> [Verified; 2] {
+    let maps = specs(module);
+    [0, 1].map(|at| {
+        let unit = &module.units[at];
+        verify(&unit.insns, &tracing::target(unit, &maps, Some(machine))).unwrap()
+    })
+}
+
+/// Runs the program at a call, on a kernel of that machine; what it told, and what it lost.
+fn told(
+    programs: &[Verified; 2],
+    kernel: &Kernel,
+    call: &SeccompData,
+    (flags, moment): (u64, Moment),
+) -> (Vec<Vec<u8>>, u64) {
+    let program = &programs[moment.number() as usize];
+    let (mut host, ids) = host(kernel, call, flags);
+    let endian = kernel.machine.endian;
+    let mut context = bytes(endian, REGS).to_vec();
+    context.extend(bytes(endian, (-13_i64).cast_unsigned()));
+    let outcome = interpret(program.program(), &mut host, &mut context, 1 << 20);
+    assert_eq!(outcome.unwrap().ret, 0);
+    let lost = host.lookup(ids[audit::LOST], &[0; 4]).unwrap().try_into().unwrap();
+    let lost =
+        if endian == Endian::Little { u64::from_le_bytes(lost) } else { u64::from_be_bytes(lost) };
+    (host.consume(ids[audit::RECORDS]), lost)
+}
+
 #[test]
 fn records_say_what_the_policy_says() {
-    let (mut told, mut silent) = (0, 0);
-    for seed in 0..60 {
-        let policy = policy(seed, Endian::Little).bound(&params(seed));
-        let layout = Layout { status: if seed % 2 == 0 { 16 } else { 8 } };
-        let module = module(&policy, Access::Numbers, layout);
-        let maps = specs(&module);
-        let verified = |at: usize| {
-            let unit = &module.units[at];
-            verify(&unit.insns, &tracing::target(unit, &maps)).unwrap()
-        };
-        let programs = [verified(0), verified(1)];
-        for mut call in calls(&policy, seed, 30) {
-            // Other tokens do not come to a kernel of x86_64.
-            call.arch = if call.arch == I386 { I386 } else { 0xc000_003e };
-            let all = (0..8).flat_map(|flags| [(flags, Moment::Enter), (flags, Moment::Exit)]);
-            for (flags, moment) in all {
-                let program = &programs[moment.number() as usize];
-                let (mut host, ids) = host(&call, layout, flags);
-                let mut context = REGS.to_le_bytes().to_vec();
-                context.extend((-13_i64).to_le_bytes());
-                let outcome = interpret(program.program(), &mut host, &mut context, 1 << 20);
-                assert_eq!(outcome.unwrap().ret, 0);
-                let records = host.consume(ids[audit::RECORDS]);
-                let action = reference(&policy, &call).to_ret();
-                let wanted = if moment == Moment::Enter { audit::ENTER } else { audit::EXIT };
-                let is_told = flags & wanted != 0
-                    && (call.nr != -1 || moment == Moment::Enter)
-                    && (flags & audit::ALLOWED != 0
-                        || action != filterc_abi::Action::Allow.to_ret());
-                if !is_told {
-                    silent += 1;
-                    assert!(records.is_empty(), "{seed} {call:x?} {flags}");
-                    continue;
+    for machine in MACHINES {
+        let (mut spoken, mut silent, mut allowed) = (0, 0, 0);
+        for seed in 0..24 {
+            let policy = policy(seed, machine.endian).bound(&params(seed));
+            let plain = module(&policy, Access::Numbers, machine);
+            let kernel =
+                if seed % 2 == 0 { Kernel::known(machine) } else { Kernel::moved(machine) };
+            let types = kernel.types();
+            let module = relocate(&plain, &Btf::read(&types, machine.endian).unwrap()).unwrap();
+            let module = programs(&module, machine);
+            for (at, call) in calls(&policy, seed, 12).into_iter().enumerate() {
+                let call = shown(machine, call, at);
+                let all = (0..8).flat_map(|flags| [(flags, Moment::Enter), (flags, Moment::Exit)]);
+                for (flags, moment) in all {
+                    let (records, lost) = told(&module, &kernel, &call, (flags, moment));
+                    assert_eq!(lost, 0);
+                    let action = reference(&policy, &call).to_ret();
+                    let wanted = if moment == Moment::Enter { audit::ENTER } else { audit::EXIT };
+                    let allow = filterc_abi::Action::Allow.to_ret();
+                    let is_told = flags & wanted != 0
+                        && (moment == Moment::Enter || !kernel.is_gone(&call))
+                        && (flags & audit::ALLOWED != 0 || action != allow);
+                    if !is_told {
+                        silent += 1;
+                        assert!(records.is_empty(), "{} {seed} {call:x?} {flags}", machine.name);
+                        continue;
+                    }
+                    spoken += 1;
+                    allowed += usize::from(action == allow);
+                    let record = Record::from_bytes(&records[0], machine.endian).unwrap();
+                    let ret = if moment == Moment::Exit { -13 } else { 0 };
+                    let expected = Record { time: 77, tgid: 3, tid: 4, ret, action, moment, call };
+                    assert_eq!((record, records.len()), (expected, 1), "{} {seed}", machine.name);
                 }
-                told += 1;
-                let record = Record::from_bytes(&records[0], Endian::Little).unwrap();
-                let ret = if moment == Moment::Exit { -13 } else { 0 };
-                let expected = Record { time: 77, tgid: 3, tid: 4, ret, action, moment, call };
-                assert_eq!((record, records.len()), (expected, 1), "{seed} {flags}");
             }
         }
+        assert!(spoken > 1_000 && silent > 1_000, "{}: {spoken} {silent}", machine.name);
+        assert!(spoken > allowed);
     }
-    assert!(told > 3_000 && silent > 3_000, "{told} {silent}");
+}
+
+/// At the end of a call, registers may be those of other code.
+#[test]
+fn the_end_of_a_return_from_a_signal_is_left_alone() {
+    let flags = audit::ENTER | audit::EXIT | audit::ALLOWED;
+    for machine in MACHINES {
+        let policy = policy(1, machine.endian).bound(&params(1));
+        let module = programs(&module(&policy, Access::Numbers, machine), machine);
+        let call = shown(machine, calls(&policy, 1, 1)[0], 0);
+        let mut kernel = Kernel::known(machine);
+        assert_eq!(told(&module, &kernel, &call, (flags, Moment::Exit)).0.len(), 1);
+        let (call, kernel) = kernel.returned(call);
+        let (records, lost) = told(&module, kernel, &call, (flags, Moment::Exit));
+        assert_eq!((records.len(), lost), (0, 0), "{}", machine.name);
+    }
+}
+
+/// A kernel whose registers are not where those of the machine are known to be: nothing is told of
+/// what cannot be read.
+#[test]
+fn registers_elsewhere_are_not_read() {
+    let flags = audit::ENTER | audit::ALLOWED;
+    let mut seen = 0;
+    for machine in MACHINES.iter().filter(|machine| machine.mark.is_some()) {
+        let policy = policy(1, machine.endian).bound(&params(1));
+        let plain = module(&policy, Access::Numbers, machine);
+        let mut kernel = Kernel::known(machine);
+        kernel.mark += 8;
+        let types = kernel.types();
+        let module = relocate(&plain, &Btf::read(&types, machine.endian).unwrap()).unwrap();
+        let module = programs(&module, machine);
+        let call = shown(machine, calls(&policy, 1, 1)[0], 0);
+        let (records, lost) = told(&module, &kernel, &call, (flags, Moment::Enter));
+        assert_eq!((records.len(), lost), (0, 1), "{}", machine.name);
+        // The types of another machine's kernel have no such registers at all.
+        for other in MACHINES.iter().filter(|other| other.endian == machine.endian) {
+            let types = Kernel::known(other).types();
+            let fits = relocate(&plain, &Btf::read(&types, machine.endian).unwrap()).is_ok();
+            assert_eq!(fits, other.name == machine.name, "{} {}", machine.name, other.name);
+            seen += 1;
+        }
+    }
+    assert!(seen > 50);
 }
 
 /// The layout of a call is the kernel's.

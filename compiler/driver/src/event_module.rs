@@ -14,7 +14,9 @@ use filterc_hir::event::check::{self, Context};
 use filterc_hir::event::kernel::Machine;
 use filterc_hir::event::{Filter, layout};
 
-pub use filterc_codegen::ebpf::event::{COUNTS, Monitored, Options as EventOptions, counts};
+pub use filterc_codegen::ebpf::event::{
+    COUNTS, Monitored, Options as EventOptions, counting, counts,
+};
 
 use crate::diagnostics::Diagnostics;
 use crate::limits;
@@ -120,7 +122,7 @@ pub fn programs(
     let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
     for (number, unit) in module.units.iter_mut().enumerate() {
         // The map of texts may be larger than a program by itself needs.
-        ebpf::verify(&unit.insns, &tracing::target(unit, &maps))
+        ebpf::verify(&unit.insns, &tracing::target(unit, &maps, None))
             .map_err(|error| own_fault(error.code(), &error))?;
         unit.lines.push(lines::line_at(sources, None, 0));
         for (slot, span) in objects.get(number).map(|object| &object.spans).into_iter().flatten() {

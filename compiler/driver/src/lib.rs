@@ -27,6 +27,7 @@ mod hooks;
 mod limits;
 mod lines;
 pub mod lints;
+mod machine;
 pub mod module;
 mod objective;
 pub mod options;

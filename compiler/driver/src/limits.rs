@@ -3,14 +3,11 @@
 
 use std::fmt;
 
-use filterc_abi::Abi;
 use filterc_codegen::cbpf::TooLong;
 use filterc_codegen::ebpf::EmitError;
 use filterc_grammar::diagnostic::{Code, Diagnostic, Label, Severity};
 use filterc_hir::policy::{Policy, RuleId};
 use filterc_ir::LimitError;
-
-use crate::options::Target;
 
 fn error(code: &'static str, message: String) -> Diagnostic {
     Diagnostic {
@@ -67,18 +64,6 @@ pub(crate) fn too_long(policy: &Policy, limit: &TooLong) -> Box<Diagnostic> {
          several filters can be stacked"
             .to_owned(),
     );
-    Box::new(diagnostic)
-}
-
-/// A tracepoint has registers of its machine, and those of this one are not known.
-pub(crate) fn no_registers(target: Target, abi: &Abi) -> Box<Diagnostic> {
-    let message = format!(
-        "the target {} does not know the registers of {}: it is for x86_64 with i386 and x32",
-        target.name(),
-        abi.name
-    );
-    let mut diagnostic = error("F0261", message);
-    diagnostic.help.push("choose ABIs with `--arch`, or the target `syscall`".to_owned());
     Box::new(diagnostic)
 }
 

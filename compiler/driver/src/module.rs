@@ -12,7 +12,7 @@ use filterc_abi::objects::ObjectHook;
 use filterc_check::Proof;
 use filterc_codegen::ebpf::tracing::{self, Access};
 use filterc_codegen::ebpf::{self as codegen, Object, lsm};
-use filterc_ebpf::{self as ebpf, Insn, MapSpec, Module, Verified, VerifyError};
+use filterc_ebpf::{self as ebpf, Insn, LabelPattern, MapSpec, Module, Verified, VerifyError};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
 use filterc_hir::policy::{Policy, RuleId};
@@ -22,6 +22,7 @@ use crate::diagnostics::Diagnostics;
 use crate::hooks;
 use crate::limits;
 use crate::lines;
+use crate::machine;
 use crate::objective::objective;
 use crate::options::{Options, Target};
 use crate::params;
@@ -219,11 +220,10 @@ fn generate(
         Target::TracepointBtf => Wrapping::Watch(Access::Types),
         Target::Lsm => Wrapping::Hooks(hooks::hooks(policy, endian)?),
     };
-    if wrapping != Wrapping::None
-        && let Some(abi) = abis.iter().find(|abi| abi.kernel_arch != tracing::KERNEL_ARCH)
-    {
-        return Err(limits::no_registers(options.target, abi));
-    }
+    let machine = match wrapping {
+        Wrapping::None => None,
+        Wrapping::Watch(_) | Wrapping::Hooks(_) => Some(machine::choose(&abis, options)?),
+    };
     let dag = ir::build(policy, endian).map_err(|error| limits::too_many_nodes(policy, &error))?;
     done("build");
     // The kernel has no bitmap for these: every call runs them.
@@ -240,15 +240,18 @@ fn generate(
         ebpf::decode(&bytes, endian).map_err(|error| limits::own_fault(error.code(), &error))?;
     let decide = ebpf::verify(&insns, &ebpf::Target::SYSCALL).map_err(unverified)?;
     let object = Object { insns, origin };
-    let module = match &wrapping {
-        Wrapping::None => Ok(tracing::on_request(&object)),
-        Wrapping::Watch(access) => tracing::watch(&object, *access, options.layout),
-        Wrapping::Hooks(hooks) => lsm::enforce(&object, hooks, options.layout, options.offsets),
+    let module = match (&wrapping, machine) {
+        (Wrapping::Watch(access), Some(machine)) => tracing::watch(&object, *access, machine),
+        (Wrapping::Hooks(hooks), Some(machine)) => lsm::enforce(&object, hooks, machine),
+        (Wrapping::None, _) | (_, None) => Ok(tracing::on_request(&object)),
     };
     let mut module = module.map_err(|error| limits::own_fault(error.code(), &error))?;
+    if matches!(wrapping, Wrapping::Hooks(_)) {
+        module.labels = patterns(policy);
+    }
     let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
     for unit in &mut module.units {
-        let target = tracing::target(unit, &maps);
+        let target = tracing::target(unit, &maps, machine);
         ebpf::verify(&unit.insns, &target).map_err(unverified)?;
         let decide = unit.functions.iter().find(|function| function.name == "decide");
         let start = decide.map(|function| function.slot);
@@ -273,6 +276,19 @@ fn generate(
         origin: object.origin,
         proof,
     })
+}
+
+/// The patterns of a policy's labels, whose bits are their places.
+fn patterns(policy: &Policy) -> Vec<LabelPattern> {
+    let labels = (0..).zip(policy.labels());
+    let patterns = labels.flat_map(|(bit, label)| {
+        label.patterns.iter().map(move |pattern| LabelPattern {
+            bit,
+            label: label.name.clone(),
+            pattern: pattern.clone(),
+        })
+    });
+    patterns.collect()
 }
 
 /// A verifier, ours or the kernel's, follows no more than so many ways; all else is our fault.

@@ -2,9 +2,8 @@
 
 use std::path::PathBuf;
 
+pub use filterc_abi::registers::Machine;
 use filterc_abi::{self as abi, Abi, Action};
-pub use filterc_codegen::ebpf::lsm::Offsets;
-pub use filterc_codegen::ebpf::tracing::Layout;
 use filterc_hir::Sight;
 
 use crate::profile::Profile;
@@ -143,10 +142,9 @@ pub struct Options {
     pub target: Target,
     /// How the kernel's part of a monitor asks it (`--gate`).
     pub gate: Gate,
-    /// What differs between the kernels that programs at tracepoints are for.
-    pub layout: Layout,
-    /// The same, for programs at hooks of security modules.
-    pub offsets: Offsets,
+    /// The kernel's machine that programs at tracepoints and hooks are for (`--machine`); without
+    /// it, the widest that has tasks of the policy's ABIs.
+    pub machine: Option<&'static Machine>,
     /// How hard the optimizer tries.
     pub opt_level: OptLevel,
     /// What it tries to make least of (`-O size`, `-O speed`, `-O install`).
@@ -180,8 +178,7 @@ impl Default for Options {
             params: Vec::new(),
             target: Target::default(),
             gate: Gate::default(),
-            layout: Layout::default(),
-            offsets: Offsets::default(),
+            machine: None,
             opt_level: OptLevel::default(),
             goal: Goal::default(),
             bitmap: true,

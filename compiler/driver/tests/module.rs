@@ -65,12 +65,52 @@ fn a_module_for_each_byte_order() {
 
 /// F0261.
 #[test]
-fn the_registers_of_other_machines_are_not_known() {
+fn a_module_is_for_the_kernel_of_one_machine() {
+    let on = |text: &str, target, machine: Option<&str>| {
+        let machine = machine.map(|name| filterc_abi::registers::machine(name).unwrap());
+        let options = Options { target, machine, ..Options::default() };
+        let text = format!("arch {text}\nallow read\n");
+        compile_module(&Source::text("test.flt", text), &options).map_err(|errors| {
+            assert_eq!(errors.list[0].code.0, "F0261");
+            errors.to_string()
+        })
+    };
     for target in [Target::RawTracepoint, Target::TracepointBtf] {
-        let errors = compiled("arch x86_64, aarch64\nallow read\n", target).unwrap_err();
-        assert_eq!(errors.list[0].code.0, "F0261");
-        assert!(compiled("arch x86_64, x32, i386\nallow read\n", target).is_ok());
+        let says = |arch: &str, machine, text: &str| {
+            let error = on(arch, target, machine).unwrap_err();
+            assert!(error.contains(text), "{error}");
+        };
+        says("x86_64, aarch64", None, "none has tasks of");
+        says("mipsel64", None, "on the stack of the task");
+        says("csky", None, "not established");
+        says("x86_64", Some("aarch64"), "the kernel of aarch64 has no tasks of x86_64");
+        for arch in [
+            "x86_64, x32, i386",
+            "aarch64, arm",
+            "riscv64",
+            "s390x",
+            "ppc, ppc64",
+            "ppc64le",
+            "loongarch64",
+        ] {
+            on(arch, target, None).unwrap();
+        }
+        // A kernel of 32 bits has other registers.
+        let insns = |machine| {
+            let compiled = on("arm", target, machine).unwrap();
+            compiled.program().module().units[0].insns.clone()
+        };
+        assert_eq!(insns(None), insns(Some("aarch64")));
+        assert_ne!(insns(None), insns(Some("arm")));
     }
+    // The programs of two machines, where byte orders tell them apart.
+    let both = on("aarch64, s390x", Target::TracepointBtf, None).unwrap();
+    assert_eq!(both.programs().count(), 2);
+    let objects = "arm\nlabel secret = \"/etc/shadow\"\nerrno(EACCES) openat if label & secret";
+    let error = on(objects, Target::Lsm, Some("arm")).unwrap_err();
+    assert!(error.contains("no programs at hooks"), "{error}");
+    let labels = on(objects, Target::Lsm, None).unwrap().program().module().labels.clone();
+    assert_eq!(labels[0].to_note(), "filterc:label:0:secret:/etc/shadow");
 }
 
 #[test]

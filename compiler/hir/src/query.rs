@@ -14,9 +14,9 @@ use filterc_grammar::source::Span;
 
 use crate::consteval::{Constants, Value};
 use crate::event::check::Checked;
-use crate::event::glob;
 use crate::expr::CmpOp;
 use crate::findings::{Calls, Findings, Subject, similar};
+pub use crate::questions::Pattern;
 use crate::scope::Scope;
 use crate::types::{Kind, Type};
 use crate::wording;
@@ -118,24 +118,6 @@ pub enum Texts {
     Argument(Vec<(u32, u8)>),
 }
 
-/// A text that another is compared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pattern {
-    /// The same bytes.
-    Exact(Vec<u8>),
-    /// The kernel's wildcards.
-    Glob(Vec<u8>),
-}
-
-impl Pattern {
-    fn is(&self, text: &[u8]) -> bool {
-        match self {
-            Self::Exact(exact) => text == exact.as_slice(),
-            Self::Glob(pattern) => glob::matches(pattern, text),
-        }
-    }
-}
-
 /// Arguments are also known by their name behind this: `arg.pid`.
 const ARGUMENT: &str = "arg.";
 
@@ -170,6 +152,7 @@ struct Reader<'r, 'a> {
 }
 
 /// What a field is.
+#[derive(Clone)]
 enum Found {
     Number(Source),
     Text(usize),
@@ -240,6 +223,9 @@ impl<'a> Reader<'_, 'a> {
             Relation::Function(..) | Relation::Cpus(..) => {
                 self.operator(span, "only filters of the kernel's own events have this form")
             }
+            Relation::In(items) if items.iter().any(|item| matches!(item, ast::Item::Text(_))) => {
+                self.texts(&found, test, items, span)
+            }
             Relation::AnyBit | Relation::Compare(..) | Relation::In(_) => {
                 self.number(found, test, span)
             }
@@ -248,6 +234,25 @@ impl<'a> Reader<'_, 'a> {
                 self.numbers(found, *op, other, test, span)
             }
         }
+    }
+
+    /// That a text is one of several.
+    fn texts(
+        &mut self,
+        found: &Found,
+        test: &ast::Test,
+        items: &[ast::Item],
+        span: Span,
+    ) -> Option<Query> {
+        let mut parts = Vec::with_capacity(items.len());
+        for item in items {
+            let ast::Item::Text(text) = item else {
+                return self.operator(span, "a set is of texts or of numbers");
+            };
+            let pattern = Pattern::Exact(text.text.clone().into_bytes());
+            parts.push(self.text(found.clone(), test, span, pattern, false)?);
+        }
+        Some(Query::Or(parts))
     }
 
     fn text(
@@ -451,6 +456,8 @@ impl Constant {
                     let (first, last) = match item {
                         ast::Item::One(one) => (one, one),
                         ast::Item::Range(first, last) => (first, last),
+                        // Such sets are of texts.
+                        ast::Item::Text(_) => continue,
                     };
                     ranges.push((reader.constant(first)?, reader.constant(last)?));
                 }
@@ -527,7 +534,7 @@ impl Query {
                 _ => false,
             },
             Self::Text { source, pattern, negated } => {
-                let is = source.any(row, &|text| pattern.is(text));
+                let is = source.any(row, &|text| pattern.matches(text));
                 is.is_some_and(|is| is != *negated)
             }
         }

@@ -18,11 +18,12 @@ use std::thread;
 use std::time::Instant;
 
 use filterc::{Compiled, CompiledProgram};
+use filterc_abi::registers::machine;
 use filterc_abi::{Endian, Facts, SeccompData};
 use filterc_cbpf::{self as cbpf};
 use filterc_check::{Budget, Side, Verdict, Why, differences, equivalent};
 use filterc_codegen as codegen;
-use filterc_codegen::ebpf::tracing::{Access, Layout, target, watch};
+use filterc_codegen::ebpf::tracing::{Access, target, watch};
 use filterc_ebpf::{Fixed, Function, Host, Insn, MapSpec, Target, Verified, interpret, verify};
 use filterc_hir::eval::eval;
 use filterc_hir::policy::Policy;
@@ -126,13 +127,13 @@ fn functions_of_watching_programs_are_proved_where_they_are() {
         }
         let decide = codegen::ebpf::emit(dag, &ir::Objective::default()).unwrap();
         for access in [Access::Numbers, Access::Types] {
-            let module = watch(&decide, access, Layout::default()).unwrap();
+            let module = watch(&decide, access, machine("x86_64").unwrap()).unwrap();
             let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
             for unit in &module.units {
                 let what = format!("{}: {}", compiled.name(), unit.name);
                 let decide = unit.functions.iter().find(|function| function.name == "decide");
                 let Some(Function { slot, .. }) = decide else { continue };
-                let whole = verify(&unit.insns, &target(unit, &maps));
+                let whole = verify(&unit.insns, &target(unit, &maps, machine("x86_64")));
                 let whole = whole.unwrap_or_else(|e| panic!("{what}: {e}"));
                 let side = Side::Function { program: &whole, slot: *slot };
                 assert_equal(Side::Policy(policy), side, endian, &what);

@@ -8,6 +8,7 @@
     reason = "tests say what they expect by panicking"
 )]
 
+use filterc_abi::registers::machine;
 use filterc_abi::{Action, Endian, Fact, Facts, KernelVersion, SeccompData};
 use filterc_check::{Budget, Side, Verdict, equivalent};
 use filterc_codegen::ebpf::{Object, emit, tracing};
@@ -20,7 +21,7 @@ use filterc_hir::types::{Field, Kind, Place, Type, beside};
 use filterc_ir::{Objective, build, passes};
 
 use filterc_testkit::rng::Rng;
-use tracing::{Access, Layout};
+use tracing::Access;
 
 const TASK: u64 = 0xffff_8880_1234_0000;
 const REGS: u64 = 0xffff_c900_0000_3f58;
@@ -204,10 +205,11 @@ fn programs_at_tracepoints_ask_the_kernel_who_calls() {
         let policy = policy(seed, Endian::Little);
         let object = compiled(&policy, Endian::Little, 2);
         for access in [Access::Numbers, Access::Types] {
-            let module = tracing::watch(&object, access, Layout::default()).unwrap();
+            let module = tracing::watch(&object, access, machine("x86_64").unwrap()).unwrap();
             let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
             for (unit, moment) in module.units.iter().zip([Moment::Enter, Moment::Exit]) {
-                let verified = verify(&unit.insns, &tracing::target(unit, &maps));
+                let verified =
+                    verify(&unit.insns, &tracing::target(unit, &maps, machine("x86_64")));
                 let verified = verified.unwrap_or_else(|e| panic!("{seed} {}: {e}", unit.name));
                 if access == Access::Types {
                     continue;

@@ -14,12 +14,13 @@
 #[path = "objects/mod.rs"]
 mod objects;
 
-use filterc::options::Offsets;
 use filterc::{CompiledModule, Options, Source, Target, compile, compile_module};
 use filterc_abi::objects::{ObjectHook, object_hook};
+use filterc_abi::registers::machine;
 use filterc_abi::{Action, Endian, Facts, SeccompData, x86_64};
 use filterc_codegen::ebpf::tracing;
 use filterc_ebpf::audit::{self, Moment, Record};
+use filterc_ebpf::btf::{Btf, relocate};
 use filterc_ebpf::{Hook, MapSpec, Verified, interpret, verify};
 use filterc_hir::eval::eval_with;
 use filterc_hir::policy::Policy;
@@ -28,7 +29,7 @@ use filterc_loader::bpf::Loaded;
 use filterc_testkit::corpus;
 use filterc_testkit::rng::Rng;
 
-use objects::{Who, World};
+use objects::{Offsets, Who, World};
 
 /// Policies with labels, by what they do with what is not labelled.
 const POLICIES: &[&str] = &[
@@ -50,20 +51,22 @@ const POLICIES: &[&str] = &[
      log symlink if cpu == 1 && gid in { 0, 100..200 }\n",
 ];
 
-fn compiled(text: &str, offsets: Offsets) -> CompiledModule {
+fn compiled(text: &str) -> CompiledModule {
     let options =
-        Options { target: Target::Lsm, offsets, default_abi: Some(x86_64()), ..Options::default() };
+        Options { target: Target::Lsm, default_abi: Some(x86_64()), ..Options::default() };
     let compiled = compile_module(&Source::text("objects.flt", text), &options);
     compiled.unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// The programs at hooks, each with its hook.
-fn programs(compiled: &CompiledModule) -> Vec<(Verified, &'static ObjectHook)> {
-    let module = compiled.program().module();
+/// The programs at hooks, each with its hook, for a kernel with these offsets.
+fn programs(compiled: &CompiledModule, offsets: Offsets) -> Vec<(Verified, &'static ObjectHook)> {
+    let types = offsets.types();
+    let types = Btf::read(&types, Endian::Little).unwrap();
+    let module = relocate(compiled.program().module(), &types).unwrap();
     let maps: Vec<MapSpec> = module.maps.iter().map(|map| map.spec).collect();
     let at_hook = |unit: &filterc_ebpf::Unit| {
         let Hook::Lsm(name) = &unit.hook else { return None };
-        let verified = verify(&unit.insns, &tracing::target(unit, &maps));
+        let verified = verify(&unit.insns, &tracing::target(unit, &maps, machine("x86_64")));
         let verified = verified.unwrap_or_else(|error| panic!("{name}: {error}"));
         Some((verified, object_hook(name).unwrap()))
     };
@@ -106,15 +109,19 @@ fn meant(policy: &Policy, call: &SeccompData, facts: &Facts, labels: &[u64], all
 }
 
 /// Calls of one policy in a world: how many did not become what was meant, and of how many.
-fn wrong(compiled: &CompiledModule, offsets: Offsets, seed: u64) -> (usize, usize) {
-    let programs = programs(compiled);
+fn wrong(
+    compiled: &CompiledModule,
+    programs: &[(Verified, &ObjectHook)],
+    offsets: Offsets,
+    seed: u64,
+) -> (usize, usize) {
     let policy = compiled.policy();
     let (mut wrong, mut all) = (0, 0);
     for round in 0..40 {
         let mut rng = Rng::new(seed << 8 | round << 1);
         let world = World::new(&mut rng, policy.labels().len());
         let who = Who::new(&mut rng, policy);
-        for (program, hook) in &programs {
+        for (program, hook) in programs {
             let (arguments, labels) = world.arguments(&mut rng, hook);
             let flags = audit::HOOK | if round % 2 == 0 { audit::ALLOWED } else { 0 };
             let mut host = world.host(&who, offsets, flags);
@@ -146,10 +153,11 @@ fn hooks_do_what_policies_mean() {
     let mut all = 0;
     for text in POLICIES {
         let offsets = Offsets::default();
-        let compiled = compiled(text, offsets);
+        let compiled = compiled(text);
+        let programs = programs(&compiled, offsets);
         assert!(compiled.program().proof().is_some());
         for seed in 0..6 {
-            let (wrong, tried) = wrong(&compiled, offsets, seed);
+            let (wrong, tried) = wrong(&compiled, &programs, offsets, seed);
             assert_eq!(wrong, 0, "of {tried}: {text}");
             all += tried;
         }
@@ -179,21 +187,22 @@ fn wrong_offsets_are_found() {
         Offsets { file_dentry: elsewhere.file_dentry, ..right },
         Offsets { path_dentry: elsewhere.path_dentry, ..right },
     ] {
-        let compiled = compiled(POLICIES[1], wrong_one);
-        assert!(wrong(&compiled, right, 1).0 > 0, "{wrong_one:?}");
+        let compiled = compiled(POLICIES[1]);
+        let programs = programs(&compiled, wrong_one);
+        assert!(wrong(&compiled, &programs, right, 1).0 > 0, "{wrong_one:?}");
         // And in a kernel that has them there, they are right.
-        assert_eq!(wrong(&compiled, wrong_one, 1).0, 0, "{wrong_one:?}");
+        assert_eq!(wrong(&compiled, &programs, wrong_one, 1).0, 0, "{wrong_one:?}");
     }
 }
 
 #[test]
 fn strangers_are_left_alone_and_what_cannot_be_read_is_refused() {
     let offsets = Offsets::default();
-    let compiled = compiled(POLICIES[0], offsets);
+    let compiled = compiled(POLICIES[0]);
     let mut rng = Rng::new(6);
     let world = World::new(&mut rng, 2);
     let who = Who::new(&mut rng, compiled.policy());
-    for (program, hook) in programs(&compiled) {
+    for (program, hook) in programs(&compiled, offsets) {
         let (arguments, _) = world.arguments(&mut rng, hook);
         let returned = |host: &mut objects::Ready, arguments: &[u8]| {
             let mut arguments = arguments.to_vec();
@@ -207,7 +216,7 @@ fn strangers_are_left_alone_and_what_cannot_be_read_is_refused() {
         }
         let eperm = (-1_i64).cast_unsigned();
         let mut host = world.host(&who, offsets, audit::HOOK);
-        host.host.environment.registers += 8;
+        host.host.environment.registers += 1 << 16;
         assert_eq!(returned(&mut host, &arguments), eperm, "{}", hook.name);
         let mut host = world.host(&who, offsets, audit::HOOK);
         let nowhere = [0x11; 32];
@@ -253,7 +262,7 @@ fn examples_of_the_reference_compile() {
 #[test]
 fn the_kernel_accepts_their_instructions() {
     for text in POLICIES {
-        let compiled = compiled(text, Offsets::default());
+        let compiled = compiled(text);
         let mut module = compiled.program().module().clone();
         for unit in &mut module.units {
             if matches!(unit.hook, Hook::Lsm(_)) {

@@ -137,7 +137,7 @@ pub fn module(u: &mut Unstructured<'_>) -> Result<Module> {
     let maps = MAPS.map(|(name, spec)| NamedMap { name: name.to_owned(), spec });
     let count = u.int_in_range(1..=3)?;
     let units: Result<Vec<Unit>> = (0..count).map(|at| unit(u, at)).collect();
-    Ok(Module { license: "GPL".to_owned(), maps: maps.into(), units: units? })
+    Ok(Module { license: "GPL".to_owned(), maps: maps.into(), units: units?, labels: Vec::new() })
 }
 
 fn unit(u: &mut Unstructured<'_>, at: usize) -> Result<Unit> {
@@ -172,5 +172,5 @@ fn unit(u: &mut Unstructured<'_>, at: usize) -> Result<Unit> {
             text: "allow read".to_owned(),
         });
     }
-    Ok(Unit { name, hook, insns, functions, lines })
+    Ok(Unit { name, hook, insns, functions, lines, fields: Vec::new() })
 }

@@ -14,10 +14,12 @@
 mod blob;
 pub mod facts;
 pub mod layout;
+pub mod members;
 mod model;
 mod names;
 pub mod objects;
 pub mod paths;
+pub mod registers;
 pub mod seccomp;
 mod tables;
 mod version;

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::error::VerifyError;
+use crate::field::{self, Field, FieldUse, Shape};
+use crate::labels;
 use crate::module::{Hook, Module, Unit};
 use crate::op::{Callee, Op, Symbol};
 use crate::wellformed::{WellFormed, well_formed};
@@ -78,6 +80,16 @@ pub enum ModuleError {
         /// What is wrong.
         why: &'static str,
     },
+    /// The patterns of labels do not fit the module.
+    BadLabels {
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// What programs ask of the kernel's structures does not fit together.
+    BadFields {
+        /// What is wrong.
+        why: &'static str,
+    },
 }
 
 impl ModuleError {
@@ -102,6 +114,8 @@ impl fmt::Display for ModuleError {
             Self::BadFunctions { unit, why } | Self::BadLines { unit, why } => {
                 write!(f, "program `{unit}`: {why}")
             }
+            Self::BadLabels { why } => write!(f, "the labels of objects: {why}"),
+            Self::BadFields { why } => write!(f, "the structures of the kernel: {why}"),
         }
     }
 }
@@ -123,6 +137,10 @@ pub fn consistent(module: &Module) -> Result<Vec<WellFormed>, ModuleError> {
     let maps = module.maps.iter().map(|map| map.name.as_str());
     names("map", MAX_MAP_NAME, maps)?;
     names("program", MAX_NAME, module.units.iter().map(|unit| unit.name.as_str()))?;
+    check_labels(module)?;
+    let fields = module.units.iter().flat_map(|unit| &unit.fields).map(|it| &it.field);
+    fields.clone().try_for_each(check_field)?;
+    field::structures(fields).map_err(|why| ModuleError::BadFields { why })?;
     module.units.iter().map(|unit| check_unit(unit, module.maps.len())).collect()
 }
 
@@ -132,6 +150,7 @@ fn check_unit(unit: &Unit, maps: usize) -> Result<WellFormed, ModuleError> {
         .map_err(|error| ModuleError::Program { unit: unit.name.clone(), error })?;
     check_functions(unit, &program)?;
     check_lines(unit, &program)?;
+    check_uses(unit, &program)?;
     for (slot, op) in program.ops().iter().enumerate() {
         check_references(unit, maps, slot, *op).map_err(|why| ModuleError::BadReference {
             unit: unit.name.clone(),
@@ -195,6 +214,54 @@ fn check_lines(unit: &Unit, program: &WellFormed) -> Result<(), ModuleError> {
         if line.line == 0 || line.line > MAX_LINE || line.column > MAX_COLUMN {
             return wrong("a line or a column has a number that cannot be written");
         }
+    }
+    Ok(())
+}
+
+fn check_labels(module: &Module) -> Result<(), ModuleError> {
+    let [(objects, _), _] = labels::MAPS;
+    if !module.labels.is_empty() && module.maps.iter().all(|map| map.name != objects) {
+        return Err(ModuleError::BadLabels { why: "there is no map of objects" });
+    }
+    for label in &module.labels {
+        names("label", MAX_NAME, std::iter::once(label.label.as_str()))?;
+        text("the pattern of a label", &label.pattern)?;
+        if label.bit >= 64 {
+            return Err(ModuleError::BadLabels { why: "a set has 64 bits" });
+        }
+    }
+    Ok(())
+}
+
+fn check_field(field: &Field) -> Result<(), ModuleError> {
+    let shapes = field.steps.iter().map(|step| &step.shape);
+    if shapes.clone().any(|it| matches!(it, Shape::Number(bytes) if ![1, 2, 4, 8].contains(bytes)))
+    {
+        return Err(ModuleError::BadFields { why: "a number has 1, 2, 4 or 8 bytes" });
+    }
+    let inner =
+        shapes.filter_map(|it| if let Shape::Structure(name) = it { Some(name) } else { None });
+    let members = field.steps.iter().map(|step| &step.name);
+    for name in inner.chain(members).chain([&field.structure]) {
+        names("structure or a member", MAX_NAME, std::iter::once(name.as_str()))?;
+    }
+    Ok(())
+}
+
+fn check_uses(unit: &Unit, program: &WellFormed) -> Result<(), ModuleError> {
+    let wrong = |slot: u32, why| {
+        Err(ModuleError::BadReference { unit: unit.name.clone(), slot: slot as usize, why })
+    };
+    let mut before: Option<&FieldUse> = None;
+    for it in &unit.fields {
+        if before.is_some_and(|before| before.slot >= it.slot) {
+            return wrong(it.slot, "the uses of structures are not in the order of their slots");
+        }
+        let insn = unit.insns.get(it.slot as usize).filter(|_| is_start(program, it.slot));
+        if insn.and_then(|insn| insn.field()) != Some(it.held()) {
+            return wrong(it.slot, "it does not hold what is asked of a structure");
+        }
+        before = Some(it);
     }
     Ok(())
 }

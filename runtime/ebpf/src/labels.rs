@@ -4,6 +4,10 @@
 //! each key, one bit each. [`OBJECTS`] has the labels of an object itself; [`TREES`] those of all
 //! that lies below a folder. An object has the labels of its own entry and those of the folders
 //! above it, up to the root of its file system.
+//!
+//! Which objects those are, the policy says by patterns of their paths. An object file has them as
+//! notes about the declaration of [`OBJECTS`] (`BTF_KIND_DECL_TAG`), one for each, so that a
+//! loader needs nothing beside the file: `filterc:label:BIT:NAME:PATTERN`.
 
 use filterc_abi::Endian;
 
@@ -51,5 +55,42 @@ impl Key {
             *slot = byte;
         }
         bytes
+    }
+}
+
+/// A pattern of the paths of objects that have a label.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LabelPattern {
+    /// The label's bit in sets.
+    pub bit: u8,
+    /// Its name.
+    pub label: String,
+    /// The pattern, as the policy has it.
+    pub pattern: String,
+}
+
+/// How notes of patterns begin.
+const NOTE: &str = "filterc:label:";
+
+impl LabelPattern {
+    /// The note of an object file.
+    #[must_use]
+    pub fn to_note(&self) -> String {
+        format!("{NOTE}{}:{}:{}", self.bit, self.label, self.pattern)
+    }
+
+    /// Whether a note is one of a pattern.
+    #[must_use]
+    pub fn is_note(note: &str) -> bool {
+        note.starts_with(NOTE)
+    }
+
+    /// The pattern of a note.
+    #[must_use]
+    pub fn of_note(note: &str) -> Option<Self> {
+        let (bit, rest) = note.strip_prefix(NOTE)?.split_once(':')?;
+        let (label, pattern) = rest.split_once(':')?;
+        let bit = bit.parse().ok().filter(|bit| *bit < 64)?;
+        Some(Self { bit, label: label.to_owned(), pattern: pattern.to_owned() })
     }
 }

@@ -1,7 +1,9 @@
 //! Programs that belong together, with what they need: what a code generator makes, an object
 //! file holds and a loader takes. Whether the parts fit together, [`crate::consistent()`] says.
 
+use crate::field::FieldUse;
 use crate::insn::Insn;
+use crate::labels::LabelPattern;
 use crate::map::MapSpec;
 
 /// Where the kernel runs a program.
@@ -95,6 +97,9 @@ pub struct Unit {
     pub functions: Vec<Function>,
     /// Lines of the policy, in the order of slots, at most one for a slot.
     pub lines: Vec<Line>,
+    /// Instructions that depend on the kernel's structures, in the order of slots, at most one
+    /// for a slot.
+    pub fields: Vec<FieldUse>,
 }
 
 /// A map by name.
@@ -115,4 +120,6 @@ pub struct Module {
     pub maps: Vec<NamedMap>,
     /// The programs.
     pub units: Vec<Unit>,
+    /// Patterns of the labels that programs at hooks decide by: see [`crate::labels`].
+    pub labels: Vec<LabelPattern>,
 }

@@ -14,7 +14,7 @@ const MAPS: [MapSpec; 5] = [
 ];
 
 /// Offsets of the registers of system call arguments, as an example of a structure.
-const STRUCTURE: [Argument<'static>; 2] = [Argument::Structure(&[96, 104, 112]), Argument::Number];
+const STRUCTURE: [Argument<'static>; 2] = [Argument::Structure(&[(96, 8), (104, 8), (112, 4)]), Argument::Number];
 
 fn target(context: Context<'static>) -> Target<'static> {
     Target { context, maps: &MAPS, descriptors: &[(7, 1)], ..Target::SYSCALL }
@@ -205,6 +205,11 @@ fn contexts() {
     refused_for(&arguments, text, 1, "F0561");
     let text = "r2 = *(u64 *)(r1 + 0)\nr0 = *(u64 *)(r2 + 0)\nexit";
     refused_for(&arguments, text, 1, "F0558");
+    // Numbers are read at their own width.
+    accepted_for(&arguments, "r2 = *(u64 *)(r1 + 0)\nr0 = *(u32 *)(r2 + 112)\nexit");
+    for text in ["*(u64 *)(r2 + 112)", "*(u32 *)(r2 + 104)", "*(u16 *)(r2 + 112)"] {
+        refused_for(&arguments, &format!("r2 = *(u64 *)(r1 + 0)\nr0 = {text}\nexit"), 1, "F0558");
+    }
     // A member of what is not looked into has an address, which is handed on and no more.
     let read = "r1 = r10\nr1 += -8\nr2 = 8\ncall bpf_probe_read_kernel\nr0 = 0\nexit";
     accepted_for(&arguments, &format!("r3 = *(u64 *)(r1 + 0)\nr3 += 104\n{read}"));

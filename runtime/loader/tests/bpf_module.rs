@@ -24,6 +24,7 @@ fn unit(name: &str, hook: Hook, text: &str, functions: &[(&str, u32)]) -> Unit {
         insns: assemble(text).unwrap_or_else(|error| panic!("{error}\n{text}")),
         functions: all.iter().map(function).collect(),
         lines: Vec::new(),
+        fields: Vec::new(),
     }
 }
 
@@ -43,7 +44,7 @@ fn module(units: Vec<Unit>) -> Module {
         map("counts", MapKind::Array, (4, 8, 3)),
         map("scratch", MapKind::PercpuArray, (4, 40, 1)),
     ];
-    Module { license: "GPL".to_owned(), maps, units }
+    Module { license: "GPL".to_owned(), maps, units, labels: Vec::new() }
 }
 
 /// The module in the kernel, if this process may ask at all.

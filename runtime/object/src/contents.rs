@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use filterc_ebpf::btf;
-use filterc_ebpf::{Hook, Insn, NamedMap};
+use filterc_ebpf::{FieldUse, Hook, Insn, NamedMap};
 use object::SectionIndex;
 
 use crate::error::ObjectError;
@@ -23,6 +23,8 @@ pub(crate) struct Contents {
     pub(crate) code: BTreeMap<usize, Code>,
     /// Lines of each section, by its name.
     pub(crate) lines: BTreeMap<String, Vec<filterc_ebpf::Line>>,
+    /// What is asked of the kernel's structures, by section.
+    pub(crate) fields: BTreeMap<String, Vec<FieldUse>>,
     /// Symbols of functions, in the order of the file.
     pub(crate) functions: Vec<Function>,
     /// Where each symbol is: its section's index and offset there.

@@ -12,6 +12,7 @@
 
 mod contents;
 mod error;
+mod fields;
 mod maps;
 mod read;
 mod units;

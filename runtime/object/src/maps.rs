@@ -7,7 +7,7 @@ use filterc_ebpf::{MapKind, MapSpec, NamedMap};
 
 use crate::error::ObjectError;
 
-/// Longest chain of types that are another's name.
+/// Deepest nesting of arrays.
 const MAX_DEPTH: usize = 32;
 
 /// More than any program can use.
@@ -48,7 +48,7 @@ pub(crate) fn variable(section: &str, bytes: &[u8]) -> Option<NamedMap> {
 fn spec(btf: &Btf<'_>, variable: Type<'_>) -> Result<MapSpec, ObjectError> {
     let map = variable.name;
     let damaged = || ObjectError::damaged(format!("the definition of the map `{map}`"));
-    let structure = followed(btf, variable.size_or_type).ok_or_else(damaged)?;
+    let structure = btf.followed(variable.size_or_type).ok_or_else(damaged)?;
     if structure.kind != kind::STRUCT {
         return Err(damaged());
     }
@@ -98,21 +98,9 @@ fn length(btf: &Btf<'_>, id: u32) -> Option<u32> {
     of_kind(btf, id, kind::ARRAY)?.word(2)
 }
 
-/// The type behind names and qualifiers.
-fn followed<'a>(btf: &Btf<'a>, id: u32) -> Option<Type<'a>> {
-    let mut found = btf.get(id)?;
-    for _ in 0..MAX_DEPTH {
-        if !kind::is_alias(found.kind) {
-            return Some(found);
-        }
-        found = btf.get(found.size_or_type)?;
-    }
-    None
-}
-
 /// Bytes of a value of that type.
 fn size(btf: &Btf<'_>, id: u32, depth: usize) -> Option<u32> {
-    let found = followed(btf, id)?;
+    let found = btf.followed(id)?;
     match found.kind {
         kind::PTR => Some(8),
         kind::ARRAY => {

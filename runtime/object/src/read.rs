@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use filterc_abi::Endian;
-use filterc_ebpf::btf::{self, Btf, ext};
-use filterc_ebpf::{Module, consistent, decode};
+use filterc_ebpf::btf::{self, Btf, ext, kind};
+use filterc_ebpf::{LabelPattern, Module, consistent, decode};
 use object::read::elf::{ElfFile64, ElfSection64};
 use object::{
     Architecture, Endianness, Object as _, ObjectKind, ObjectSection as _, ObjectSymbol as _,
@@ -13,6 +13,7 @@ use object::{
 
 use crate::contents::{Code, Contents, Function, Place, Relocation};
 use crate::error::ObjectError;
+use crate::fields::fields;
 use crate::maps::{maps, variable};
 use crate::units;
 use crate::{LICENSE, R_BPF_64_32, R_BPF_64_64};
@@ -91,12 +92,24 @@ fn read_module(file: &File<'_>, endian: Endian) -> Result<Module, ObjectError> {
     for section in ext.unwrap_or_default() {
         let name = btf.string(section.name).unwrap_or_default();
         contents.lines.insert(name.to_owned(), lines(&btf, &section)?);
+        contents.fields.insert(name.to_owned(), fields(&btf, &section)?);
     }
     symbols(&mut contents, file)?;
     let units = units::units(&contents)?;
     let maps = contents.maps;
     let license = contents.license.ok_or_else(|| ObjectError::unsupported("no licence"))?;
-    Ok(Module { license, maps, units })
+    let labels = labels(&btf)?;
+    Ok(Module { license, maps, units, labels })
+}
+
+/// The patterns of labels, which are notes about a declaration.
+fn labels(btf: &Btf<'_>) -> Result<Vec<LabelPattern>, ObjectError> {
+    let notes = btf.types().filter(|(_, it)| it.kind == kind::DECL_TAG).map(|(_, it)| it.name);
+    let notes = notes.filter(|note| LabelPattern::is_note(note));
+    let patterns = notes.map(|note| {
+        LabelPattern::of_note(note).ok_or_else(|| ObjectError::damaged("the pattern of a label"))
+    });
+    patterns.collect()
 }
 
 /// Finds out where symbols are.

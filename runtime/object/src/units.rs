@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use filterc_ebpf::insn::code::{CALL, JMP, WIDE};
-use filterc_ebpf::{Function as Named, Insn, Line, MAX_INSNS, Unit};
+use filterc_ebpf::{FieldUse, Function as Named, Insn, Line, MAX_INSNS, Unit};
 
 use crate::contents::{Code, Contents, Function, Place, Relocation};
 use crate::error::ObjectError;
@@ -29,9 +29,9 @@ pub(crate) fn units(contents: &Contents) -> Result<Vec<Unit>, ObjectError> {
             return Err(ObjectError::unsupported(what));
         }
         let program = Linker { contents, index: &index, parts: Vec::new(), bases: BTreeMap::new() };
-        let (insns, functions, lines) = program.link(at, room)?;
+        let (insns, functions, lines, fields) = program.link(at, room)?;
         room -= insns.len();
-        units.push(Unit { name: function.name.clone(), hook, insns, functions, lines });
+        units.push(Unit { name: function.name.clone(), hook, insns, functions, lines, fields });
     }
     Ok(units)
 }
@@ -47,7 +47,7 @@ struct Linker<'a> {
     bases: BTreeMap<usize, usize>,
 }
 
-type Linked = (Vec<Insn>, Vec<Named>, Vec<Line>);
+type Linked = (Vec<Insn>, Vec<Named>, Vec<Line>, Vec<FieldUse>);
 
 impl Linker<'_> {
     /// `room`: how many slots the program may have. A file whose programs have functions in common
@@ -63,13 +63,15 @@ impl Linker<'_> {
                 return Err(ObjectError::unsupported("programs of more than a million slots"));
             }
         }
-        let (mut insns, mut functions, mut lines) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut insns, mut functions) = (Vec::new(), Vec::new());
+        let (mut lines, mut fields) = (Vec::new(), Vec::new());
         for part in &self.parts {
             let function = self.function(*part)?;
             let slot = number(insns.len());
             functions.push(Named { name: function.name.clone(), slot });
             let code = self.code(function)?;
             lines.extend(self.lines(function, &code.name, slot));
+            fields.extend(self.fields(function, &code.name, slot));
             for slot in function.first..function.first + function.slots {
                 let insn = code.insns.get(slot).copied().unwrap_or_default();
                 let before = slot.checked_sub(1).filter(|before| *before >= function.first);
@@ -81,7 +83,7 @@ impl Linker<'_> {
                 });
             }
         }
-        Ok((insns, functions, lines))
+        Ok((insns, functions, lines, fields))
     }
 
     fn function(&self, at: usize) -> Result<&Function, ObjectError> {
@@ -195,6 +197,17 @@ impl Linker<'_> {
         let inside = lines.take_while(|line| (line.slot as usize) < end).filter_map(|line| {
             let slot = (line.slot as usize).checked_sub(function.first)?;
             (line.line != 0).then(|| Line { slot: base + number(slot), ..line.clone() })
+        });
+        inside.collect()
+    }
+
+    /// What a function, which begins at slot `base` of the program, asks of structures.
+    fn fields(&self, function: &Function, section: &str, base: u32) -> Vec<FieldUse> {
+        let all = self.contents.fields.get(section).map(Vec::as_slice).unwrap_or_default();
+        let inside = all.iter().filter_map(|it| {
+            let slot = (it.slot as usize).checked_sub(function.first)?;
+            let slot = number(Some(slot).filter(|slot| *slot < function.slots)?);
+            Some(FieldUse { slot: base + slot, ..it.clone() })
         });
         inside.collect()
     }

@@ -224,7 +224,7 @@ impl File {
         Ok(None)
     }
 
-    /// Functions and lines of a part, which is at `start` in its section.
+    /// Functions, lines and questions of a part, which is at `start` in its section.
     fn tell(&mut self, part: &Part<'_>, start: u32, types: &UnitTypes) {
         let inside = |slot: u32| {
             let index = (slot as usize).checked_sub(part.first)?;
@@ -236,13 +236,19 @@ impl File {
             let (file, text, place) = (it.file, it.text, it.place);
             Some(ext::Line { offset: inside(it.slot)?, file, text, place })
         });
+        let fields = types
+            .fields
+            .iter()
+            .filter_map(|it| Some(ext::FieldRecord { offset: inside(it.offset / SLOT)?, ..*it }));
         let known = self.told.iter_mut().find(|section| section.name == part.name);
         if let Some(section) = known {
             section.functions.extend(functions);
             section.lines.extend(lines);
+            section.fields.extend(fields);
         } else {
-            let (functions, lines) = (functions.collect(), lines.collect());
-            self.told.push(ext::Section { name: part.name, functions, lines });
+            let (functions, lines, fields) =
+                (functions.collect(), lines.collect(), fields.collect());
+            self.told.push(ext::Section { name: part.name, functions, lines, fields });
         }
     }
 

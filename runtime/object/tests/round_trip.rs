@@ -10,19 +10,21 @@
 mod sample;
 
 use filterc_abi::Endian;
+use filterc_ebpf::field::Shape;
 use filterc_ebpf::{Hook, MapKind, Module};
 use filterc_object::{CODES, ObjectError, read, read_as, write};
-use sample::{line, map, module, on_request, unit};
+use sample::{asking, labelled, line, map, module, on_request, unit};
 
 const BOTH: [Endian; 2] = [Endian::Little, Endian::Big];
 
 #[test]
 fn read_again_as_written() {
-    let none = Module { license: String::new(), maps: Vec::new(), units: Vec::new() };
+    let none =
+        Module { license: String::new(), maps: Vec::new(), units: Vec::new(), labels: Vec::new() };
     let mut no_maps = module();
     no_maps.maps.clear();
     no_maps.units.retain(|unit| unit.functions.len() == 1);
-    for module in [module(), on_request(), none, no_maps] {
+    for module in [module(), on_request(), asking(), labelled(), none, no_maps] {
         for endian in BOTH {
             let bytes = write(&module, endian).unwrap();
             assert_eq!(read(&bytes), Ok((module.clone(), endian)));
@@ -41,7 +43,8 @@ fn functions_by_address_are_kept() {
     let text = "r1 = subprog[f] ll\nr1 = 0\ncall g\nexit\nf: r0 = 0\nexit\n\
                 g: r2 = subprog[f] ll\nr0 = 1\nexit";
     let unit = unit("main", Hook::Syscall, text, &[("f", 5), ("g", 7)]);
-    let module = Module { license: "MIT".into(), maps: Vec::new(), units: vec![unit] };
+    let module =
+        Module { license: "MIT".into(), maps: Vec::new(), units: vec![unit], labels: Vec::new() };
     for endian in BOTH {
         assert_eq!(read(&write(&module, endian).unwrap()), Ok((module.clone(), endian)));
     }
@@ -95,6 +98,41 @@ fn modules_that_do_not_fit_together() {
         let text = "r1 = map[idx:4][0]+4 ll\nr1 = map[idx:4] ll\nr0 = 0\nexit";
         it.units = vec![unit("v", Hook::Syscall, text, &[])];
     });
+    let asks = |text: &str, change: fn(&mut Module)| {
+        let mut module = asking();
+        change(&mut module);
+        let error = write(&module, Endian::Little).unwrap_err();
+        assert!(error.code() == "F0832" && error.to_string().contains(text), "{text}: {error}");
+    };
+    asks("in the order of their slots", |it| it.units[0].fields.swap(0, 1));
+    asks("does not hold", |it| it.units[0].insns[6].imm = 17);
+    asks("does not hold", |it| it.units[0].fields[0].slot = 5);
+    asks("no member", |it| it.units[0].fields[3].field.steps.clear());
+    asks("1, 2, 4 or 8 bytes", |it| it.units[0].fields[3].field.steps[0].shape = Shape::Number(3));
+    asks("name of a structure", |it| it.units[0].fields[3].field.structure = "a b".into());
+    asks("of what is no structure", |it| {
+        it.units[0].fields[0].field.steps[0].shape = Shape::Pointer;
+    });
+    asks("at two places", |it| {
+        let again = it.units[0].fields[2].clone();
+        it.units[0].fields.push(again);
+        it.units[0].fields[4].slot = 14;
+        it.units[0].fields[4].field.steps[0].offset = 4;
+    });
+    asks("too far", |it| it.units[0].fields[3].field.steps[0].offset = 1 << 21);
+    asks("holds itself", |it| {
+        let itself = Shape::Structure("task_struct___mine".into());
+        it.units[0].fields[3].field.steps[0].shape = itself;
+    });
+    says("no map of objects", |it| it.labels = labelled().labels);
+    says("a set has 64 bits", |it| {
+        *it = labelled();
+        it.labels[0].bit = 64;
+    });
+    says("name of a label", |it| {
+        *it = labelled();
+        it.labels[0].label = "a:b".into();
+    });
     says("named by their place", |it| {
         it.units = vec![unit("v", Hook::Syscall, "r1 = map[fd:3] ll\nr0 = 0\nexit", &[])];
     });
@@ -123,7 +161,9 @@ fn files_that_are_no_objects() {
 fn damaged_files_are_read_without_a_panic() {
     let (mut refused, mut codes) = (0, std::collections::BTreeSet::new());
     for endian in BOTH {
-        let good = write(&module(), endian).unwrap();
+        let mut module = module();
+        module.units.extend(asking().units);
+        let good = write(&module, endian).unwrap();
         for at in 0..good.len() {
             for value in [0, 1, 0x7f, 0xff, good[at] ^ 1, good[at] ^ 0x80] {
                 let mut bytes = good.clone();

@@ -16,7 +16,7 @@ use std::process::{Command, Output};
 use filterc_abi::Endian;
 use filterc_ebpf::{Hook, Module, Unit};
 use filterc_object::{read, write};
-use sample::{line, module, on_request};
+use sample::{answered, asking, labelled, line, made_up, module, on_request};
 
 fn scratch(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -92,6 +92,15 @@ fn bpftool_reads_types_and_links() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+    // A pattern of a label is a note about the map of objects.
+    file(&folder, "labelled.bpf.o", &labelled());
+    let link = ["gen", "object", "linked.bpf.o", "labelled.bpf.o"];
+    printed(&run(&folder, "bpftool", &link).unwrap());
+    let dump = ["btf", "dump", "file", "linked.bpf.o"];
+    let text = printed(&run(&folder, "bpftool", &dump).unwrap());
+    assert!(text.contains("DECL_TAG 'filterc:label:0:secret:/etc/shadow'"), "{text}");
+    let (linked, _) = read(&fs::read(folder.join("linked.bpf.o")).unwrap()).unwrap();
+    assert_eq!(linked.labels, labelled().labels);
     let link = ["gen", "object", "linked.bpf.o", "m.bpf.o"];
     printed(&run(&folder, "bpftool", &link).unwrap());
     // libbpf's linker sorts maps and programs its own way; nothing is lost.
@@ -152,6 +161,11 @@ fn bpftool_loads_and_the_kernel_quotes_the_policy() {
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
+    // Notes about labels do not disturb libbpf or the kernel.
+    let mut noted = labelled();
+    noted.units.retain(|unit| !matches!(unit.hook, Hook::Lsm(_)));
+    file(&folder, "labelled.bpf.o", &noted);
+    printed(&load(&folder, "labelled.bpf.o", "true").unwrap());
     // A program that the verifier refuses: its log names the line.
     let mut bad = loadable();
     bad.units.truncate(1);
@@ -178,7 +192,8 @@ int main(int argc, char **argv)
 {
 	unsigned long long context[2] = { 21, 0 };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .ctx_in = context, .ctx_size_in = sizeof(context));
-	struct bpf_object *object = bpf_object__open_file(argv[1], NULL);
+	LIBBPF_OPTS(bpf_object_open_opts, types, .btf_custom_path = argc == 4 ? argv[3] : NULL);
+	struct bpf_object *object = bpf_object__open_file(argv[1], &types);
 	struct bpf_program *program;
 	struct bpf_map *map;
 	int error;
@@ -194,7 +209,7 @@ int main(int argc, char **argv)
 		printf("program %s in %s of type %d, %zu slots\n", bpf_program__name(program),
 		       bpf_program__section_name(program), bpf_program__type(program),
 		       bpf_program__insn_cnt(program));
-	if (argc > 2)
+	if (argc == 3)
 		return 0;
 	error = bpf_object__load(object);
 	if (error) {
@@ -209,16 +224,23 @@ int main(int argc, char **argv)
 }
 "#;
 
-#[test]
-fn libbpf_loads_and_runs() {
-    let folder = scratch("libbpf");
+/// The program in C, if it can be built here.
+fn libbpf(folder: &Path) -> Option<()> {
     fs::write(folder.join("main.c"), IN_C).unwrap();
-    let Some(built) = run(&folder, "cc", &["main.c", "-o", "main", "-lbpf"]) else { return };
+    let built = run(folder, "cc", &["main.c", "-o", "main", "-lbpf"])?;
     if !built.status.success() {
         let why = String::from_utf8_lossy(&built.stderr).into_owned();
         assert!(why.contains("bpf.h") || why.contains("-lbpf"), "{why}");
-        return println!("skipped: {}", why.lines().next().unwrap_or_default());
+        println!("skipped: {}", why.lines().next().unwrap_or_default());
+        return None;
     }
+    Some(())
+}
+
+#[test]
+fn libbpf_loads_and_runs() {
+    let folder = scratch("libbpf");
+    let Some(()) = libbpf(&folder) else { return };
     file(&folder, "all.bpf.o", &module());
     let text = printed(&run(&folder, "./main", &["all.bpf.o", "no"]).unwrap());
     for line in [
@@ -242,4 +264,43 @@ fn libbpf_loads_and_runs() {
         return println!("skipped: programs cannot be loaded here");
     }
     assert!(printed(&output).contains("run 0 42"));
+}
+
+/// libbpf puts into our programs what the types of a kernel say: of the running one, and of one
+/// that nobody has; and names what it lacks.
+#[test]
+fn libbpf_relocates_fields() {
+    let folder = scratch("fields");
+    let Some(()) = libbpf(&folder) else { return };
+    file(&folder, "asking.bpf.o", &asking());
+    fs::write(folder.join("moved.btf"), made_up(Endian::HOST, "status", 4)).unwrap();
+    fs::write(folder.join("renamed.btf"), made_up(Endian::HOST, "condition", 4)).unwrap();
+    let on = |types: &str| run(&folder, "./main", &["asking.bpf.o", "with", types]).unwrap();
+    let moved = on("moved.btf");
+    if moved.status.code() == Some(2) {
+        return println!("skipped: programs cannot be loaded here");
+    }
+    let expected = format!("run 0 {}", answered(232, 132));
+    let text = printed(&moved);
+    assert!(text.contains(&expected), "{text}");
+    // What it says of a member that is not there, its verifier log says too.
+    let renamed = on("renamed.btf");
+    let text = String::from_utf8_lossy(&renamed.stderr);
+    assert!(!renamed.status.success() && text.contains("thread_info.status"), "{text}");
+    if !Path::new("/sys/kernel/btf/vmlinux").exists() {
+        return println!("skipped: this kernel does not tell its types");
+    }
+    let text = printed(&run(&folder, "./main", &["asking.bpf.o"]).unwrap());
+    assert!(text.contains("run 0 "), "{text}");
+    // The types that a program needs, as bpftool picks them out of all.
+    let args = ["gen", "min_core_btf", "/sys/kernel/btf/vmlinux", "min.btf", "asking.bpf.o"];
+    let Some(output) = run(&folder, "bpftool", &args) else { return };
+    printed(&output);
+    let least = printed(&on("min.btf"));
+    assert_eq!(least, text);
+    let dump = ["btf", "dump", "file", "min.btf"];
+    let text = printed(&run(&folder, "bpftool", &dump).unwrap());
+    for member in ["'task_struct'", "'status'", "'dentry'"] {
+        assert!(text.contains(member), "{member}\n{text}");
+    }
 }

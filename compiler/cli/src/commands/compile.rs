@@ -13,7 +13,7 @@ use crate::console::{Console, Failure, refuse_terminal, write_output, write_outp
 use crate::input;
 use crate::naming;
 use crate::options::PolicyArgs;
-use crate::program::{ProgramArgs, parse_gate, parse_target};
+use crate::program::{MachineArgs, ProgramArgs, parse_gate, parse_target};
 use crate::symbols::RunningKernel;
 use crate::timing::Stopwatch;
 
@@ -56,6 +56,9 @@ pub(crate) struct CompileArgs {
 
     #[command(flatten)]
     pub(crate) program: ProgramArgs,
+
+    #[command(flatten)]
+    pub(crate) machine: MachineArgs,
 
     #[command(flatten)]
     pub(crate) policy_args: PolicyArgs,
@@ -127,7 +130,8 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
         return Err(Failure::Environment("--gate is for --target monitor".to_owned()));
     }
     if !matches!(target, Target::Seccomp | Target::Monitor) {
-        return module(args, format, &source, &Options { target, ..options }, console);
+        let options = Options { machine: args.machine.machine, ..options };
+        return module(args, format, &source, &options, console);
     }
     let mut stopwatch = Stopwatch::start();
     let result = compile_observed(&source, &options, &mut |step| stopwatch.done(step));

@@ -15,51 +15,24 @@
 //! which the object was found: a file has its own labels under all its names, and those of the
 //! folders above the name in use.
 
+use filterc_abi::members::{
+    DENTRY_INODE, DENTRY_PARENT, FILE_DENTRY, INODE_NUMBER, INODE_SUPER, PATH_DENTRY, Path,
+    SUPER_DEVICE,
+};
 use filterc_abi::objects::{Handle, ObjectHook, Shown};
+use filterc_abi::registers::Machine;
 use filterc_abi::seccomp::ret;
 use filterc_abi::{Action, Fact};
 use filterc_ebpf::asm::error::AsmError;
 use filterc_ebpf::audit::{self, Moment};
 use filterc_ebpf::labels;
-use filterc_ebpf::{Function, Hook, Module, NamedMap, Unit, assemble};
+use filterc_ebpf::{Function, Hook, Module, NamedMap, Unit};
 
+use super::asking::{asked, assemble_asking};
+use super::call::{self, Frame, stack};
 use super::object::Object;
-use super::tracing::{self, Access, Frame, Layout, stack};
+use super::tracing::{self, Access};
 use super::who::Asked;
-
-/// Byte offsets of members of the kernel's structures, which differ between kernels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Offsets {
-    /// `f_path.dentry` in `struct file`.
-    pub file_dentry: u16,
-    /// `dentry` in `struct path`.
-    pub path_dentry: u16,
-    /// `d_parent` in `struct dentry`.
-    pub dentry_parent: u16,
-    /// `d_inode` in `struct dentry`.
-    pub dentry_inode: u16,
-    /// `i_sb` in `struct inode`.
-    pub inode_super: u16,
-    /// `i_ino` in `struct inode`.
-    pub inode_number: u16,
-    /// `s_dev` in `struct super_block`.
-    pub super_device: u16,
-}
-
-impl Default for Offsets {
-    /// Linux 6.18 on x86_64.
-    fn default() -> Self {
-        Self {
-            file_dentry: 72,
-            path_dentry: 8,
-            dentry_parent: 24,
-            dentry_inode: 48,
-            inode_super: 40,
-            inode_number: 64,
-            super_device: 16,
-        }
-    }
-}
 
 /// Folders above an object that are looked at: what lies deeper is refused.
 pub const MAX_DEPTH: u32 = 128;
@@ -89,26 +62,24 @@ pub const fn can_do(action: Action) -> bool {
 pub fn enforce(
     decide: &Object,
     hooks: &[&ObjectHook],
-    layout: Layout,
-    offsets: Offsets,
+    machine: &'static Machine,
 ) -> Result<Module, AsmError> {
     let maps = audit::MAPS.into_iter().chain(labels::MAPS);
     let maps = maps.map(|(name, spec)| NamedMap { name: name.to_owned(), spec });
     let mut units = Vec::with_capacity(hooks.len() + 1);
     for hook in hooks {
-        units.push(at_hook(decide, hook, layout, offsets)?);
+        units.push(at_hook(decide, hook, machine)?);
     }
     units.push(tracing::at_fork()?);
-    Ok(Module { license: "GPL".to_owned(), maps: maps.collect(), units })
+    Ok(Module { license: "GPL".to_owned(), maps: maps.collect(), units, labels: Vec::new() })
 }
 
 fn at_hook(
     decide: &Object,
     hook: &ObjectHook,
-    layout: Layout,
-    offsets: Offsets,
+    machine: &'static Machine,
 ) -> Result<Unit, AsmError> {
-    let mut insns = assemble(&wrapper(Asked::of(decide), hook, layout, offsets))?;
+    let (mut insns, fields) = assemble_asking(&wrapper(Asked::of(decide), hook, machine))?;
     // The last one stands for the function.
     insns.pop();
     let slot = u32::try_from(insns.len()).unwrap_or(u32::MAX);
@@ -120,13 +91,14 @@ fn at_hook(
         insns,
         functions: vec![function(hook.name, 0), function("decide", slot)],
         lines: Vec::new(),
+        fields,
     })
 }
 
 /// Where the program keeps what it looks at, below the start of the task.
 #[derive(Clone, Copy)]
-struct Places {
-    frame: Frame,
+struct Places<'a> {
+    frame: &'a Frame,
     /// A key of the maps.
     key: i32,
     /// The inode.
@@ -136,24 +108,24 @@ struct Places {
 }
 
 /// The program at a hook, up to the function.
-fn wrapper(asked: Asked, hook: &ObjectHook, layout: Layout, offsets: Offsets) -> String {
-    let frame = Frame::with_facts();
+fn wrapper(facts: Asked, hook: &ObjectHook, machine: &'static Machine) -> String {
+    let frame = &Frame::with_facts(machine);
     let places =
         Places { frame, key: frame.task - 16, inode: frame.task - 24, read: frame.task - 32 };
     let objects: Vec<String> = hook
         .shows
         .iter()
         .enumerate()
-        .map(|(at, shown)| object(at, hook.shows.len(), *shown, places, offsets))
+        .map(|(at, shown)| object(at, hook.shows.len(), *shown, places))
         .collect();
-    let (call, eperm) = (frame.call(), EPERM);
+    let (call_at, eperm) = (frame.call(), EPERM);
     format!(
         "{watched}
 {put_together}
 ask:     {who}
 {objects}
 judge:   r1 = r10
-         r1 += {call}
+         r1 += {call_at}
          call decide
          r7 = r0
 {told}
@@ -165,9 +137,9 @@ lost:    r0 = -{eperm}
          exit
 decide:  exit
 ",
-        watched = tracing::watched(frame, audit::HOOK, layout),
-        put_together = tracing::put_together(frame, Moment::Hook, Access::Numbers, layout),
-        who = asked.text(frame.facts()),
+        watched = tracing::watched(audit::HOOK),
+        put_together = call::put_together(frame, Moment::Hook, Access::Numbers),
+        who = facts.text(frame.facts()),
         objects = objects.concat(),
         told = told(frame),
         done = done(),
@@ -176,7 +148,7 @@ decide:  exit
 }
 
 /// Finds the labels of an object, and goes on to the decision; R9 is 1 if another comes behind.
-fn object(at: usize, count: usize, shown: Shown, places: Places, offsets: Offsets) -> String {
+fn object(at: usize, count: usize, shown: Shown, places: Places<'_>) -> String {
     let label_offset = i32::try_from(Fact::Label.offset()).unwrap_or(i32::MAX);
     let label = stack(places.frame.facts() + label_offset);
     let (read, inode) = (stack(places.read), stack(places.inode));
@@ -220,29 +192,29 @@ on{at}:  r7 += -1
 found{at}: r9 = {more}
          goto judge
 ",
-        entry = entry(shown, places, offsets),
+        entry = entry(shown, places),
         own = format_args!(
             "{}r3 = *(u64 *)({inode})",
-            read_kernel("r3 = r9", offsets.dentry_inode, places.inode, 8)
+            read_kernel("r3 = r9", &DENTRY_INODE, places.inode)
         ),
-        own_key = key(places, offsets),
+        own_key = key(places),
         key_at = places.key,
-        parent = read_kernel("r3 = r9", offsets.dentry_parent, places.read, 8),
+        parent = read_kernel("r3 = r9", &DENTRY_PARENT, places.read),
         folder = format_args!(
             "{}r3 = *(u64 *)({inode})",
-            read_kernel("r3 = r9", offsets.dentry_inode, places.inode, 8)
+            read_kernel("r3 = r9", &DENTRY_INODE, places.inode)
         ),
-        folder_key = key(places, offsets),
+        folder_key = key(places),
     )
 }
 
 /// R9 becomes the entry by which an object was found.
-fn entry(shown: Shown, places: Places, offsets: Offsets) -> String {
+fn entry(shown: Shown, places: Places<'_>) -> String {
     let argument = format!("r3 = *(u64 *)(r6 + {})", 8 * u32::from(shown.argument));
     let (read, inode) = (stack(places.read), stack(places.inode));
     let text = match shown.handle {
-        Handle::File => read_kernel(&argument, offsets.file_dentry, places.read, 8),
-        Handle::Path => read_kernel(&argument, offsets.path_dentry, places.read, 8),
+        Handle::File => read_kernel(&argument, &FILE_DENTRY, places.read),
+        Handle::Path => read_kernel(&argument, &PATH_DENTRY, places.read),
         // An address that is a number, as those that are read of the kernel's memory: it is
         // compared with them.
         Handle::Dentry => {
@@ -259,26 +231,27 @@ fn entry(shown: Shown, places: Places, offsets: Offsets) -> String {
 }
 
 /// Copies a member of a structure in the kernel's memory into the stack.
-fn read_kernel(base: &str, offset: u16, to: i32, size: u32) -> String {
+fn read_kernel(base: &str, member: &Path, to: i32) -> String {
+    let (member, size) = (asked(member), member.size());
     format!(
-        "{base}\nr3 += {offset}\nr1 = r10\nr1 += {to}\nr2 = {size}\ncall bpf_probe_read_kernel\n\
+        "{base}\nr3 += {member}\nr1 = r10\nr1 += {to}\nr2 = {size}\ncall bpf_probe_read_kernel\n\
          if r0 != 0 goto lost\n"
     )
 }
 
 /// The key of the inode that was read.
-fn key(places: Places, offsets: Offsets) -> String {
+fn key(places: Places<'_>) -> String {
     let inode = format!("r3 = *(u64 *)({})", stack(places.inode));
     let of_super = format!("r3 = *(u64 *)({})", stack(places.read));
     let (device, rest) = (places.key + 8, stack(places.key + 12));
-    let number = read_kernel(&inode, offsets.inode_number, places.key, 8);
-    let file_system = read_kernel(&inode, offsets.inode_super, places.read, 8);
-    let device = read_kernel(&of_super, offsets.super_device, device, 4);
+    let number = read_kernel(&inode, &INODE_NUMBER, places.key);
+    let file_system = read_kernel(&inode, &INODE_SUPER, places.read);
+    let device = read_kernel(&of_super, &SUPER_DEVICE, device);
     format!("{number}{file_system}{device}*(u32 *)({rest}) = 0")
 }
 
 /// Writes a record of the decision in R7, if that is asked for.
-fn told(frame: Frame) -> String {
+fn told(frame: &Frame) -> String {
     let (allow, allowed, lost) = (Action::Allow.to_ret(), audit::ALLOWED, audit::LOST);
     format!(
         "        if w7 != {allow} goto tell

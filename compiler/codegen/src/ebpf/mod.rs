@@ -10,6 +10,8 @@
 //! It is made of the same DAG as classic BPF; where [`passes::join`] has put the halves
 //! of arguments together again, they are tested at once.
 
+mod asking;
+mod call;
 mod error;
 pub mod event;
 mod insns;

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use filterc::options::Offsets;
+use filterc_abi::members::{
+    DENTRY_INODE, DENTRY_PARENT, FILE_DENTRY, INODE_NUMBER, INODE_SUPER, PATH_DENTRY, Path,
+    SUPER_DEVICE,
+};
 use filterc_abi::objects::{Handle, ObjectHook};
 use filterc_abi::{Endian, Facts, SeccompData};
+use filterc_ebpf::btf::Builder;
 use filterc_ebpf::interp::MapId;
 use filterc_ebpf::labels::{self, Key};
 use filterc_ebpf::{Fixed, Host, audit};
@@ -17,6 +21,60 @@ const REGS: u64 = 0xffff_c900_0000_3f58;
 const FIRST: u64 = 0xffff_8880_2000_0000;
 const I386: u32 = 0x4000_0003;
 const X86_64: u32 = 0xc000_003e;
+
+/// Where a kernel has the members that lead to objects.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offsets {
+    pub(crate) file_dentry: u16,
+    pub(crate) path_dentry: u16,
+    pub(crate) dentry_parent: u16,
+    pub(crate) dentry_inode: u16,
+    pub(crate) inode_super: u16,
+    pub(crate) inode_number: u16,
+    pub(crate) super_device: u16,
+}
+
+impl Default for Offsets {
+    /// Those that programs have before they are loaded.
+    fn default() -> Self {
+        let of = |path: &Path| u16::try_from(path.offset()).unwrap();
+        Self {
+            file_dentry: of(&FILE_DENTRY),
+            path_dentry: of(&PATH_DENTRY),
+            dentry_parent: of(&DENTRY_PARENT),
+            dentry_inode: of(&DENTRY_INODE),
+            inode_super: of(&INODE_SUPER),
+            inode_number: of(&INODE_NUMBER),
+            super_device: of(&SUPER_DEVICE),
+        }
+    }
+}
+
+impl Offsets {
+    /// The types of such a kernel.
+    pub(crate) fn types(self) -> Vec<u8> {
+        let mut types = Builder::new(Endian::Little);
+        let [short, long] = [4, 8].map(|bytes| types.int("a number", bytes, false));
+        let pointer = types.pointer(0);
+        let at = u32::from;
+        let path = types.structure("path", 200, &[("dentry", pointer, at(self.path_dentry))]);
+        let f_path = at(self.file_dentry - self.path_dentry);
+        types.structure("file", 400, &[("f_path", path, f_path)]);
+        let (parent, inode) = (at(self.dentry_parent), at(self.dentry_inode));
+        types.structure(
+            "dentry",
+            200,
+            &[("d_parent", pointer, parent), ("d_inode", pointer, inode)],
+        );
+        let (of_super, number) = (at(self.inode_super), at(self.inode_number));
+        types.structure("inode", 200, &[("i_sb", pointer, of_super), ("i_ino", long, number)]);
+        types.structure("super_block", 200, &[("s_dev", short, at(self.super_device))]);
+        let info = types.structure("thread_info", 24, &[("status", short, 16)]);
+        types.structure("task_struct", 200, &[("thread_info", info, 0)]);
+        types.structure("pt_regs", 168, &[("r15", long, 0)]);
+        types.finish()
+    }
+}
 
 /// Who makes which call.
 pub(crate) struct Who {

@@ -57,6 +57,14 @@ use parser::Item;
 /// # Errors
 /// The first fault, with its line and column.
 pub fn assemble(text: &str) -> Result<Program, AsmError> {
+    assemble_labelled(text).map(|(program, _)| program)
+}
+
+/// The same, with the slot of each label.
+///
+/// # Errors
+/// The first fault, with its line and column.
+pub fn assemble_labelled(text: &str) -> Result<(Program, BTreeMap<String, usize>), AsmError> {
     let mut items: Vec<(usize, Item)> = Vec::new();
     let mut labels = BTreeMap::new();
     let mut slots = 0;
@@ -81,7 +89,7 @@ pub fn assemble(text: &str) -> Result<Program, AsmError> {
     for (pc, item) in &items {
         resolve(*pc, item, &labels, &mut program)?;
     }
-    Ok(program)
+    Ok((program, labels.into_iter().map(|(name, (slot, _))| (name, slot)).collect()))
 }
 
 type Labels = BTreeMap<String, (usize, usize)>;

@@ -87,6 +87,15 @@ impl Builder {
         self.add(kind::STRUCT, "", members.len(), length(members.len() * 8), &rest)
     }
 
+    /// A structure of so many bytes: `(name, type, byte offset)`, in the order of the offsets.
+    pub fn structure(&mut self, name: &str, bytes: u32, members: &[(&str, u32, u32)]) -> u32 {
+        let mut rest = Vec::new();
+        for (name, member, offset) in members {
+            rest.extend([self.string(name), *member, offset.saturating_mul(8)]);
+        }
+        self.add(kind::STRUCT, name, members.len(), bytes, &rest)
+    }
+
     /// The type of a function: what it returns, and its parameters: `(name, type)`.
     pub fn function_type(&mut self, returns: u32, parameters: &[(&str, u32)]) -> u32 {
         let mut rest = Vec::new();
@@ -105,6 +114,12 @@ impl Builder {
     /// A variable of that type.
     pub fn variable(&mut self, name: &str, of: u32, linkage: Linkage) -> u32 {
         self.add(kind::VAR, name, 0, of, &[linkage.number()])
+    }
+
+    /// A note about a declaration.
+    pub fn note(&mut self, of: u32, text: &str) -> u32 {
+        // About the whole of it, and not one of its members.
+        self.add(kind::DECL_TAG, text, 0, of, &[u32::MAX])
     }
 
     /// A section with variables: `(variable, offset, bytes)`.

@@ -1,13 +1,22 @@
 //! What the kernel, and an object file, are told of a module.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use filterc_abi::Endian;
 
 use super::build::{Builder, Linkage};
+use super::ext::FieldRecord;
+use crate::field::{self, FieldUse, Shape};
 use crate::insn::code::WIDE;
+use crate::labels;
 use crate::map::{MapKind, MapSpec};
 use crate::module::{Line, Module, Unit};
+
+/// The map that notes of labels are about.
+const LABELLED: &str = {
+    let [(name, _), _] = labels::MAPS;
+    name
+};
 
 /// The types of a module, and what they are the types of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +50,9 @@ pub struct UnitTypes {
     /// Its lines, in order. If there are any, every function begins with one, as the kernel
     /// wants it: where the module has none it is line 0.
     pub lines: Vec<LineRecord>,
+    /// The instructions that depend on the kernel's structures, in order: offsets are those of
+    /// slots, in bytes.
+    pub fields: Vec<FieldRecord>,
 }
 
 /// `struct bpf_func_info`.
@@ -86,7 +98,7 @@ pub fn describe(module: &Module, endian: Endian) -> ModuleTypes {
         module.maps.iter().map(|map| map_types(&mut builder, &base, &map.spec)).collect();
     let by_value = by_value(module);
     let mut variables = Vec::new();
-    let mut offset = 0;
+    let (mut offset, mut labelled) = (0, None);
     for ((at, map), types) in module.maps.iter().enumerate().zip(&maps) {
         if by_value.contains(&at) {
             let variable = builder.variable(&map.name, types.value, Linkage::Global);
@@ -96,13 +108,23 @@ pub fn describe(module: &Module, endian: Endian) -> ModuleTypes {
         }
         let definition = definition(&mut builder, &base, &map.spec, *types);
         let size = definition_size(&map.spec, *types);
-        variables.push((builder.variable(&map.name, definition, Linkage::Global), offset, size));
+        let variable = builder.variable(&map.name, definition, Linkage::Global);
+        variables.push((variable, offset, size));
+        if map.name == LABELLED {
+            labelled = Some(variable);
+        }
         offset += size;
     }
     if !variables.is_empty() {
         builder.section(MAPS, offset, &variables);
     }
-    let units = module.units.iter().map(|unit| unit_types(&mut builder, &base, unit)).collect();
+    for (of, label) in labelled.iter().flat_map(|of| module.labels.iter().map(move |it| (*of, it)))
+    {
+        builder.note(of, &label.to_note());
+    }
+    let structures = structures(&mut builder, &base, module);
+    let units = module.units.iter();
+    let units = units.map(|unit| unit_types(&mut builder, &base, &structures, unit)).collect();
     let text = builder.string(TEXT);
     ModuleTypes { btf: builder.finish(), maps, units, text }
 }
@@ -199,7 +221,69 @@ fn definition(builder: &mut Builder, base: &Base, spec: &MapSpec, types: MapType
     builder.structure_of_pointers(&members)
 }
 
-fn unit_types(builder: &mut Builder, base: &Base, unit: &Unit) -> UnitTypes {
+/// A structure of the kernel as the module knows it: its number, and its members in order.
+struct Structure<'m> {
+    id: u32,
+    members: Vec<&'m str>,
+}
+
+/// The structures that are asked about; those of a consistent module are fine.
+fn structures<'m>(
+    builder: &mut Builder,
+    base: &Base,
+    module: &'m Module,
+) -> BTreeMap<&'m str, Structure<'m>> {
+    let uses = module.units.iter().flat_map(|unit| &unit.fields);
+    let mut described: BTreeMap<&str, Structure<'m>> = BTreeMap::new();
+    for (name, known) in field::structures(uses.map(|it| &it.field)).unwrap_or_default() {
+        let mut members = Vec::new();
+        for (offset, name, shape) in &known.members {
+            let of = match shape {
+                Shape::Pointer => builder.pointer(0),
+                Shape::Number(1) => base.byte,
+                Shape::Number(2) => builder.int("__u16", 2, false),
+                Shape::Number(4) => base.word,
+                Shape::Number(_) => base.long,
+                Shape::Structure(name) => described.get(name.as_str()).map_or(0, |it| it.id),
+            };
+            members.push((*name, of, *offset));
+        }
+        let id = builder.structure(name, known.size, &members);
+        let members = members.iter().map(|(name, ..)| *name).collect();
+        described.insert(name, Structure { id, members });
+    }
+    described
+}
+
+/// The record of a use: the way to the member is the places of members in their structures,
+/// behind a 0 for the structure itself.
+fn field_record(
+    builder: &mut Builder,
+    structures: &BTreeMap<&str, Structure<'_>>,
+    it: &FieldUse,
+) -> FieldRecord {
+    let mut path = "0".to_owned();
+    let mut inside = structures.get(it.field.structure.as_str());
+    let structure = inside.map_or(0, |structure| structure.id);
+    for step in &it.field.steps {
+        let at = inside.and_then(|known| known.members.iter().position(|name| *name == step.name));
+        path.push_str(&format!(":{}", at.unwrap_or_default()));
+        inside = if let Shape::Structure(name) = &step.shape {
+            structures.get(name.as_str())
+        } else {
+            None
+        };
+    }
+    let path = builder.string(&path);
+    FieldRecord { offset: it.slot * 8, structure, path, question: it.question.number() }
+}
+
+fn unit_types(
+    builder: &mut Builder,
+    base: &Base,
+    structures: &BTreeMap<&str, Structure<'_>>,
+    unit: &Unit,
+) -> UnitTypes {
     let mut functions = Vec::new();
     for (at, function) in unit.functions.iter().enumerate() {
         let (of, linkage) = match at {
@@ -210,7 +294,8 @@ fn unit_types(builder: &mut Builder, base: &Base, unit: &Unit) -> UnitTypes {
         functions.push(FunctionType { slot: function.slot, id });
     }
     let section = builder.string(&unit.hook.section());
-    UnitTypes { section, functions, lines: line_records(builder, unit) }
+    let fields = unit.fields.iter().map(|it| field_record(builder, structures, it)).collect();
+    UnitTypes { section, functions, lines: line_records(builder, unit), fields }
 }
 
 fn line_records(builder: &mut Builder, unit: &Unit) -> Vec<LineRecord> {

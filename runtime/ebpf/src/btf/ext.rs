@@ -1,5 +1,5 @@
-//! `.BTF.ext`: for each section of an object file, where functions begin and which line an
-//! instruction is from. Offsets are in bytes, and texts are places among the strings of `.BTF`.
+//! `.BTF.ext`: for each section of an object file, where functions begin, which line an
+//! instruction is from, and which instructions depend on the kernel's structures. Offsets are in bytes, and texts are places among the strings of `.BTF`.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,21 @@ pub struct Section {
     pub functions: Vec<(u32, u32)>,
     /// Lines.
     pub lines: Vec<Line>,
+    /// Relocations of fields.
+    pub fields: Vec<FieldRecord>,
+}
+
+/// `struct bpf_core_relo`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FieldRecord {
+    /// Offset of the instruction.
+    pub offset: u32,
+    /// The structure's number among the types.
+    pub structure: u32,
+    /// The place of the way to the member: places among members, with colons.
+    pub path: u32,
+    /// What is asked ([`crate::field::Question`]).
+    pub question: u32,
 }
 
 /// `struct bpf_line_info`.
@@ -33,10 +48,13 @@ pub struct Line {
     pub place: u32,
 }
 
-/// Bytes of the header: with the offset and length of relocations of fields, which there are none of.
+/// Bytes of the header, up to the offset and length of relocations of fields.
 const HEADER: u32 = 32;
+/// Bytes of that of older files, without these.
+const OLD_HEADER: u32 = 24;
 const FUNCTION: u32 = 8;
 const LINE: u32 = 16;
+const FIELD: u32 = 16;
 
 /// The bytes of the section.
 #[must_use]
@@ -48,14 +66,19 @@ pub fn write(sections: &[Section], endian: Endian) -> Vec<u8> {
         let words = |line: &Line| vec![line.offset, line.file, line.text, line.place];
         section.lines.iter().map(words).collect()
     });
+    let fields = records(FIELD, sections, |section| {
+        let words = |it: &FieldRecord| vec![it.offset, it.structure, it.path, it.question];
+        section.fields.iter().map(words).collect()
+    });
     let mut bytes = u16_bytes(kind::MAGIC, endian).to_vec();
     bytes.extend([kind::VERSION, 0]);
     let length = |words: &[u32]| u32::try_from(words.len() * 4).unwrap_or(u32::MAX);
-    let (first, second) = (length(&functions), length(&lines));
-    let header = [HEADER, 0, first, first, second, first + second, 0];
+    let (first, second, third) = (length(&functions), length(&lines), length(&fields));
+    let header = [HEADER, 0, first, first, second, first + second, third];
     bytes.extend(words_bytes(&header, endian));
     bytes.extend(words_bytes(&functions, endian));
     bytes.extend(words_bytes(&lines, endian));
+    bytes.extend(words_bytes(&fields, endian));
     bytes
 }
 
@@ -73,8 +96,8 @@ fn records(size: u32, sections: &[Section], of: impl Fn(&Section) -> Vec<Vec<u32
     if words.is_empty() { words } else { [vec![size], words].concat() }
 }
 
-/// Reads the bytes of a section, in the order of the places of names. Records may be longer than they are here: newer compilers may
-/// tell more.
+/// Reads the bytes of a section, in the order of the places of names. Records may be longer than
+/// they are here: newer compilers may tell more.
 ///
 /// # Errors
 /// Where they are no such section.
@@ -83,8 +106,8 @@ pub fn read(bytes: &[u8], endian: Endian) -> Result<Vec<Section>, BtfError> {
         return Err(BtfError::NotBtf);
     }
     let mut sections: BTreeMap<u32, Section> = BTreeMap::new();
-    let [functions, lines] =
-        ["the list of functions", "the list of lines"].map(|what| BtfError::Damaged { what });
+    let [functions, lines, fields] = ["the list of functions", "the list of lines", FIELDS]
+        .map(|what| BtfError::Damaged { what });
     let list = part(bytes, 4, 8, endian).ok_or(functions)?;
     each(list, FUNCTION, endian, &mut |name, record| {
         let word = |at| word_at(record, at, endian);
@@ -104,8 +127,24 @@ pub fn read(bytes: &[u8], endian: Endian) -> Result<Vec<Section>, BtfError> {
         Some(())
     })
     .ok_or(lines)?;
+    if word_at(bytes, 4, endian) == Some(OLD_HEADER) {
+        return Ok(sections.into_values().collect());
+    }
+    let list = part(bytes, 4, 24, endian).ok_or(fields)?;
+    each(list, FIELD, endian, &mut |name, record| {
+        let word = |at| word_at(record, at, endian);
+        let (offset, structure, path) = (word(0)?, word(4)?, word(8)?);
+        let section =
+            sections.entry(name).or_insert_with(|| Section { name, ..Section::default() });
+        section.fields.push(FieldRecord { offset, structure, path, question: word(12)? });
+        Some(())
+    })
+    .ok_or(fields)?;
     Ok(sections.into_values().collect())
 }
+
+/// The third of the lists.
+const FIELDS: &str = "the list of fields";
 
 /// Calls `each` with the section's name and the bytes of every record.
 fn each(

@@ -56,11 +56,40 @@ pub struct Type<'a> {
     pub parts: u16,
     /// Its size, or the number of another type: the kind says which.
     pub size_or_type: u32,
+    /// Whether members of a structure may be bits of numbers.
+    has_bits: bool,
     endian: Endian,
     rest: &'a [u8],
 }
 
+/// A member of a structure or union.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The place of its name among the strings.
+    pub name: u32,
+    /// The number of its type.
+    pub of: u32,
+    /// Its offset, in bits.
+    pub bit_offset: u32,
+    /// How many bits it has, if it is some bits of a number; otherwise 0.
+    pub bits: u8,
+}
+
 impl Type<'_> {
+    /// The members, if it is a structure or a union.
+    pub fn members(&self) -> impl Iterator<Item = Member> {
+        let is = matches!(self.kind, kind::STRUCT | kind::UNION);
+        let count = if is { usize::from(self.parts) } else { 0 };
+        (0..count).map_while(|at| {
+            let (name, of, place) =
+                (self.word(at * 3)?, self.word(at * 3 + 1)?, self.word(at * 3 + 2)?);
+            let [.., bits] = place.to_le_bytes();
+            let (bit_offset, bits) =
+                if self.has_bits { (place & 0x00ff_ffff, bits) } else { (place, 0) };
+            Some(Member { name, of, bit_offset, bits })
+        })
+    }
+
     /// The number of that index behind what all types have.
     #[must_use]
     pub fn word(&self, index: usize) -> Option<u32> {
@@ -108,7 +137,21 @@ impl<'a> Btf<'a> {
         let (kind, parts) = (kind_of(info), parts_of(info));
         let rest = self.types.get(start + 12..start + 12 + rest_length(kind, parts)?)?;
         let name = self.string(name)?;
-        Some(Type { kind, name, parts, size_or_type, endian: self.endian, rest })
+        let has_bits = info >> 31 == 1;
+        Some(Type { kind, name, parts, size_or_type, has_bits, endian: self.endian, rest })
+    }
+
+    /// The type of that number, behind names and qualifiers.
+    #[must_use]
+    pub fn followed(&self, id: u32) -> Option<Type<'a>> {
+        let mut found = self.get(id)?;
+        for _ in 0..MAX_ALIASES {
+            if !kind::is_alias(found.kind) {
+                return Some(found);
+            }
+            found = self.get(found.size_or_type)?;
+        }
+        None
     }
 
     /// The text at that place among the strings.
@@ -131,6 +174,9 @@ impl<'a> Btf<'a> {
         self.types().find(is_it).map(|(id, _)| id)
     }
 }
+
+/// Longest chain of types that are another's name.
+const MAX_ALIASES: usize = 32;
 
 /// Bytes behind what all types have, of that kind with so many parts.
 fn rest_length(kind: u8, parts: u16) -> Option<usize> {

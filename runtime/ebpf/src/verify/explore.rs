@@ -356,7 +356,9 @@ fn arithmetic(
         (Value::Scalar(a), Value::Scalar(b)) => Ok(Value::Scalar(a.alu(width, alu, &b))),
         (Value::Pointer(pointer), Value::Scalar(by)) if moves => moved(pointer, &by, dst),
         (Value::Scalar(by), Value::Pointer(pointer)) if moves => moved(pointer, &by, dst),
-        (Value::Structure(_) | Value::Opaque, Value::Scalar(by)) if moves && is_member(&by) => {
+        (Value::Structure(_) | Value::Opaque | Value::Task, Value::Scalar(by))
+            if moves && is_member(&by) =>
+        {
             Ok(Value::Opaque)
         }
         (Value::Scalar(_), _) => Err(Kind::AddressArithmetic {

@@ -57,9 +57,11 @@ impl Explorer<'_> {
                 let Some(Argument::Structure(numbers)) = arguments.get(place) else {
                     return Err(Kind::NotAnAddress { reg: base });
                 };
-                let is_number = numbers.iter().any(|number| i64::from(*number) == offset.into());
-                if is_number && size == Size::B8 {
-                    return Ok(Value::Scalar(Scalar::UNKNOWN));
+                let is_number = numbers.iter().any(|(at, width)| {
+                    i64::from(*at) == offset.into() && i64::from(*width) == bytes(size)
+                });
+                if is_number {
+                    return Ok(loaded(extend, size));
                 }
                 let (least, end) = (offset.into(), i64::from(offset) + bytes(size));
                 Err(Kind::OutOfBounds { what: "one of the structure's numbers", least, end })

@@ -47,9 +47,9 @@ pub enum Context<'a> {
 pub enum Argument<'a> {
     /// A number of 64 bits.
     Number,
-    /// A pointer that the kernel trusts to a structure; the offsets of those members that are
-    /// numbers of 64 bits.
-    Structure(&'a [u32]),
+    /// A pointer that the kernel trusts to a structure; the offsets and bytes of those members that are
+    /// numbers.
+    Structure(&'a [(u32, u32)]),
     /// A task.
     Task,
 }

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
+use filterc_ebpf::btf::RelocateError;
 use filterc_ebpf::{Line, ModuleError};
 
 /// Every code of this module, sorted. A module that does not fit together has the code of
 /// [`ModuleError`].
 pub const CODES: &[&str] = &[
     "F0835", "F0836", "F0837", "F0838", "F0839", "F0840", "F0841", "F0842", "F0843", "F0844",
-    "F0845", "F0846", "F0847",
+    "F0845", "F0846", "F0847", "F0867",
 ];
 
 /// What the kernel was asked for.
@@ -191,6 +192,8 @@ pub enum ModuleLoadError {
         /// What reading them failed with, if it was not that they cannot be understood.
         errno: i32,
     },
+    /// The kernel's structures are not those that a program reads.
+    NoField(RelocateError),
     /// There is no tracefs where it is looked for.
     NoTracefs,
     /// No task can be chosen: the module has no map that says which are monitored.
@@ -214,6 +217,7 @@ impl ModuleLoadError {
             Self::Rejected(_) => "F0837",
             Self::NoHook { .. } => "F0841",
             Self::NoKernelTypes { .. } => "F0842",
+            Self::NoField(_) => "F0867",
             Self::NoTracefs => "F0845",
             Self::NoTaskMap => "F0846",
             Self::NoTask { .. } => "F0847",
@@ -237,6 +241,7 @@ impl fmt::Display for ModuleLoadError {
                 "the kernel does not tell its types, at {KERNEL_TYPES} (errno {errno}): one with \
                  CONFIG_DEBUG_INFO_BTF is needed for this program"
             ),
+            Self::NoField(error) => error.fmt(f),
             Self::NoTracefs => f.write_str(
                 "there is no tracefs at /sys/kernel/tracing or /sys/kernel/debug/tracing, which \
                  tells the number of an event: mount it (`mount -t tracefs tracefs \
@@ -256,6 +261,12 @@ impl std::error::Error for ModuleLoadError {}
 impl From<ModuleError> for ModuleLoadError {
     fn from(error: ModuleError) -> Self {
         Self::Module(error)
+    }
+}
+
+impl From<RelocateError> for ModuleLoadError {
+    fn from(error: RelocateError) -> Self {
+        Self::NoField(error)
     }
 }
 

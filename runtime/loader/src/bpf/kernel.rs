@@ -1,13 +1,16 @@
-//! Where hooks are in the running kernel.
+//! Where the running kernel has its hooks, and the members of its structures.
 
+use std::borrow::Cow;
 use std::fs;
 
 use filterc_abi::Endian;
-use filterc_ebpf::Hook;
-use filterc_ebpf::btf::{Btf, kind};
+use filterc_abi::registers::{self, Machine};
+use filterc_ebpf::btf::{Btf, kind, relocate};
+use filterc_ebpf::{Hook, Module};
 
 use super::error::{KERNEL_TYPES, ModuleLoadError};
 use super::program::ProgramKind;
+use super::sys;
 
 /// What the running kernel tells of itself, read when it is first needed.
 #[derive(Debug, Default)]
@@ -32,75 +35,49 @@ impl Kernel {
         }
     }
 
+    /// A module for this kernel: where its structures have members is put in.
+    pub(super) fn relocated<'m>(
+        &mut self,
+        module: &'m Module,
+    ) -> Result<Cow<'m, Module>, ModuleLoadError> {
+        if module.units.iter().all(|unit| unit.fields.is_empty()) {
+            return Ok(Cow::Borrowed(module));
+        }
+        Ok(Cow::Owned(relocate(module, &self.types()?)?))
+    }
+
     fn find(&mut self, hook: &Hook, kind: u8, name: &str) -> Result<u32, ModuleLoadError> {
+        let id = self.types()?.find(kind, name);
+        id.ok_or_else(|| ModuleLoadError::NoHook { hook: hook.section() })
+    }
+
+    fn types(&mut self) -> Result<Btf<'_>, ModuleLoadError> {
         let unreadable = |errno| ModuleLoadError::NoKernelTypes { errno };
-        let types = if let Some(types) = &self.types {
-            types
-        } else {
-            let types = fs::read(KERNEL_TYPES)
-                .map_err(|error| unreadable(error.raw_os_error().unwrap_or(0)))?;
-            self.types.insert(types)
-        };
-        let btf = Btf::read(types, Endian::HOST).map_err(|_| unreadable(0))?;
-        btf.find(kind, name).ok_or_else(|| ModuleLoadError::NoHook { hook: hook.section() })
-    }
-}
-
-/// Where the kernel remembers that a task makes a call of 32 bits: the byte offset of
-/// `thread_info.status` in `struct task_struct`. `None` where the kernel does not tell, or has no
-/// such member.
-#[must_use]
-pub fn thread_status_offset() -> Option<u32> {
-    let types = fs::read(KERNEL_TYPES).ok()?;
-    let btf = Btf::read(&types, Endian::HOST).ok()?;
-    Some(member(&btf, "task_struct", "thread_info")? + member(&btf, "thread_info", "status")?)
-}
-
-/// Members of the kernel's structures, each by its path from the structure: their byte offsets, in
-/// that order. `None` if the kernel does not tell its types, or has no such member.
-#[must_use]
-pub fn member_offsets<const N: usize>(paths: [&[&str]; N]) -> Option<[u32; N]> {
-    let types = fs::read(KERNEL_TYPES).ok()?;
-    let btf = Btf::read(&types, Endian::HOST).ok()?;
-    let mut offsets = [0; N];
-    for (slot, path) in offsets.iter_mut().zip(paths) {
-        let (of, members) = path.split_first()?;
-        let mut of = btf.find(kind::STRUCT, of)?;
-        for name in members {
-            let (offset, ty) = find_member(&btf, of, name, MAX_NESTING)?;
-            (*slot, of) = (*slot + offset, ty);
+        if self.types.is_none() {
+            let types = fs::read(KERNEL_TYPES);
+            let types = types.map_err(|error| unreadable(error.raw_os_error().unwrap_or(0)))?;
+            self.types = Some(types);
         }
+        let types = self.types.as_deref().unwrap_or_default();
+        Btf::read(types, Endian::HOST).map_err(|_| unreadable(0))
     }
-    Some(offsets)
 }
 
-/// The byte offset of a member of a structure.
-fn member(btf: &Btf<'_>, of: &str, name: &str) -> Option<u32> {
-    find_member(btf, btf.find(kind::STRUCT, of)?, name, MAX_NESTING).map(|(offset, _)| offset)
+/// The running kernel's machine, if it is known. A kernel may call itself a smaller one where a
+/// task asks it to: programs for that are refused then.
+#[must_use]
+pub fn machine() -> Option<&'static Machine> {
+    named(&sys::machine())
 }
 
-/// How deep structures without names are looked into.
-const MAX_NESTING: u32 = 8;
-
-/// The byte offset of a member and its type, also in structures and unions without names.
-fn find_member(btf: &Btf<'_>, of: u32, name: &str, nesting: u32) -> Option<(u32, u32)> {
-    let found = btf.get(of)?;
-    // Names of types stand for others.
-    if !matches!(found.kind, kind::STRUCT | kind::UNION) {
-        let nesting = nesting.checked_sub(1).filter(|_| kind::is_alias(found.kind))?;
-        return find_member(btf, found.size_or_type, name, nesting);
-    }
-    (0..usize::from(found.parts)).map(|part| part * 3).find_map(|at| {
-        let of_member = found.word(at).and_then(|at| btf.string(at))?;
-        // Bits; where structures have members of single bits, the upper eight say how many.
-        let offset = (found.word(at + 2)? & 0x00ff_ffff) / 8;
-        let ty = found.word(at + 1)?;
-        if of_member == name {
-            return Some((offset, ty));
-        }
-        let nesting = nesting.checked_sub(1).filter(|_| of_member.is_empty())?;
-        let (below, ty) = find_member(btf, ty, name, nesting)?;
-        Some((offset + below, ty))
+/// The machine that a kernel calls so.
+fn named(name: &str) -> Option<&'static Machine> {
+    registers::machine(match name {
+        "i486" | "i586" | "i686" => "i386",
+        // What a kernel of aarch64 calls itself before tasks of arm.
+        "armv8l" => "aarch64",
+        name if name.starts_with("armv") && name.ends_with('l') => "arm",
+        name => name,
     })
 }
 
@@ -113,4 +90,28 @@ pub(super) fn event_id(subsystem: &str, event: &str) -> Result<u64, ModuleLoadEr
     let id = text.ok().and_then(|text| text.trim().parse().ok());
     let hook = || format!("tracepoint/{subsystem}/{event}");
     id.ok_or_else(|| ModuleLoadError::NoHook { hook: hook() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kernels_call_their_machines_by_these_names() {
+        let names = [
+            ("x86_64", Some("x86_64")),
+            ("i686", Some("i386")),
+            ("armv7l", Some("arm")),
+            ("armv8l", Some("aarch64")),
+            ("armv7b", None),
+            ("ppc64le", Some("ppc64le")),
+            ("loongarch64", Some("loongarch64")),
+            ("mips64", None),
+        ];
+        for (name, expected) in names {
+            assert_eq!(named(name).map(|machine| machine.name), expected, "{name}");
+        }
+        let here = machine().map(|machine| machine.name);
+        assert!(!cfg!(target_arch = "x86_64") || here == Some("x86_64"), "{here:?}");
+    }
 }

@@ -37,6 +37,11 @@ impl Loaded {
     /// As there.
     pub fn load_logged(module: &Module, log: Log) -> Result<Self, ModuleLoadError> {
         consistent(module)?;
+        let mut kernel = Kernel::default();
+        let mut module = kernel.relocated(module)?.into_owned();
+        // Kernels before 5.16 know no notes about declarations, and no kernel needs these.
+        module.labels.clear();
+        let module = &module;
         let types = describe(module, Endian::HOST);
         let of = |what: &str| {
             let what = what.to_owned();
@@ -51,7 +56,6 @@ impl Loaded {
         let license = CString::new(module.license.as_str()).unwrap_or_default();
         let loader = Loader { license: &license, btf: &btf, log };
         let mut loaded = Self { maps, programs: Vec::new() };
-        let mut kernel = Kernel::default();
         for (unit, types) in module.units.iter().zip(&types.units) {
             let maps: Vec<&Map> = loaded.maps.iter().map(|(_, map)| map).collect();
             let program = loader.program(unit, types, kernel.kind(&unit.hook)?, &maps)?;

@@ -23,7 +23,7 @@ pub use btf::Btf;
 pub use error::{Action, At, BpfError, CODES, ModuleLoadError, Refusal, Rejection};
 pub use filterc_ebpf::{MapKind, MapSpec};
 pub use join::MAX_GROUPS;
-pub use kernel::{member_offsets, thread_status_offset};
+pub use kernel::machine;
 pub use load::Loaded;
 pub use map::{Map, RingReader, Update};
 pub use program::{Link, Log, Program, ProgramKind, ProgramSpec, ProgramTypes};

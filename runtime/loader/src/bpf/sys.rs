@@ -266,6 +266,21 @@ pub(super) fn pidfd_open(id: u32, thread: bool) -> Result<OwnedFd, c_int> {
     }
 }
 
+/// What the kernel says its machine is.
+pub(super) fn machine() -> String {
+    // SAFETY: the structure has numbers alone.
+    let mut names: libc::utsname = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel fills the structure, which outlives the call.
+    if unsafe { libc::uname(&raw mut names) } != 0 {
+        return String::new();
+    }
+    let bytes = names.machine.iter().map_while(|byte| match byte.cast_unsigned() {
+        0 => None,
+        byte => Some(char::from(byte)),
+    });
+    bytes.collect()
+}
+
 /// Pages of a ring buffer in our memory.
 pub(super) struct Shared {
     start: NonNull<c_void>,

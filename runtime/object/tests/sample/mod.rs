@@ -1,6 +1,13 @@
 //! A module with all that a module can have.
+#![allow(dead_code, reason = "each test uses a part of it")]
 
+use filterc_abi::Endian;
+use filterc_abi::members::{FILE_DENTRY, THREAD_STATUS};
+use filterc_ebpf::btf::Builder;
+use filterc_ebpf::field::{Shape, Step};
+use filterc_ebpf::{Field, FieldUse, Question};
 use filterc_ebpf::{Function, Hook, Line, MapKind, MapSpec, Module, NamedMap, Unit, assemble};
+use filterc_ebpf::{LabelPattern, labels};
 
 pub(crate) fn map(name: &str, kind: MapKind, sizes: (u32, u32), max_entries: u32) -> NamedMap {
     let (key_size, value_size) = sizes;
@@ -17,6 +24,7 @@ pub(crate) fn unit(name: &str, hook: Hook, text: &str, functions: &[(&str, u32)]
         insns: assemble(text).unwrap(),
         functions: std::iter::once(entry).chain(called).collect(),
         lines: Vec::new(),
+        fields: Vec::new(),
     }
 }
 
@@ -98,6 +106,7 @@ pub(crate) fn module() -> Module {
         license: "GPL".to_owned(),
         maps: maps(),
         units: vec![first, second, third, fourth, fifth],
+        labels: Vec::new(),
     }
 }
 
@@ -116,5 +125,79 @@ twice:  r0 = r1
         exit";
     let mut unit = unit("tried", Hook::Syscall, text, &[("twice", 7)]);
     unit.lines = vec![line(0, 1, "const x = 1"), line(7, 2, "x * 2")];
-    Module { license: "GPL".to_owned(), maps: maps(), units: vec![unit] }
+    Module { license: "GPL".to_owned(), maps: maps(), units: vec![unit], labels: Vec::new() }
+}
+
+/// A module that asks where members are and whether there are any: the sum of all answers is what
+/// its program gives back. A structure of its own name is that of the kernel, too.
+pub(crate) fn asking() -> Module {
+    let text = "
+        r6 = r1
+        call ask
+        *(u64 *)(r6 + 8) = r0
+        r0 = 0
+        exit
+ask:    r0 = 0
+        r0 += 16
+        w0 += 72
+        r1 = 1
+        r1 <<= 20
+        r0 += r1
+        r1 = 1
+        r1 <<= 21
+        r0 += r1
+        exit";
+    let mut unit = unit("asking", Hook::Syscall, text, &[("ask", 5)]);
+    let absent = Field {
+        structure: "task_struct___mine".to_owned(),
+        steps: vec![Step { name: "none_such".to_owned(), offset: 8, shape: Shape::Number(4) }],
+    };
+    let uses = [
+        (6, Question::Offset, Field::from(&THREAD_STATUS)),
+        (7, Question::Offset, Field::from(&FILE_DENTRY)),
+        (8, Question::Exists, Field::from(&THREAD_STATUS)),
+        (11, Question::Exists, absent),
+    ];
+    let uses = uses.map(|(slot, question, field)| FieldUse { slot, question, field });
+    unit.fields = uses.into();
+    Module { license: "GPL".to_owned(), maps: maps(), units: vec![unit], labels: Vec::new() }
+}
+
+/// What `asking` gives back where these are the offsets.
+pub(crate) fn answered(status: u64, dentry: u64) -> u64 {
+    status + dentry + (1 << 20)
+}
+
+/// Types of a kernel that nobody has: members lie elsewhere, some behind other names of types, and
+/// one in a structure without a name.
+pub(crate) fn made_up(endian: Endian, status: &str, bytes: u32) -> Vec<u8> {
+    let mut types = Builder::new(endian);
+    let int = types.int("int", 4, true);
+    let number = types.int("a number", bytes, false);
+    let pointer = types.pointer(0);
+    let path = types.structure("path", 32, &[("mnt", pointer, 0), ("dentry", pointer, 24)]);
+    let inner = types.structure("", 40, &[("first", int, 0), ("f_path", path, 8)]);
+    types.structure("file", 140, &[("before", int, 4), ("", inner, 100)]);
+    let info = types.structure("thread_info", 40, &[("flags", int, 0), (status, number, 32)]);
+    types.structure("task_struct", 240, &[("state", int, 0), ("thread_info", info, 200)]);
+    types.finish()
+}
+
+/// The sample with labels, and the maps that they are in.
+pub(crate) fn labelled() -> Module {
+    let mut module = module();
+    for (name, spec) in labels::MAPS {
+        module.maps.push(NamedMap { name: name.to_owned(), spec });
+    }
+    let label = |bit, label: &str, pattern: &str| LabelPattern {
+        bit,
+        label: label.to_owned(),
+        pattern: pattern.to_owned(),
+    };
+    module.labels = vec![
+        label(0, "secret", "/etc/shadow"),
+        label(0, "secret", "/root/a:b c/**"),
+        label(63, "open", "/srv/ä*"),
+    ];
+    module
 }

@@ -10,6 +10,7 @@
 //! loop. The verifier follows each round of it, so there is a limit: see [`SEARCH_LIMIT`].
 
 mod count;
+mod counting;
 mod emit;
 mod error;
 mod graph;
@@ -35,6 +36,7 @@ use question::Question;
 use shape::Item;
 
 pub use count::{COUNTS, COUNTS_SIZE, counts};
+pub use counting::counting;
 pub use error::{CODES, EmitError, Kind};
 pub use monitor::Monitored;
 
@@ -123,12 +125,19 @@ pub fn module(programs: &[(&Filter, &Object)], monitored: Monitored) -> Result<M
             event: filter.record.name.clone(),
         };
         let functions = vec![Function { name: name.clone(), slot: 0 }];
-        units.push(Unit { name, hook, insns: object.insns.clone(), functions, lines: Vec::new() });
+        units.push(Unit {
+            name,
+            hook,
+            insns: object.insns.clone(),
+            functions,
+            lines: Vec::new(),
+            fields: Vec::new(),
+        });
     }
     if monitored == Monitored::Tasks {
         units.push(tracing::at_fork()?);
     }
-    Ok(Module { license: "GPL".to_owned(), maps, units })
+    Ok(Module { license: "GPL".to_owned(), maps, units, labels: Vec::new() })
 }
 
 /// Searches are what the verifiers follow longest: a filter with too many is refused here.

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use filterc_review::markup::escaped;
+
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d0d7de; --soft: #f3f5f7;
   --good: #1a7f37; --bad: #b42318; --mid: #8a5a00; }
@@ -118,21 +120,4 @@ impl Page {
     pub(crate) fn finish(self) -> String {
         self.0 + "</body>\n</html>\n"
     }
-}
-
-/// Text that is nothing else in HTML.
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            c if c.is_control() && c != '\n' && c != '\t' => safe.push('\u{fffd}'),
-            c => safe.push(c),
-        }
-    }
-    safe
 }

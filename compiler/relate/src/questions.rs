@@ -14,7 +14,7 @@ use filterc_grammar::print;
 
 use crate::extent::Subject;
 use crate::fields::{Fields, Name};
-use crate::formula::{Formula, formula};
+use crate::formula::{Formula, MAX_COST, formula};
 use crate::spell;
 use crate::values::{Cube, Test, describe};
 
@@ -139,7 +139,7 @@ impl Build<'_> {
                 .flat_map(|(_, cubes)| cubes.iter().copied())
                 .collect();
             let shape = self.of.fields.slots().get(slot)?.shape;
-            let test = describe(cubes, &others, shape)?;
+            let test = describe(cubes, &others, shape).filter(|it| it.cost() <= MAX_COST)?;
             let leads = self.leads(*end)?;
             replies.push((test.cost(), self.reply(slot, test, leads)));
         }

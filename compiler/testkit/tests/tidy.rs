@@ -153,7 +153,9 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_loader::bpf::CODES,
         filterc_loader::live::CODES,
         filterc_object::CODES,
+        filterc::emit::CODES,
         filterc_review::audit::CODES,
+        filterc_review::graph::CODES,
         &[filterc_review::learn::INCOMPLETE],
         filterc_review::records::CODES,
     ];

@@ -125,20 +125,13 @@ fn format(args: &GraphArgs) -> Result<GraphFormat, Failure> {
 }
 
 /// Why nothing was drawn, with its code.
-pub(crate) fn failed(why: &NoGraph) -> Failure {
-    match why {
-        NoGraph::Unknown(unknown) => sides::undecided(unknown),
-        NoGraph::TooLarge { limit } => Failure::Coded {
-            code: "F0726",
-            text: format!("{why}, with --call"),
-            details: json!({ "limit": limit }),
-        },
-        NoGraph::NoCall { name } => Failure::Coded {
-            code: "F0727",
-            text: why.to_string(),
-            details: json!({ "call": name }),
-        },
-    }
+fn failed(why: &NoGraph) -> Failure {
+    let (code, details) = match (why, why.code()) {
+        (NoGraph::Unknown(unknown), _) => return sides::undecided(unknown),
+        (NoGraph::TooLarge { limit }, code) => (code, json!({ "limit": limit })),
+        (NoGraph::NoCall { name }, code) => (code, json!({ "call": name })),
+    };
+    Failure::Coded { code: code.unwrap_or_default(), text: why.to_string(), details }
 }
 
 /// The byte order of the machine, and the ABIs that are drawn.

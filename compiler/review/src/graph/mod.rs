@@ -24,5 +24,5 @@ mod svg;
 pub use build::{Drawn, graph};
 pub use dot::dot;
 pub use json::json;
-pub use model::{Class, Edge, Graph, Kind, NoGraph, Node};
+pub use model::{CODES, Class, Edge, Graph, Kind, NoGraph, Node};
 pub use svg::svg;

@@ -186,14 +186,29 @@ pub enum NoGraph {
     },
 }
 
+/// Codes of drawings that there are none of.
+pub const CODES: &[&str] = &["F0726", "F0727"];
+
+impl NoGraph {
+    /// Its code, if it has one.
+    #[must_use]
+    pub const fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::Unknown(_) => None,
+            Self::TooLarge { .. } => Some("F0726"),
+            Self::NoCall { .. } => Some("F0727"),
+        }
+    }
+}
+
 impl fmt::Display for NoGraph {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown(_) => f.write_str("what is decided was not found out within the budget"),
             Self::TooLarge { limit } => write!(
                 f,
-                "a drawing of more than {limit} boxes helps nobody: name the calls that it is to \
-                 be about"
+                "a drawing of more than {limit} boxes helps nobody: `--call` names those that it \
+                 is to be about"
             ),
             Self::NoCall { name } => write!(f, "no ABI of the drawing has a call `{name}`"),
         }

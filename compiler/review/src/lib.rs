@@ -14,6 +14,7 @@
 pub mod audit;
 pub mod denial;
 pub mod edit;
+pub mod english;
 pub mod graph;
 pub mod labels;
 pub mod learn;

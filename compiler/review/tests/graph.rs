@@ -322,3 +322,23 @@ fn graphviz_draws_it() {
         assert!(String::from_utf8_lossy(&output.stdout).contains("a system call"));
     }
 }
+
+/// Codes of what cannot be drawn: F0726, more than fits, and F0727, no such call.
+#[test]
+fn what_cannot_be_drawn_has_a_code() {
+    let calls: Vec<&str> =
+        abi::x86_64().syscalls().iter().map(|call| call.name).filter(|it| *it != "clone3").collect();
+    let mut text = "arch x86_64\ndefault errno(EPERM)\n".to_owned();
+    for (at, name) in calls.iter().enumerate() {
+        let condition: Vec<String> =
+            (0..5).map(|arg| format!("args[{arg}] == {}", 1000 * at + 7 * arg + 1)).collect();
+        writeln!(text, "allow {name} if {}", condition.join(" && ")).unwrap();
+    }
+    let whole = policy(&Source::text("large.flt", text.as_str()));
+    let error = drawn("large", &whole, Endian::Little, &[]).unwrap_err();
+    assert_eq!(error.code(), Some("F0726"), "{error}");
+    let only = ["read".to_owned()];
+    assert!(drawn("large", &whole, Endian::Little, &only).is_ok());
+    let error = drawn("large", &whole, Endian::Little, &["no".to_owned()]).unwrap_err();
+    assert_eq!(error.code(), Some("F0727"), "{error}");
+}

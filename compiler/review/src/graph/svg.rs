@@ -14,6 +14,9 @@ const MARGIN: f64 = 24.0;
 /// Above it: what it is of, and the legend.
 const HEAD: f64 = 84.0;
 
+/// No text is drawn smaller than at that part of its size, however narrow the page is.
+const SMALLEST: f64 = 0.75;
+
 /// All names begin alike, as a page can hold more than the drawing. Colours differ in lightness as
 /// well, and each path ends in a word.
 const STYLE: &str = "
@@ -51,11 +54,13 @@ pub fn svg(graph: &Graph) -> String {
     // Writing to a string cannot fail, here and below.
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fg\" role=\"img\" viewBox=\"0 0 {wide:.0} \
-         {high:.0}\" width=\"{wide:.0}\" height=\"{high:.0}\">\n<title>What becomes of calls: \
+         {high:.0}\" width=\"{wide:.0}\" height=\"{high:.0}\" \
+         style=\"max-width:100%;min-width:{:.0}px;height:auto\">\n<title>What becomes of calls: \
          {title}</title>\n<style>{STYLE}</style>\n\
          <rect class=\"fg-paper\" width=\"100%\" height=\"100%\"/>\n\
          <text class=\"fg-title\" x=\"{MARGIN}\" y=\"36\">{title}</text>\n\
          <text class=\"fg-soft\" x=\"{MARGIN}\" y=\"58\">{}</text>\n",
+        SMALLEST * wide,
         escaped(&words)
     );
     out.push_str(&legend.0);

@@ -326,8 +326,12 @@ fn graphviz_draws_it() {
 /// Codes of what cannot be drawn: F0726, more than fits, and F0727, no such call.
 #[test]
 fn what_cannot_be_drawn_has_a_code() {
-    let calls: Vec<&str> =
-        abi::x86_64().syscalls().iter().map(|call| call.name).filter(|it| *it != "clone3").collect();
+    let calls: Vec<&str> = abi::x86_64()
+        .syscalls()
+        .iter()
+        .map(|call| call.name)
+        .filter(|it| *it != "clone3")
+        .collect();
     let mut text = "arch x86_64\ndefault errno(EPERM)\n".to_owned();
     for (at, name) in calls.iter().enumerate() {
         let condition: Vec<String> =

@@ -118,7 +118,7 @@ fn draw(
     let side = Side::Policy(compiled.policy());
     let drawn = Drawn { title: title(compiled), side, endian, abis: &abis, profile, only: &[] };
     match graph::graph(&drawn, &Budget::default()) {
-        Ok(graph) => page.drawing(&heading, &graph::svg(&graph), graph.nodes.len()),
+        Ok(graph) => page.drawing(&heading, &graph::inline(&graph), graph.nodes.len()),
         Err(NoGraph::Unknown(unknown)) => return Err(sides::undecided(&unknown)),
         Err(why) => page.note(&heading, &format!("Not drawn: {why}.")),
     }

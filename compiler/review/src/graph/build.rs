@@ -77,20 +77,18 @@ fn exists(abis: &[&'static Abi], name: &str) -> bool {
 fn told_apart(drawn: &Drawn<'_>, parts: &[Part]) -> Vec<&'static Abi> {
     let known = || abi::abis().iter().filter(|abi| abi.endian == drawn.endian);
     let is_tested = |abi: &&'static Abi| {
-        let token = (abi.audit_arch, abi.audit_arch);
-        // Of those with one token, the first is the usual one.
-        let first = known().find(|other| other.audit_arch == abi.audit_arch);
-        first.is_some_and(|first| first.name == abi.name)
-            && parts.iter().any(|part| part.arch == token)
+        // Behind one token, the ABI whose numbers have no mark is the usual one.
+        let is_marked = abi.mark.is_some_and(|mark| mark.set);
+        !is_marked && parts.iter().any(|part| part.arch == (abi.audit_arch, abi.audit_arch))
     };
     let mut abis: Vec<&'static Abi> =
         drawn.abis.iter().copied().filter(|abi| abi.endian == drawn.endian).collect();
     if abis.is_empty() {
-        abis = known().filter(is_tested).collect();
+        abis = known().filter(|abi| abi.filters_since.is_some()).filter(is_tested).collect();
     }
     if abis.is_empty() {
         let host = abi::host().filter(|abi| abi.endian == drawn.endian);
-        abis.extend(host.or(known().next()));
+        abis.extend(host.or(known().find(|abi| abi.filters_since.is_some())));
     }
     let asked = abis.clone();
     let shares = |other: &Abi| asked.iter().any(|abi| abi.audit_arch == other.audit_arch);

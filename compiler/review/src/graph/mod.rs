@@ -25,4 +25,4 @@ pub use build::{Drawn, graph};
 pub use dot::dot;
 pub use json::json;
 pub use model::{CODES, Class, Edge, Graph, Kind, NoGraph, Node};
-pub use svg::svg;
+pub use svg::{inline, svg};

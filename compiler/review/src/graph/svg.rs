@@ -41,9 +41,19 @@ const STYLE: &str = "
 .fg-end.fg-kills{fill:#4a1712}}
 ";
 
-/// The drawing as a document, or as a part of a page in HTML.
+/// The drawing as a document.
 #[must_use]
 pub fn svg(graph: &Graph) -> String {
+    element(graph, "xmlns=\"http://www.w3.org/2000/svg\" ")
+}
+
+/// The drawing as a part of a page in HTML, where the name of the element says what it is.
+#[must_use]
+pub fn inline(graph: &Graph) -> String {
+    element(graph, "")
+}
+
+fn element(graph: &Graph, space: &str) -> String {
     let layout = layout(graph);
     let legend = legend(graph);
     let words = format!("{}   {}", subtitle(graph), WIDTHS);
@@ -53,7 +63,7 @@ pub fn svg(graph: &Graph) -> String {
     let title = escaped(&graph.title);
     // Writing to a string cannot fail, here and below.
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"fg\" role=\"img\" viewBox=\"0 0 {wide:.0} \
+        "<svg {space}class=\"fg\" role=\"img\" viewBox=\"0 0 {wide:.0} \
          {high:.0}\" width=\"{wide:.0}\" height=\"{high:.0}\" \
          style=\"max-width:100%;min-width:{:.0}px;height:auto\">\n<title>What becomes of calls: \
          {title}</title>\n<style>{STYLE}</style>\n\

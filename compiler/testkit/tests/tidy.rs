@@ -195,6 +195,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "compiler/codegen",
                 "compiler/ir",
                 "compiler/testkit/tests/event_forms.rs",
+                "compiler/testkit/tests/pfc.rs",
                 "runtime/cbpf",
                 "runtime/ebpf",
                 "runtime/object",

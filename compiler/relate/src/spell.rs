@@ -214,8 +214,12 @@ impl Speller<'_> {
         let is = |name: &&str| constant(abi, name, self.slot.shape) == Some(value);
         let name = PREFERRED.iter().find(|name| names.contains(name) && is(name));
         let mut all = names.iter().filter(|name| is(name));
-        // Where nothing has several names, as the protocol of a socket, each is for one case only.
-        let first = all.next().filter(|_| value != 0 || all.next().is_none());
+        let first = all.next();
+        // Of several names, each may be for one case only: nothing, and what another argument
+        // decides about, as the protocol of a family of sockets.
+        let depends = || filterc_abi::all_dependents().iter().any(|it| it.arg == arg.name);
+        let is_unclear = all.next().is_some() && (value == 0 || depends());
+        let first = first.filter(|_| !is_unclear);
         let name = name.or(first)?;
         Some(Constant { kind: ConstantKind::Name((*name).to_owned()), span: Span::default() })
     }

@@ -264,9 +264,7 @@ fn text_is_nothing_but_text() {
         let svg = graph::svg(&graph);
         assert_eq!(open(&svg), Vec::<String>::new());
         assert!(!svg.contains("<script") && !svg.contains(['\u{0}', '\u{ffff}']));
-        for part in svg.split("href").skip(1) {
-            panic!("something is loaded: {part}");
-        }
+        assert!(!svg.contains("href"), "nothing is loaded");
         let again = graph::svg(&drawn(title, &whole, endian, &[]).unwrap());
         assert_eq!(svg, again);
     }

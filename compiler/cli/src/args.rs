@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     asm, attach, audit, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval,
-    event, explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
-    report, run, subset, test, verify,
+    event, explain, explain_call, explain_denial, fmt, graph, import, learn, lift, list, load, man,
+    merge, report, run, subset, test, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
 
@@ -65,6 +65,8 @@ pub(crate) enum Command {
     Learn(learn::LearnArgs),
     /// Make a policy of programs
     Lift(lift::LiftArgs),
+    /// Draw what a policy or program decides
+    Graph(graph::GraphArgs),
     /// Write a page for browsers about a policy
     Report(report::ReportArgs),
     /// Show stored audit records, those that a predicate wants

@@ -36,8 +36,8 @@ use clap::{CommandFactory as _, Parser as _};
 use crate::args::{Cli, Command};
 use crate::commands::{
     asm, attach, audit, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval,
-    event, explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
-    report, run, subset, test, verify,
+    event, explain, explain_call, explain_denial, fmt, graph, import, learn, lift, list, load, man,
+    merge, report, run, subset, test, verify,
 };
 use crate::console::{Console, Failure};
 
@@ -55,6 +55,7 @@ fn main() -> ExitCode {
         Some(Command::Subset(args)) => subset::run(args, &console),
         Some(Command::Diff(args)) => diff::run(args, &console),
         Some(Command::Merge(args)) => merge::run(args, &console),
+        Some(Command::Graph(args)) => graph::run(args, &console),
         Some(Command::Report(args)) => report::run(args, &console),
         Some(Command::Learn(args)) => learn::run(args, &console),
         Some(Command::Lift(args)) => lift::run(args, &console),

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use filterc::emit::{self, FORMATS, Format};
 use filterc::{Compiled, CompiledModule, CompiledProgram, certificate};
 use filterc_check::NoCertificate;
+use serde_json::Value;
 
 use crate::console::{Failure, Output};
 
@@ -134,6 +135,14 @@ fn one(
     let stem = path.as_deref().unwrap_or(policy).file_stem();
     let name = stem.map_or("policy".into(), OsStr::to_string_lossy);
     let name = if name == "-" { "policy".into() } else { name };
+    if format == Format::Pfc {
+        let text = emit::pfc(compiled, program).map_err(|why| Failure::Coded {
+            code: why.code(),
+            text: why.to_string(),
+            details: Value::Null,
+        })?;
+        return Ok((path, text.into_bytes()));
+    }
     let contents = emit::emit(compiled, program, format, &name);
     let contents = contents
         .ok_or_else(|| no_form("seccomp", format, "object files are of eBPF: `--target tp_btf`"))?;

@@ -46,7 +46,7 @@ pub use diagnostics::Diagnostics;
 pub use emit::Format;
 pub use event_module::{EventModule, EventOptions, Monitored, compile_events, compile_events_for};
 pub use module::{CompiledModule, ModuleProgram, compile_module};
-pub use objective::Shares;
+pub use objective::{Shares, Traffic};
 pub use options::{Gate, Goal, OptLevel, Options, Target};
 pub use pipeline::{Analysis, Observer, analyse, compile, compile_observed};
 pub use profile::Profile;

@@ -67,25 +67,71 @@ pub enum Shares {
 pub(crate) fn objective(policy: &Policy, endian: Endian, options: &Options) -> (Objective, Shares) {
     let parts: Vec<_> = policy.abis().iter().filter(|part| part.abi().endian == endian).collect();
     let bitmap = options.bitmap && parts.iter().any(|part| part.kernel() >= BITMAP_SINCE);
-    let of_calls = shares(&parts);
-    let seen = options.profile.as_ref().map(|profile| Seen::of(profile, &parts));
-    let mut of_abis = Vec::with_capacity(parts.len());
-    for (part, share) in parts.iter().zip(of_calls) {
-        of_abis.push(match seen.as_ref().and_then(|seen| seen.on(part.abi())) {
-            Some(seen) => seen.frequencies(part.abi(), share),
-            None => ranking::frequencies(part.abi()).scaled(share),
-        });
-    }
+    let abis: Vec<_> = parts.iter().map(|part| part.abi()).collect();
+    let traffic = Traffic::new(&abis, options.profile.as_ref());
     let mut samples = Vec::new();
-    for (part, frequencies) in parts.iter().zip(&of_abis) {
-        let seen = seen.as_ref().and_then(|seen| seen.on(part.abi()));
-        sample(part, frequencies, seen, &mut samples);
+    for part in parts {
+        sample(part, &traffic, &mut samples);
     }
-    // A profile of other ABIs says nothing of these.
-    let is_profiled = seen.is_some_and(|seen| !seen.on.is_empty());
-    let shares = if is_profiled { Shares::Profile } else { Shares::Ranking };
+    let shares = traffic.shares();
     let weights = weights(options.goal, bitmap, shares);
+    let of_abis = traffic.of_abis.into_iter().map(|(_, frequencies)| frequencies).collect();
     (Objective { samples, frequencies: by_token(of_abis), ..weights }, shares)
+}
+
+/// How often calls are made, as far as it is known: on some ABIs of one byte order.
+#[derive(Debug)]
+pub struct Traffic {
+    of_abis: Vec<(&'static Abi, Frequencies)>,
+    seen: Option<Seen>,
+}
+
+impl Traffic {
+    /// By a profile, or by the shipped ranking.
+    #[must_use]
+    pub fn new(abis: &[&'static Abi], profile: Option<&Profile>) -> Self {
+        let seen = profile.map(|profile| Seen::of(profile, abis));
+        let of_abis = abis.iter().zip(shares(abis)).map(|(abi, share)| {
+            let frequencies = match seen.as_ref().and_then(|seen| seen.on(abi)) {
+                Some(seen) => seen.frequencies(abi, share),
+                None => ranking::frequencies(abi).scaled(share),
+            };
+            (*abi, frequencies)
+        });
+        Self { of_abis: of_abis.collect(), seen }
+    }
+
+    /// Where it is known from: a profile of other ABIs says nothing of these.
+    #[must_use]
+    pub fn shares(&self) -> Shares {
+        let is_profiled = self.seen.as_ref().is_some_and(|seen| !seen.on.is_empty());
+        if is_profiled { Shares::Profile } else { Shares::Ranking }
+    }
+
+    /// The part of all calls that has one of the numbers from `first` to `last` on an ABI.
+    #[must_use]
+    pub fn share(&self, abi: &Abi, first: u32, last: u32) -> f64 {
+        let own = self.of_abis.iter().find(|(other, _)| other.name == abi.name);
+        own.map_or(0.0, |(_, frequencies)| frequencies.share(first, last))
+    }
+
+    /// The calls that stand for all of one number, each with its part of them: none where it is
+    /// not known how it is called.
+    #[must_use]
+    pub fn made(&self, abi: &'static Abi, nr: u32) -> Vec<(SeccompData, f64)> {
+        let of_profile = self.seen.as_ref().and_then(|seen| seen.on(abi));
+        let of_profile = of_profile.map(|seen| seen.made(nr)).unwrap_or_default();
+        let made = match abi.syscall_by_nr(nr) {
+            Some(call) if of_profile.is_empty() => ranking::made(abi, call),
+            Some(_) | None => of_profile,
+        };
+        let total: f64 = made.iter().map(|(_, weight)| weight).sum();
+        let call = |args| {
+            let arch = abi.audit_arch;
+            SeccompData { nr: nr.cast_signed(), arch, instruction_pointer: CALLER, args }
+        };
+        made.into_iter().map(|(args, weight)| (call(args), weight / total)).collect()
+    }
 }
 
 fn weights(goal: Goal, bitmap: bool, shares: Shares) -> Objective {
@@ -105,16 +151,16 @@ fn weights(goal: Goal, bitmap: bool, shares: Shares) -> Objective {
 
 /// Which part of all calls each ABI makes if nothing says so. Machines are equally likely, and
 /// on each the widest ABI makes nearly all calls.
-fn shares(parts: &[&AbiPolicy]) -> Vec<f64> {
-    let mut machines: BTreeMap<&str, Vec<&AbiPolicy>> = BTreeMap::new();
-    for part in parts {
-        machines.entry(part.abi().kernel_arch).or_default().push(part);
+fn shares(abis: &[&'static Abi]) -> Vec<f64> {
+    let mut machines: BTreeMap<&str, Vec<&'static Abi>> = BTreeMap::new();
+    for abi in abis {
+        machines.entry(abi.kernel_arch).or_default().push(abi);
     }
     let count = machines.len() as f64;
-    let share = |part: &&AbiPolicy| {
-        let machine = machines.get(part.abi().kernel_arch).map(Vec::as_slice).unwrap_or_default();
-        let is_native = profile::native(machine.iter().map(|part| part.abi()))
-            .is_some_and(|native| native.name == part.abi().name);
+    let share = |abi: &&'static Abi| {
+        let machine = machines.get(abi.kernel_arch).map(Vec::as_slice).unwrap_or_default();
+        let is_native =
+            profile::native(machine.iter().copied()).is_some_and(|native| native.name == abi.name);
         let others = machine.len().saturating_sub(1) as f64;
         let of_machine = match (is_native, others > 0.0) {
             (true, false) => 1.0,
@@ -123,7 +169,7 @@ fn shares(parts: &[&AbiPolicy]) -> Vec<f64> {
         };
         of_machine / count
     };
-    parts.iter().map(share).collect()
+    abis.iter().map(share).collect()
 }
 
 /// One table for each token: ABIs can share one.
@@ -143,12 +189,7 @@ fn by_token(of_abis: Vec<Frequencies>) -> Vec<Frequencies> {
 }
 
 /// Adds calls for the numbers whose arguments the policy looks at.
-fn sample(
-    part: &AbiPolicy,
-    frequencies: &Frequencies,
-    seen: Option<&SeenOn>,
-    samples: &mut Vec<Sample>,
-) {
+fn sample(part: &AbiPolicy, traffic: &Traffic, samples: &mut Vec<Sample>) {
     let abi = part.abi();
     let asks = |predicate: &Predicate| *predicate != Predicate::True;
     let arms = part.arms().iter().filter(|arm| asks(&arm.predicate));
@@ -167,37 +208,28 @@ fn sample(
     numbers.sort_unstable();
     numbers.dedup();
     for nr in numbers {
-        let of_profile = seen.map(|seen| seen.made(nr)).unwrap_or_default();
-        let made = match abi.syscall_by_nr(nr) {
-            Some(call) if of_profile.is_empty() => ranking::made(abi, call),
-            Some(_) | None => of_profile,
-        };
-        let total: f64 = made.iter().map(|(_, weight)| weight).sum();
-        let share = frequencies.share(nr, nr);
-        samples.extend(made.into_iter().map(|(args, weight)| {
-            let arch = abi.audit_arch;
-            let call =
-                SeccompData { nr: nr.cast_signed(), arch, instruction_pointer: CALLER, args };
-            Sample { call, share: share * (weight / total) }
-        }));
+        let share = traffic.share(abi, nr, nr);
+        let made = traffic.made(abi, nr).into_iter();
+        samples.extend(made.map(|(call, part)| Sample { call, share: share * part }));
     }
 }
 
 /// What a profile has seen on a policy's ABIs.
+#[derive(Debug)]
 struct Seen {
     on: BTreeMap<&'static str, SeenOn>,
 }
 
 /// What it has seen on one of them.
+#[derive(Debug)]
 struct SeenOn {
     /// By number, its part of all calls, and how it was made.
     numbers: BTreeMap<u32, (f64, Vec<Made>)>,
 }
 
 impl Seen {
-    fn of(profile: &Profile, parts: &[&AbiPolicy]) -> Self {
-        let abis: Vec<_> = parts.iter().map(|part| part.abi()).collect();
-        let calls = profile.on(&abis);
+    fn of(profile: &Profile, abis: &[&'static Abi]) -> Self {
+        let calls = profile.on(abis);
         let total: f64 = calls.iter().map(|call| call.count).sum();
         let empty = || SeenOn { numbers: BTreeMap::new() };
         let mut on: BTreeMap<_, _> = abis.iter().map(|abi| (abi.name, empty())).collect();

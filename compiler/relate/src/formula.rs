@@ -22,7 +22,7 @@ pub(crate) enum Formula {
 }
 
 /// What is harder to read than this is no description.
-const MAX_COST: usize = 400;
+pub(crate) const MAX_COST: usize = 400;
 
 /// Ends of a field's questions that are looked at.
 const MAX_CUBES: usize = 8192;

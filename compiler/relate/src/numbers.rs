@@ -4,7 +4,7 @@ use filterc_abi::{Abi, Syscall};
 
 /// Numbers next to each other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Numbers {
+pub enum Numbers {
     /// That of a call.
     Call(&'static Syscall),
     /// Those from the first to the last, which no call has.
@@ -12,7 +12,8 @@ pub(crate) enum Numbers {
 }
 
 /// The numbers of a range that are an ABI's, in order.
-pub(crate) fn numbers(abi: &'static Abi, range: (u32, u32)) -> Vec<Numbers> {
+#[must_use]
+pub fn numbers(abi: &'static Abi, range: (u32, u32)) -> Vec<Numbers> {
     let mut found = Vec::new();
     for (first, last) in admitted(abi, range) {
         let mut next = Some(first);

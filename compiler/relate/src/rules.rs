@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use filterc_abi::{self as abi, Abi, Action, Syscall};
+use filterc_abi::{Abi, Action, Syscall};
 use filterc_grammar::ast::{self, Call, CmpOp, File, Predicate, PredicateKind, StatementKind};
 use filterc_grammar::print;
 use filterc_grammar::source::Span;
 
 use crate::fates::{Fate, OfAbi, only};
+use crate::groups::named;
 use crate::spell;
 
 /// Rules that grow call by call.
@@ -182,7 +183,6 @@ impl Rules<'_> {
 
 /// Calls that are a group are named by it.
 fn in_groups(calls: Vec<Call>, abis: &[OfAbi<'_>]) -> Vec<Call> {
-    const SMALLEST: usize = 4;
     let mut names: BTreeSet<String> = BTreeSet::new();
     let mut others = Vec::new();
     for call in calls {
@@ -200,18 +200,8 @@ fn in_groups(calls: Vec<Call>, abis: &[OfAbi<'_>]) -> Vec<Call> {
         }
     }
     let exists = |name: &str| abis.iter().any(|it| it.fates.contains_key(name));
-    let mut known: Vec<(&str, Vec<&str>)> = abi::groups()
-        .iter()
-        .map(|group| (group.name, group.calls.iter().copied().filter(|it| exists(it)).collect()))
-        .collect();
-    known.sort_by_key(|(name, calls): &(&str, Vec<&str>)| (std::cmp::Reverse(calls.len()), *name));
-    let mut result = Vec::new();
-    for (name, calls) in known {
-        if calls.len() >= SMALLEST && calls.iter().all(|call| names.contains(*call)) {
-            names.retain(|own| !calls.contains(&own.as_str()));
-            result.push(Call::Group(spell::name(name)));
-        }
-    }
+    let mut result: Vec<Call> =
+        named(&mut names, &exists).into_iter().map(|name| Call::Group(spell::name(name))).collect();
     result.extend(names.iter().map(|name| Call::Name(spell::name(name))));
     result.extend(others);
     result

@@ -84,7 +84,7 @@ fn field(slot: &Slot) -> Field {
 }
 
 /// Names that people write where a value has several.
-const PREFERRED: &[&str] = &["AF_UNIX", "PF_UNIX", "EAGAIN"];
+const PREFERRED: &[&str] = &["AF_UNIX", "PF_UNIX", "EAGAIN", "TCGETS", "TCSETS"];
 
 /// More names than this are not written for one set of bits.
 const MOST_NAMES: usize = 12;
@@ -187,7 +187,7 @@ impl Speller<'_> {
                 return name;
             }
             if flags && value != 0 {
-                return self.bits(value);
+                return self.bits_with(value, |rest| self.named(arg, rest));
             }
         }
         let negative = signed && !masked && value >> (width - 1) & 1 == 1;
@@ -213,12 +213,24 @@ impl Speller<'_> {
         };
         let is = |name: &&str| constant(abi, name, self.slot.shape) == Some(value);
         let name = PREFERRED.iter().find(|name| names.contains(name) && is(name));
-        let name = name.or_else(|| names.iter().find(|name| is(name)))?;
+        let mut all = names.iter().filter(|name| is(name));
+        let first = all.next();
+        // Of several names, each may be for one case only: nothing, and what another argument
+        // decides about, as the protocol of a family of sockets.
+        let depends = || filterc_abi::all_dependents().iter().any(|it| it.arg == arg.name);
+        let is_unclear = all.next().is_some() && (value == 0 || depends());
+        let first = first.filter(|_| !is_unclear);
+        let name = name.or(first)?;
         Some(Constant { kind: ConstantKind::Name((*name).to_owned()), span: Span::default() })
     }
 
     /// A set of bits, by their names as far as they have some.
     fn bits(&self, value: u64) -> Constant {
+        self.bits_with(value, |_| None)
+    }
+
+    /// The same; what is left of flags may be a value with a name, as of `MAP_ANON | MAP_PRIVATE`.
+    fn bits_with(&self, value: u64, name: impl Fn(u64) -> Option<Constant>) -> Constant {
         let mut parts: Vec<Constant> = Vec::new();
         let mut left = value;
         if let (Some(arg), Some(abi)) = (self.slot.arg, self.abi)
@@ -250,7 +262,7 @@ impl Speller<'_> {
             return integer(value);
         }
         if left != 0 || parts.is_empty() {
-            parts.push(integer(left));
+            parts.push(name(left).unwrap_or_else(|| integer(left)));
         }
         let mut parts = parts.into_iter();
         let first = parts.next().unwrap_or_else(|| integer(value));

@@ -14,8 +14,11 @@
 pub mod audit;
 pub mod denial;
 pub mod edit;
+pub mod english;
+pub mod graph;
 pub mod labels;
 pub mod learn;
+pub mod markup;
 pub mod near;
 pub mod patch;
 pub mod records;

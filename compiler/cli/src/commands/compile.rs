@@ -103,6 +103,7 @@ fn form(args: &CompileArgs) -> (Format, Target) {
         | Format::Hex
         | Format::Cost
         | Format::CostJson
+        | Format::Pfc
         | Format::Table => Target::Seccomp,
     };
     (format, args.target.unwrap_or(target))

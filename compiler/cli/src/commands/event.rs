@@ -205,6 +205,7 @@ pub(crate) fn no_place(format: Format) -> Failure {
         | Format::Dot
         | Format::Cost
         | Format::CostJson
+        | Format::Pfc
         | Format::Table => "programs at tracepoints have the forms `obj`, `asm`, `bpf` and `hex`",
     };
     Failure::Environment(text.to_owned())

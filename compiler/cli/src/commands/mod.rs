@@ -17,6 +17,7 @@ pub(crate) mod explain;
 pub(crate) mod explain_call;
 pub(crate) mod explain_denial;
 pub(crate) mod fmt;
+pub(crate) mod graph;
 pub(crate) mod import;
 pub(crate) mod learn;
 pub(crate) mod lift;

@@ -9,6 +9,7 @@ mod ir;
 mod json;
 mod module;
 mod names;
+mod pfc;
 mod rust;
 mod table;
 
@@ -17,6 +18,8 @@ use filterc_ebpf::Module;
 
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::module::ModuleProgram;
+
+pub use pfc::{CODES, NoPfc, pfc};
 
 /// An output form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub enum Format {
     CostJson,
     /// JSON: the parameters of a program, and where they go.
     Table,
+    /// Pseudo filter code, as libseccomp writes it; [`pfc`] says why there may be none.
+    Pfc,
     /// An ELF object file of eBPF programs, for libbpf, aya, and `filterc load`.
     Obj,
 }
@@ -64,6 +69,7 @@ pub const FORMATS: &[(&str, Format)] = &[
     ("cost", Format::Cost),
     ("cost-json", Format::CostJson),
     ("table", Format::Table),
+    ("pfc", Format::Pfc),
     ("obj", Format::Obj),
 ];
 
@@ -111,6 +117,7 @@ pub fn emit(
         Format::Cost => cost::text(compiled, program),
         Format::CostJson => cost::json(compiled, program),
         Format::Table => table::emit(compiled, program),
+        Format::Pfc => pfc(compiled, program).ok()?,
         // Object files are of eBPF.
         Format::Obj => return None,
     };
@@ -133,6 +140,7 @@ pub fn emit_module(program: &ModuleProgram, format: Format) -> Option<Vec<u8>> {
         | Format::Hir
         | Format::Cost
         | Format::CostJson
+        | Format::Pfc
         | Format::Table => return emit_programs(program.module(), program.endian(), format),
     };
     Some(text.into_bytes())
@@ -154,6 +162,7 @@ pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<
         | Format::Hir
         | Format::Cost
         | Format::CostJson
+        | Format::Pfc
         | Format::Table => return None,
     };
     Some(text.into_bytes())

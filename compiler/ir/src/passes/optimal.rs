@@ -130,8 +130,9 @@ type State<const N: usize> = (Set<N>, Option<u32>);
 
 /// A test, as the search sees it.
 struct Asked<const N: usize> {
-    test: Test,
     holds: Set<N>,
+    /// What it costs if A holds nothing.
+    cost: f64,
     /// What A holds after it.
     leaves: Option<u32>,
 }
@@ -141,14 +142,27 @@ struct Left<const N: usize> {
     held: Held,
     /// Where tests hold that can use it.
     users: Vec<Set<N>>,
+    /// What each test costs then.
+    costs: Vec<f64>,
+}
+
+/// What is known of a state.
+#[derive(Clone, Copy)]
+enum Known {
+    /// The cheapest tree costs that, and asks this test first.
+    Cost(f64, usize),
+    /// No tree costs less.
+    Least(f64),
 }
 
 /// A test that may be asked first.
+#[derive(Clone, Copy)]
 struct Choice<const N: usize> {
     /// No tree that begins with it costs less.
     least: f64,
-    /// What itself costs.
+    /// What itself costs, and at least what comes after a no.
     own: f64,
+    least_no: f64,
     index: usize,
     /// The cells where it holds, and where not, and their weights.
     sets: (Set<N>, Set<N>),
@@ -165,8 +179,9 @@ struct Search<'f, const N: usize> {
     exits: Vec<Set<N>>,
     /// By four cells each, the weights of their sets.
     sums: Vec<[f64; 16]>,
-    /// For each state its cost, and the test to ask.
-    known: HashMap<State<N>, (f64, Option<usize>)>,
+    known: HashMap<State<N>, Known>,
+    /// The tests that may still be asked, of all states from the first to the present one.
+    choices: Vec<Choice<N>>,
     steps: &'f mut usize,
 }
 
@@ -196,12 +211,14 @@ impl<'f, const N: usize> Search<'f, N> {
             exits,
             sums: function.cells.chunks(4).map(sums).collect(),
             known: HashMap::with_capacity(STATES),
+            choices: Vec::with_capacity(4 * function.tests.len()),
             steps,
         };
         for candidate in &function.tests {
             let leaves = machine::leaves(&candidate.test).map(|held| search.leave(held));
             let holds = candidate.holds.narrow();
-            search.tests.push(Asked { test: candidate.test, holds, leaves });
+            let cost = f64::from(machine::cost(&candidate.test, None));
+            search.tests.push(Asked { holds, cost, leaves });
         }
         Some(search)
     }
@@ -217,7 +234,10 @@ impl<'f, const N: usize> Search<'f, N> {
             };
             let users = self.function.tests.iter().filter(can_use);
             let users = users.map(|candidate| candidate.holds.narrow()).collect();
-            self.left.push(Left { held, users });
+            let tests = self.function.tests.iter();
+            let costs = tests.map(|candidate| machine::cost(&candidate.test, Some(held)));
+            let costs = costs.map(f64::from).collect();
+            self.left.push(Left { held, users, costs });
             self.left.len() - 1
         });
         u32::try_from(position).unwrap_or(u32::MAX)
@@ -227,7 +247,7 @@ impl<'f, const N: usize> Search<'f, N> {
         let mut all = Set::default();
         (0..self.function.cells.len()).for_each(|cell| all.insert(cell));
         let weight = self.weight(all);
-        self.cheapest((all, None), weight)?;
+        self.cheapest((all, None), weight, f64::INFINITY)?;
         self.tree((all, None))
     }
 
@@ -272,60 +292,91 @@ impl<'f, const N: usize> Search<'f, N> {
         (weight + self.function.size) * (1.0 + load) + self.function.size * (tests - 1) as f64
     }
 
-    /// The recursion is as deep as there are tests.
-    fn cheapest(&mut self, (set, left): State<N>, weight: f64) -> Option<f64> {
+    /// What the cheapest tree costs, if that is below a limit; else it is infinite. The recursion is
+    /// as deep as there are tests.
+    fn cheapest(&mut self, (set, left): State<N>, weight: f64, limit: f64) -> Option<f64> {
         if self.exit(set).is_some() || set.is_empty() {
             return Some(0.0);
         }
         let left = self.useful(set, left);
-        if let Some((cost, _)) = self.known.get(&(set, left)) {
-            return Some(*cost);
+        match self.known.get(&(set, left)) {
+            Some(Known::Cost(cost, _)) => return Some(*cost),
+            Some(Known::Least(least)) if *least >= limit => return Some(f64::INFINITY),
+            Some(Known::Least(_)) | None => {}
         }
-        let held = self.held(left).map(|left| left.held);
-        // The most promising first.
-        let mut options: Vec<Choice<N>> = Vec::with_capacity(self.tests.len());
         *self.steps = self.steps.checked_sub(self.tests.len())?;
-        for (index, asked) in self.tests.iter().enumerate() {
-            if set.is_told_apart(asked.holds) {
-                let (then, otherwise) = (set.and(asked.holds), set.without(asked.holds));
-                let insns = machine::cost(&asked.test, held);
-                let own = f64::from(insns) * (weight + self.function.size);
-                let left = asked.leaves;
-                let yes = self.weight(then);
-                let weights = (yes, (weight - yes).max(0.0));
-                let least = own
-                    + self.least(then, weights.0, left)
-                    + self.least(otherwise, weights.1, left);
-                options.push(Choice { least, own, index, sets: (then, otherwise), left, weights });
-            }
-        }
-        options.sort_by(|a, b| a.least.total_cmp(&b.least));
-        let mut best = (f64::INFINITY, None);
-        for Choice { least, own, index, sets, left, weights } in options {
+        let first = self.choices.len();
+        let others = self.choose((set, left), weight, limit);
+        let end = self.choices.len();
+        let mut best = (limit, None);
+        for position in first..end {
+            let choice = *self.choices.get(position)?;
+            let Choice { least, own, least_no, index, sets, left, weights } = choice;
             // Equal to the last bits is equal: the preferred one stays.
             let enough = best.0 * (1.0 - 1e-9);
             if least >= enough {
                 break;
             }
-            let yes = self.cheapest((sets.0, left), weights.0)?;
-            if own + yes >= enough {
+            let yes = self.cheapest((sets.0, left), weights.0, enough - own - least_no)?;
+            if own + yes + least_no >= enough {
                 continue;
             }
-            let cost = own + yes + self.cheapest((sets.1, left), weights.1)?;
+            let cost = own + yes + self.cheapest((sets.1, left), weights.1, enough - own - yes)?;
             if cost < enough {
                 best = (cost, Some(index));
             }
         }
-        self.known.insert((set, left), best);
-        Some(best.0)
+        self.choices.truncate(first);
+        let (cost, known) = match best {
+            (cost, Some(index)) => (cost, Known::Cost(cost, index)),
+            (limit, None) => {
+                let least = if first == end { others } else { limit };
+                (f64::INFINITY, Known::Least(least))
+            }
+        };
+        self.known.insert((set, left), known);
+        Some(cost)
+    }
+
+    /// Adds the tests that tell a set apart and may cost less than a limit, the most promising
+    /// first; the others cost at least what is returned.
+    fn choose(&mut self, (set, left): State<N>, weight: f64, limit: f64) -> f64 {
+        let mut choices = std::mem::take(&mut self.choices);
+        let first = choices.len();
+        let here = weight + self.function.size;
+        let costs = self.held(left).map(|left| left.costs.as_slice()).unwrap_or_default();
+        let mut others = f64::INFINITY;
+        for (index, asked) in self.tests.iter().enumerate() {
+            if !set.is_told_apart(asked.holds) {
+                continue;
+            }
+            let sets = (set.and(asked.holds), set.without(asked.holds));
+            let own = costs.get(index).copied().unwrap_or(asked.cost) * here;
+            let left = asked.leaves;
+            let yes = self.weight(sets.0);
+            let weights = (yes, (weight - yes).max(0.0));
+            let least_no = self.least(sets.1, weights.1, left);
+            let least = own + self.least(sets.0, weights.0, left) + least_no;
+            if least < limit {
+                choices.push(Choice { least, own, least_no, index, sets, left, weights });
+            } else {
+                others = others.min(least);
+            }
+        }
+        if let Some(choices) = choices.get_mut(first..) {
+            choices.sort_by(|a, b| a.least.total_cmp(&b.least));
+        }
+        self.choices = choices;
+        others
     }
 
     fn tree(&self, (set, left): State<N>) -> Option<Tree> {
         if let Some(exit) = self.exit(set) {
             return Some(Tree::Exit(exit));
         }
-        let (_, test) = self.known.get(&(set, self.useful(set, left)))?;
-        let test = (*test)?;
+        let Known::Cost(_, test) = *self.known.get(&(set, self.useful(set, left)))? else {
+            return None;
+        };
         let asked = self.tests.get(test)?;
         let then = Box::new(self.tree((set.and(asked.holds), asked.leaves))?);
         let otherwise = Box::new(self.tree((set.without(asked.holds), asked.leaves))?);

@@ -81,15 +81,20 @@ impl Cells {
             cells.push(Cell { weight: likely * welcome.get(exit)?, exit, answers: *answers });
         }
         weigh(&mut cells, &tests, settled, weighing.arriving);
-        let candidates = tests.iter().enumerate().map(|(index, test)| {
-            let (mut holds, bit) = (Set::default(), settled & (1 << index));
-            // A test that does not tell whole cells apart holds nowhere, so it is not asked.
-            for (index, cell) in cells.iter().enumerate() {
-                if cell.answers & bit != 0 {
-                    holds.insert(index);
-                }
+        // A test that does not tell whole cells apart holds nowhere, so it is not asked.
+        let mut holds = vec![Set::default(); tests.len()];
+        for (index, cell) in cells.iter().enumerate() {
+            let mut left = cell.answers & settled;
+            while let Some(holds) = holds.get_mut(left.trailing_zeros() as usize) {
+                holds.insert(index);
+                left &= left - 1;
             }
-            Candidate { test: *test, holds, wants: machine::wants(test) }
+        }
+        let candidates = tests.iter().zip(holds);
+        let candidates = candidates.map(|(test, holds)| Candidate {
+            test: *test,
+            holds,
+            wants: machine::wants(test),
         });
         let function =
             Function { tests: candidates.collect(), cells, settled, size: weighing.objective.size };
@@ -297,14 +302,17 @@ fn with_derived(asked: &[Test], words: &[OfWord]) -> Vec<Test> {
         ends.extend(bounds.filter_map(|end| derive::at_least(word, end)));
     }
     let mut tests = asked.to_vec();
-    for mut more in [single, pairs, ends] {
-        more.extend_from_slice(&tests);
-        more.sort_unstable();
-        more.dedup();
-        if more.len() > MAX_TESTS {
+    for more in [single, pairs, ends] {
+        let mut all = tests.clone();
+        for test in more {
+            if let Err(place) = all.binary_search(&test) {
+                all.insert(place, test);
+            }
+        }
+        if all.len() > MAX_TESTS {
             break;
         }
-        tests = more;
+        tests = all;
     }
     tests
 }

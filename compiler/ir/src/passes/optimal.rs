@@ -146,10 +146,13 @@ struct Search<'f, const N: usize> {
 
 /// The weights of all sets of up to four cells.
 fn sums(cells: &[Cell]) -> [f64; 16] {
+    let weight = |bit: usize| cells.get(bit).map_or(0.0, |cell| cell.weight);
     let mut sums = [0.0; 16];
-    for (set, sum) in sums.iter_mut().enumerate() {
-        let inside = cells.iter().enumerate().filter(|(bit, _)| set >> bit & 1 == 1);
-        *sum = inside.map(|(_, cell)| cell.weight).sum();
+    for bit in 0..4 {
+        let (below, above) = sums.split_at_mut(1 << bit);
+        for (with, without) in above.iter_mut().zip(below) {
+            *with = *without + weight(bit);
+        }
     }
     sums
 }

@@ -38,6 +38,9 @@ const LEAST_STEPS: usize = 1 << 14;
 const TREE_STEPS: usize = 1 << 11;
 const SHARED_TREE_STEPS: usize = 1 << 16;
 
+/// Steps with which no search is begun.
+const FEWEST_TREE_STEPS: usize = 64;
+
 /// What is hardly cheaper than this part of what there is is not looked for.
 const LITTLE: f64 = 1.0 - 1.0 / 128.0;
 
@@ -322,7 +325,7 @@ impl Order<'_> {
         let new: Vec<NodeId> = old.iter().filter_map(|exit| exits.get(exit)).copied().collect();
         // What a finer look finds, or does not, needs no other.
         for detail in [Detail::Finer, Detail::Asked] {
-            if self.tree_steps == 0 {
+            if self.tree_steps < FEWEST_TREE_STEPS {
                 break;
             }
             let Some(cells) = Cells::of(detail, self.dag, parts, old, &weighing) else { continue };
@@ -345,7 +348,7 @@ impl Order<'_> {
 
 /// The best tree below a limit, as long as steps last: a single one takes half of what is left.
 fn solve(cells: &Cells, limit: f64, left: &mut usize) -> Solution {
-    let given = left.div_ceil(2);
+    let given = *left / 2;
     let mut steps = given;
     let solution = cells.function.solve(limit, &mut steps);
     *left -= given - steps;

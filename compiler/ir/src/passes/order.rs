@@ -212,7 +212,12 @@ impl Order<'_> {
     ) -> Option<NodeId> {
         let weighing = Weighing { objective: self.objective, traffic: &self.traffic, arriving };
         let passes = split::in_order(self.dag, &mut split, &weighing, &self.common);
-        let reaching = split::reaching(self.dag, &split, &passes, &weighing);
+        // Single tests are the same whatever comes to them.
+        let reaching = if is_chain(self.dag, &split) {
+            vec![Arriving::default(); split.groups.len()]
+        } else {
+            split::reaching(self.dag, &split, &passes, &weighing)
+        };
         let mut exits = exits.clone();
         let mut next = exits.get(&split.passed).copied();
         let groups = split.groups.iter().zip(&reaching);
@@ -257,8 +262,7 @@ impl Order<'_> {
         depth: usize,
     ) -> Option<NodeId> {
         // Single tests of different words in order are as good as it gets.
-        let is_chain =
-            split.last.is_none() && split.groups.iter().all(|group| group.is_single(self.dag));
+        let is_chain = is_chain(self.dag, &split);
         let shared = 2.0 * self.objective.size * split::shared(&split, &self.common) as f64;
         let arranged = self.arrange(split, exits, arriving, depth)?;
         if is_chain || fragment.nodes.len() > MAX_WHOLE {
@@ -344,6 +348,11 @@ impl Order<'_> {
         }
         Some(present)
     }
+}
+
+/// Whether a split is single tests that have no other form.
+fn is_chain(dag: &Dag, split: &Split) -> bool {
+    split.last.is_none() && split.groups.iter().all(|group| group.is_single(dag))
 }
 
 /// The best tree below a limit, as long as steps last: a single one takes half of what is left.

@@ -27,7 +27,7 @@ use crate::numbers;
 use crate::params::Params;
 use crate::policy::{AbiPolicy, Policy, RuleOrigin};
 use crate::predicate::Reader;
-use crate::resolve::Calls;
+use crate::resolve::{Calls, Entry};
 use crate::scope::Scope;
 use crate::sight::Sight;
 
@@ -74,7 +74,8 @@ fn policy<'a>(
         event::check::read_all(statements, scope, &constants, &context, findings);
     }
     let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
-    let mut rules = rules(statements, scope, &mut calls, findings);
+    let (entries, ends) = entries(statements, scope, &mut calls, findings);
+    let mut rules = rules(statements, &entries, &ends);
     let labels = labels::read(scope, findings);
     let reader = Reader::new(scope, &constants, &params, findings, (header.kernel, options.sight));
     let mut builder = Builder::new(reader, &calls);
@@ -121,21 +122,38 @@ fn policy<'a>(
     complete.then(|| Policy::new(parts, foreign, origins).with_params(params).with_labels(labels))
 }
 
-fn rules<'a>(
+/// The calls of all rules, those of one after those of the other, and where each rule's end.
+fn entries<'a>(
     statements: &'a [Statement],
     scope: &Scope<'a>,
     calls: &mut Calls<'a>,
     findings: &mut Findings,
-) -> Vec<Rule<'a>> {
-    // Nearly all statements are rules.
-    let mut rules = Vec::with_capacity(statements.len());
+) -> (Vec<Entry<'a>>, Vec<usize>) {
+    // Nearly all statements are rules, and most have one call.
+    let mut entries = Vec::with_capacity(statements.len());
+    let mut ends = Vec::with_capacity(statements.len());
     calls.make_room(statements.len());
-    for Statement { span, kind } in statements {
-        if let StatementKind::Rule(rule) = kind {
-            let entries = calls.entries(scope, &rule.calls, findings);
-            rules.push(Rule::new(*span, rule, entries));
+    for statement in statements {
+        if let StatementKind::Rule(rule) = &statement.kind {
+            calls.entries(scope, &rule.calls, &mut entries, findings);
+            ends.push(entries.len());
         }
     }
+    (entries, ends)
+}
+
+fn rules<'r, 'a>(
+    statements: &'a [Statement],
+    entries: &'r [Entry<'a>],
+    ends: &[usize],
+) -> Vec<Rule<'r, 'a>> {
+    let read = statements.iter().filter_map(|Statement { span, kind }| {
+        if let StatementKind::Rule(rule) = kind { Some((*span, rule)) } else { None }
+    });
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let ranges = starts.zip(ends).map(|(start, end)| entries.get(start..*end).unwrap_or_default());
+    let mut rules = Vec::with_capacity(ends.len());
+    rules.extend(read.zip(ranges).map(|((span, rule), calls)| Rule::new(span, rule, calls)));
     rules
 }
 

@@ -4,7 +4,6 @@
 //! instead where the name is missing (`data/moved.tsv`), and on 32-bit ABIs mostly to the variant
 //! for large files, ids and times. A call that was never seen counts as one in a million.
 
-use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use filterc_abi::{self as abi, Abi, Status, Syscall};
@@ -23,50 +22,55 @@ const ADDRESSES: (u64, u64) = (0x7fff_f7dd_1000, 0xf7dd_1000);
 /// A call as it is often made: its argument registers, with a weight.
 pub(crate) type Made = ([u64; 6], f64);
 
-/// The same as the data file has it: without a value, a register holds an address.
-type Row = ([Option<u64>; 6], f64);
+/// The rows of a data file by their names, in order; those of one name as they stand there. What a
+/// row says is read when it is asked for: a policy asks for few of them.
+type Rows = Vec<(&'static str, &'static str)>;
 
-/// The data files, read once.
-struct Ranking {
-    /// Names with their shares.
-    shares: Vec<(&'static str, f64)>,
-    /// By name, its calls.
-    arguments: BTreeMap<&'static str, Vec<Row>>,
-    /// By name, the calls that stand for it, the first one first.
-    moved: BTreeMap<&'static str, Vec<&'static str>>,
+/// Names with their shares.
+static SHARES: LazyLock<Vec<(&'static str, f64)>> = LazyLock::new(|| {
+    let share = |(name, of_million): (_, &str)| Some((name, of_million.parse::<f64>().ok()? / 1e6));
+    rows(RANKING).filter_map(share).collect()
+});
+
+/// By name, its calls.
+static CALLS: LazyLock<Rows> = LazyLock::new(|| by_name(ARGUMENTS));
+
+/// By name, the calls that stand for it, the first one first.
+static INSTEAD: LazyLock<Rows> = LazyLock::new(|| by_name(MOVED));
+
+/// The rows of a data file, what stands first in them and the rest; `#` begins a comment.
+fn rows(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let rows = text.lines().filter(|line| !line.starts_with('#'));
+    rows.filter_map(|line| line.split_once('\t'))
 }
 
-static DATA: LazyLock<Ranking> = LazyLock::new(Ranking::read);
-
-/// The rows of a data file, in columns; `#` begins a comment.
-fn rows(text: &'static str) -> impl Iterator<Item = std::str::Split<'static, char>> {
-    text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t'))
+fn by_name(text: &'static str) -> Rows {
+    let mut rows: Rows = rows(text).collect();
+    rows.sort_by_key(|(name, _)| *name);
+    rows
 }
 
-impl Ranking {
-    /// A row that is not understood is none; a test sees to it that there is no such row.
-    fn read() -> Self {
-        let share = |mut row: std::str::Split<'static, char>| {
-            let name = row.next()?;
-            Some((name, row.next()?.parse::<f64>().ok()? / 1e6))
-        };
-        let mut arguments: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for mut row in rows(ARGUMENTS) {
-            let Some(name) = row.next() else { continue };
-            let Some(weight) = row.next().and_then(|text| text.parse().ok()) else { continue };
-            let mut registers = [Some(0); 6];
-            for (register, text) in registers.iter_mut().zip(row) {
-                *register = u64::from_str_radix(text, 16).ok();
-            }
-            arguments.entry(name).or_default().push((registers, weight));
-        }
-        let moved = rows(MOVED).filter_map(|mut row| Some((row.next()?, row.collect())));
-        Self {
-            shares: rows(RANKING).filter_map(share).collect(),
-            arguments,
-            moved: moved.collect(),
-        }
+/// The rows of a name, in columns.
+fn rows_of(
+    rows: &'static Rows,
+    name: &str,
+) -> impl Iterator<Item = std::str::Split<'static, char>> {
+    let start = rows.partition_point(|(other, _)| *other < name);
+    let behind = rows.get(start..).unwrap_or_default();
+    let count = behind.iter().take_while(|(other, _)| *other == name).count();
+    behind.iter().take(count).map(|(_, rest)| rest.split('\t'))
+}
+
+/// How often a call is made so, and its registers; a row that is not understood is none, and a
+/// test sees to it that there is no such row.
+fn made_so(mut row: std::str::Split<'static, char>, address: u64) -> Option<Made> {
+    let weight = row.next()?.parse().ok()?;
+    let mut registers = [0; 6];
+    for (register, text) in registers.iter_mut().zip(row) {
+        // Without a value, a register holds an address.
+        *register = u64::from_str_radix(text, 16).unwrap_or(address);
     }
+    Some((registers, weight))
 }
 
 /// The shares of an ABI's calls among all calls of it.
@@ -84,7 +88,7 @@ pub(crate) fn frequencies(abi: &'static Abi) -> Frequencies {
 fn rank(abi: &'static Abi) -> Frequencies {
     let is_implemented = |call: &&Syscall| call.status == Status::Implemented;
     let unseen = abi.syscalls().iter().filter(is_implemented).map(|call| (call.nr, UNSEEN));
-    let seen = DATA.shares.iter().flat_map(|(name, share)| {
+    let seen = SHARES.iter().flat_map(|(name, share)| {
         named(abi, name).into_iter().map(move |(call, part)| (call.nr, share * part))
     });
     Frequencies::new(abi.audit_arch, unseen.chain(seen))
@@ -93,8 +97,8 @@ fn rank(abi: &'static Abi) -> Frequencies {
 /// What a program calls on an ABI where it calls `name` on x86_64, in parts of 1; nothing, if
 /// there is no such thing.
 pub(crate) fn named(abi: &'static Abi, name: &str) -> Vec<(&'static Syscall, f64)> {
-    let instead = DATA.moved.get(name).map(Vec::as_slice).unwrap_or_default();
-    let mut names = std::iter::once(name).chain(instead.iter().copied());
+    let instead = rows_of(&INSTEAD, name).flatten().map(|name| -> &str { name });
+    let mut names = std::iter::once(name).chain(instead);
     let Some(call) = names.find_map(|name| abi.syscall(name)) else { return Vec::new() };
     if abi.word == 64 {
         return vec![(call, 1.0)];
@@ -120,40 +124,53 @@ pub(crate) fn made(abi: &'static Abi, call: &'static Syscall) -> Vec<Made> {
             && args.into_iter().all(|(a, b)| a.name == b.name && a.regs == b.regs)
     };
     let is_same = abi::x86_64().syscall(call.name).is_some_and(is_same);
-    let known = DATA.arguments.get(call.name).filter(|_| is_same);
+    if !is_same {
+        return Vec::new();
+    }
     let address = if abi.register == 64 { ADDRESSES.0 } else { ADDRESSES.1 };
-    let rows = known.map(Vec::as_slice).unwrap_or_default().iter();
-    rows.map(|(args, weight)| (args.map(|arg| arg.unwrap_or(address)), *weight)).collect()
+    rows_of(&CALLS, call.name).filter_map(|row| made_so(row, address)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        reason = "a test fails by panicking"
+    )]
 
     use super::*;
 
     #[test]
     fn every_row_is_understood() {
-        assert_eq!(rows(RANKING).count(), DATA.shares.len());
-        let total: f64 = DATA.shares.iter().map(|(_, share)| share).sum();
+        let count = |text: &str| text.lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(count(RANKING), SHARES.len());
+        let total: f64 = SHARES.iter().map(|(_, share)| share).sum();
         assert!((0.99..1.01).contains(&total), "{total}");
         let x86_64 = abi::x86_64();
-        for (name, share) in &DATA.shares {
+        for (name, share) in SHARES.iter() {
             assert!(x86_64.syscall(name).is_some() && *share >= 0.0, "{name}");
         }
-        for mut row in rows(ARGUMENTS) {
-            let name = row.next().unwrap();
+        assert_eq!(count(ARGUMENTS), CALLS.len());
+        for (name, rest) in CALLS.iter() {
             assert!(x86_64.syscall(name).is_some(), "{name}");
+            let mut row = rest.split('\t');
             assert!((1..=16).contains(&row.next().unwrap().parse::<u32>().unwrap()), "{name}");
             assert!(row.all(|text| text == "p" || u64::from_str_radix(text, 16).is_ok()), "{name}");
         }
-        for (name, made) in &DATA.arguments {
+        for of_name in CALLS.chunk_by(|(a, _), (b, _)| a == b) {
+            let name = of_name[0].0;
+            let made: Vec<_> =
+                rows_of(&CALLS, name).map(|row| made_so(row, ADDRESSES.0).unwrap()).collect();
+            assert_eq!(made.len(), of_name.len(), "{name}");
             let of_16: f64 = made.iter().map(|(_, weight)| weight).sum();
             assert!((of_16 - 16.0).abs() < 1e-9, "{name}");
         }
+        assert_eq!(count(MOVED), INSTEAD.len());
         let exists = |name: &str| abi::abis().iter().any(|abi| abi.syscall(name).is_some());
-        for (name, instead) in &DATA.moved {
-            assert!(exists(name) && instead.iter().all(|name| exists(name)), "{name}");
+        for (name, rest) in INSTEAD.iter() {
+            assert!(exists(name) && rest.split('\t').all(exists), "{name}");
         }
     }
 

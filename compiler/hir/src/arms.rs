@@ -25,18 +25,18 @@ use crate::resolve::{Calls, Entry};
 use crate::types::{Field, Place};
 
 /// A rule with its calls written out.
-pub(crate) struct Rule<'a> {
+pub(crate) struct Rule<'r, 'a> {
     pub(crate) span: Span,
     pub(crate) action: &'a ast::Action,
     pub(crate) predicate: Option<&'a ast::Predicate>,
-    pub(crate) entries: Vec<Entry<'a>>,
+    pub(crate) entries: &'r [Entry<'a>],
     /// How many arms it has on all ABIs, and whether an error has kept one from it.
     arms: usize,
     failed: bool,
 }
 
-impl<'a> Rule<'a> {
-    pub(crate) fn new(span: Span, rule: &'a ast::Rule, entries: Vec<Entry<'a>>) -> Self {
+impl<'r, 'a> Rule<'r, 'a> {
+    pub(crate) fn new(span: Span, rule: &'a ast::Rule, entries: &'r [Entry<'a>]) -> Self {
         let predicate = rule.predicate.as_ref();
         // No entry is left only where all were errors.
         let failed = entries.is_empty();
@@ -48,7 +48,7 @@ impl<'a> Rule<'a> {
         span: Span,
         action: &'a ast::Action,
         predicate: Option<&'a ast::Predicate>,
-        entries: Vec<Entry<'a>>,
+        entries: &'r [Entry<'a>],
     ) -> Self {
         let failed = entries.is_empty();
         Self { span, action, predicate, entries, arms: 0, failed }
@@ -70,7 +70,7 @@ pub(crate) struct Builder<'s, 'a> {
 #[derive(Clone, Copy)]
 struct Job<'r, 'a> {
     id: RuleId,
-    rule: &'r Rule<'a>,
+    rule: &'r Rule<'r, 'a>,
     action: Action,
     abi: &'static Abi,
     abi_index: usize,
@@ -119,7 +119,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         &mut self,
         abi: &'static Abi,
         abi_index: usize,
-        rules: &mut [Rule<'a>],
+        rules: &mut [Rule<'_, 'a>],
     ) -> Vec<Arm> {
         let decided = decided_multiplexers(abi, abi_index, rules, self.calls);
         let mut arms = Arms::default();
@@ -148,7 +148,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         &mut self,
         abi: &'static Abi,
         abi_index: usize,
-        rules: &mut [Rule<'a>],
+        rules: &mut [Rule<'_, 'a>],
     ) -> Vec<Arm> {
         self.reader.ended = true;
         let arms = self.arms(abi, abi_index, rules);
@@ -176,7 +176,7 @@ impl<'s, 'a> Builder<'s, 'a> {
         (self.reader.outcomes, self.reader.questions)
     }
 
-    fn is_full(&mut self, rule: &Rule<'a>, new: usize) -> bool {
+    fn is_full(&mut self, rule: &Rule<'_, 'a>, new: usize) -> bool {
         if self.total + new > MAX_ARMS {
             self.reader.findings.add(rule.span, Kind::TooLarge(Limit::Arms));
         }
@@ -186,7 +186,7 @@ impl<'s, 'a> Builder<'s, 'a> {
     fn rule(&mut self, job: &Job<'_, 'a>, arms: &mut Arms) -> Result<(), Told> {
         let mut result = Ok(());
         arms.seen.clear();
-        for &entry in &job.rule.entries {
+        for &entry in job.rule.entries {
             let done = match entry {
                 Entry::Any => self.arm(job, Selector::Known, About::Any, arms),
                 Entry::Number(number) => self.number(job, number, arms),
@@ -376,7 +376,7 @@ fn asks_for_nr(predicate: &Predicate) -> bool {
 fn decided_multiplexers(
     abi: &'static Abi,
     abi_index: usize,
-    rules: &[Rule<'_>],
+    rules: &[Rule<'_, '_>],
     calls: &Calls<'_>,
 ) -> HashSet<&'static str> {
     let mut decided = HashSet::new();
@@ -384,7 +384,7 @@ fn decided_multiplexers(
     if multiplexers.is_empty() {
         return decided;
     }
-    for entry in rules.iter().filter(|rule| rule.is_unconditional()).flat_map(|r| &r.entries) {
+    for entry in rules.iter().filter(|rule| rule.is_unconditional()).flat_map(|r| r.entries) {
         let Entry::Name(name) = entry else { continue };
         let direct = calls.on(*name).get(abi_index).and_then(|on| on.direct);
         decided.extend(direct.map(|call| call.name).filter(|name| multiplexers.contains(name)));
@@ -393,7 +393,7 @@ fn decided_multiplexers(
 }
 
 /// Refuses the rules that have no arm on any ABI, where no other error says why.
-pub(crate) fn without_calls(rules: &[Rule<'_>], findings: &mut Findings) {
+pub(crate) fn without_calls(rules: &[Rule<'_, '_>], findings: &mut Findings) {
     for rule in rules.iter().filter(|rule| rule.arms == 0 && !rule.failed) {
         findings.add(rule.span, Kind::NoCallLeft);
     }

@@ -28,7 +28,7 @@ use crate::params::Params;
 use crate::policy::{AbiPolicy, Policy, RuleOrigin};
 use crate::predicate::Reader;
 use crate::raced;
-use crate::resolve::Calls;
+use crate::resolve::{Calls, Entry};
 use crate::scope::Scope;
 use crate::sight::Sight;
 use crate::steps;
@@ -76,7 +76,8 @@ fn policy<'a>(
         event::check::read_all(statements, scope, &constants, &context, findings);
     }
     let mut calls = Calls::of_groups(scope, abis, header.kernel, findings);
-    let mut rules = rules(statements, scope, &mut calls, findings);
+    let (entries, ends) = entries(statements, scope, &mut calls, findings);
+    let mut rules = rules(statements, &entries, &ends);
     let racy = raced::named(statements, scope, &mut calls, findings);
     let written = match options.sight.has_answers() {
         true => steps::resolve(statements, scope, &mut calls, findings),
@@ -89,7 +90,7 @@ fn policy<'a>(
         abis.iter().enumerate().map(|(i, abi)| builder.arms(abi, i, &mut rules)).collect();
     let mut sequences = Vec::with_capacity(written.len());
     let mut rules_of_steps = Vec::new();
-    for written in written {
+    for written in &written {
         let (sequence, rules) = written.read(&mut builder, abis);
         sequences.push(sequence);
         rules_of_steps.extend(rules);
@@ -148,21 +149,38 @@ fn policy<'a>(
     })
 }
 
-fn rules<'a>(
+/// The calls of all rules, those of one after those of the other, and where each rule's end.
+fn entries<'a>(
     statements: &'a [Statement],
     scope: &Scope<'a>,
     calls: &mut Calls<'a>,
     findings: &mut Findings,
-) -> Vec<Rule<'a>> {
-    // Nearly all statements are rules.
-    let mut rules = Vec::with_capacity(statements.len());
+) -> (Vec<Entry<'a>>, Vec<usize>) {
+    // Nearly all statements are rules, and most have one call.
+    let mut entries = Vec::with_capacity(statements.len());
+    let mut ends = Vec::with_capacity(statements.len());
     calls.make_room(statements.len());
-    for Statement { span, kind } in statements {
-        if let StatementKind::Rule(rule) = kind {
-            let entries = calls.entries(scope, &rule.calls, findings);
-            rules.push(Rule::new(*span, rule, entries));
+    for statement in statements {
+        if let StatementKind::Rule(rule) = &statement.kind {
+            calls.entries(scope, &rule.calls, &mut entries, findings);
+            ends.push(entries.len());
         }
     }
+    (entries, ends)
+}
+
+fn rules<'r, 'a>(
+    statements: &'a [Statement],
+    entries: &'r [Entry<'a>],
+    ends: &[usize],
+) -> Vec<Rule<'r, 'a>> {
+    let read = statements.iter().filter_map(|Statement { span, kind }| {
+        if let StatementKind::Rule(rule) = kind { Some((*span, rule)) } else { None }
+    });
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    let ranges = starts.zip(ends).map(|(start, end)| entries.get(start..*end).unwrap_or_default());
+    let mut rules = Vec::with_capacity(ends.len());
+    rules.extend(read.zip(ranges).map(|((span, rule), calls)| Rule::new(span, rule, calls)));
     rules
 }
 

@@ -40,7 +40,7 @@ pub(crate) fn older(abi: &'static Abi, call: &str) -> Option<&'static str> {
 
 /// Warns of errnos on which nobody falls back, though the older call may be made.
 pub(crate) fn warn(
-    rules: &[Rule<'_>],
+    rules: &[Rule<'_, '_>],
     parts: &[Fates<'_>],
     default: Option<Span>,
     findings: &mut Findings,

@@ -72,19 +72,19 @@ impl<'p> Part<'p> {
 /// call travels through a multiplexer too, and of ranges that have more than meets the eye. For
 /// policies without errors.
 pub(crate) fn warn<'a>(
-    rules: &[Rule<'a>],
+    rules: &[Rule<'_, 'a>],
     parts: &[AbiPolicy],
     scope: &Scope<'a>,
     constants: &Constants<'a>,
     findings: &mut Findings,
 ) {
     let is_number = |entry: &Entry<'_>| matches!(entry, Entry::Number(_) | Entry::Range(..));
-    if !rules.iter().flat_map(|rule| &rule.entries).any(is_number) {
+    if !rules.iter().flat_map(|rule| rule.entries).any(is_number) {
         return;
     }
     let parts: Vec<Part<'_>> = parts.iter().map(Part::new).collect();
     for (id, rule) in (0..).map(RuleId).zip(rules) {
-        for entry in &rule.entries {
+        for entry in rule.entries {
             let written = match *entry {
                 Entry::Number(written) => written,
                 Entry::Range(first, last) => {
@@ -169,7 +169,7 @@ fn warn_of_difference(
 }
 
 fn warn_of_multiplexer(
-    rule: &Rule<'_>,
+    rule: &Rule<'_, '_>,
     part: &Part<'_>,
     nr: u32,
     subject: Subject,

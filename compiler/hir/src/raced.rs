@@ -29,7 +29,9 @@ pub(crate) fn named<'a>(
     let mut named = Vec::new();
     for Statement { span, kind } in statements {
         let StatementKind::Racy(list) = kind else { continue };
-        for entry in calls.entries(scope, list, findings) {
+        let mut entries = Vec::with_capacity(list.len());
+        calls.entries(scope, list, &mut entries, findings);
+        for entry in entries {
             match entry {
                 Entry::Name(_) | Entry::Any => named.push(entry),
                 Entry::Number(_) | Entry::Range(..) => {

@@ -57,7 +57,8 @@ impl<'a> Calls<'a> {
         let builtin = HashMap::new();
         let mut calls = Self { abis, kernel, on: Vec::new(), groups, builtin, total: 0 };
         for (position, group) in scope.groups.in_order() {
-            let entries = calls.entries(scope, group.value, findings);
+            let mut entries = Vec::with_capacity(group.value.len());
+            calls.entries(scope, group.value, &mut entries, findings);
             if let Some(slot) = calls.groups.get_mut(position) {
                 *slot = Some(entries);
             }
@@ -70,14 +71,14 @@ impl<'a> Calls<'a> {
         self.on.reserve(names.saturating_mul(self.abis.len()).min(MAX_CALLS));
     }
 
-    /// A list of calls with its groups written out, without those that are errors.
+    /// Appends a list of calls with its groups written out, without those that are errors.
     pub(crate) fn entries(
         &mut self,
         scope: &Scope<'a>,
         list: &'a [ast::Call],
+        entries: &mut Vec<Entry<'a>>,
         findings: &mut Findings,
-    ) -> Vec<Entry<'a>> {
-        let mut entries = Vec::with_capacity(list.len());
+    ) {
         for call in list {
             match call {
                 ast::Call::Name(name) => entries.extend(self.name(name, findings)),
@@ -85,20 +86,19 @@ impl<'a> Calls<'a> {
                 ast::Call::Range(first, last, _) => entries.push(Entry::Range(first, last)),
                 ast::Call::Any(_) => entries.push(Entry::Any),
                 ast::Call::Group(name) => {
-                    self.add_group(scope, name, None, &mut entries, findings);
+                    self.add_group(scope, name, None, entries, findings);
                 }
                 ast::Call::Versioned(name, version, _) => {
                     let version = header::version(version, findings);
                     if version <= KernelVersion::TABLE {
-                        self.add_group(scope, name, Some(version), &mut entries, findings);
+                        self.add_group(scope, name, Some(version), entries, findings);
                     }
                 }
             }
             if self.total > MAX_CALLS {
-                return entries;
+                return;
             }
         }
-        entries
     }
 
     /// Appends the calls of a group, counting them.

@@ -23,7 +23,7 @@ pub(crate) struct Written<'a> {
     name: &'a ast::Name,
     parts: &'a ast::Sequence,
     span: Span,
-    rules: Vec<Rule<'a>>,
+    rules: Vec<(Span, Option<&'a ast::Predicate>, Vec<Entry<'a>>)>,
 }
 
 /// Resolves the calls of all sequences.
@@ -49,14 +49,16 @@ pub(crate) fn resolve<'a>(
         for step in &parts.steps {
             let (entries, predicate) = match &step.kind {
                 StepKind::Calls(list, predicate) => {
-                    (calls.entries(scope, list, findings), predicate)
+                    let mut entries = Vec::with_capacity(list.len());
+                    calls.entries(scope, list, &mut entries, findings);
+                    (entries, predicate)
                 }
                 StepKind::Signals(_, predicate) => (vec![Entry::Any], predicate),
             };
-            rules.push(Rule::of_step(step.span, &ALLOW, predicate.as_ref(), entries));
+            rules.push((step.span, predicate.as_ref(), entries));
         }
         let condition = parts.condition.as_ref();
-        rules.push(Rule::of_step(statement.span, &ALLOW, condition, vec![Entry::Any]));
+        rules.push((statement.span, condition, vec![Entry::Any]));
         all.push(Written { name, parts, span: statement.span, rules });
     }
     all
@@ -65,14 +67,18 @@ pub(crate) fn resolve<'a>(
 impl<'a> Written<'a> {
     /// Reads the predicates on all ABIs; also returns its rules, for what is said of those that
     /// have no call.
-    pub(crate) fn read(
-        mut self,
+    pub(crate) fn read<'r>(
+        &'r self,
         builder: &mut Builder<'_, 'a>,
         abis: &[&'static Abi],
-    ) -> (Sequence, Vec<Rule<'a>>) {
+    ) -> (Sequence, Vec<Rule<'r, 'a>>) {
+        let of_step = |(span, predicate, entries): &'r (Span, _, Vec<Entry<'a>>)| {
+            Rule::of_step(*span, &ALLOW, *predicate, entries)
+        };
+        let mut rules: Vec<_> = self.rules.iter().map(of_step).collect();
         let mut on = Vec::with_capacity(abis.len());
         for (at, abi) in abis.iter().enumerate() {
-            let arms = builder.arms_of_steps(abi, at, &mut self.rules);
+            let arms = builder.arms_of_steps(abi, at, &mut rules);
             let signals = self.parts.steps.iter().map(|step| match &step.kind {
                 StepKind::Calls(..) => None,
                 StepKind::Signals(names, _) => {
@@ -111,6 +117,6 @@ impl<'a> Written<'a> {
             logs,
             kill,
         };
-        (sequence, self.rules)
+        (sequence, rules)
     }
 }

@@ -105,24 +105,22 @@ impl Build {
     /// The node where the calls with one token enter: those of the parts, and perhaps those
     /// of an ABI that the policy does not list.
     fn root(&mut self, parts: &[&AbiPolicy], foreign: NodeId) -> Result<NodeId, LimitError> {
-        let of = |nr: u32| parts.iter().copied().find(|part| part.abi().admits(nr));
+        let arms: Vec<Arms<'_>> = parts.iter().map(|part| Arms::of(part)).collect();
+        let of = |nr: u32| arms.iter().find(|arms| arms.part.abi().admits(nr));
         let Some(mark) = parts.iter().find_map(|part| part.abi().mark) else {
-            return parts.first().map_or(Ok(foreign), |part| self.switch(part, None));
+            return arms.first().map_or(Ok(foreign), |arms| self.switch(arms, None));
         };
         // −1 has every bit set, but is a call that a tracer skipped.
         let skipped = match of(u32::MAX) {
-            Some(part) => {
-                let arms = Arms::of(part);
-                self.residual(&arms, &arms.number(u32::MAX), &mut Built::new())?
-            }
+            Some(arms) => self.residual(arms, &arms.number(u32::MAX), &mut Built::new())?,
             None => foreign,
         };
         let unmarked = match of(0) {
-            Some(part) => self.switch(part, None)?,
+            Some(arms) => self.switch(arms, None)?,
             None => foreign,
         };
         let marked = match of(mark.bit) {
-            Some(part) => self.switch(part, Some(skipped))?,
+            Some(arms) => self.switch(arms, Some(skipped))?,
             None => self.ask_nr(u32::MAX, u32::MAX, skipped, foreign),
         };
         Ok(self.ask_nr(mark.bit, 0, unmarked, marked))
@@ -138,8 +136,8 @@ impl Build {
 
     /// The switch over the numbers of one ABI. Where others share its token, no number of
     /// theirs comes there, but −1 may: then it leads to `skipped`.
-    fn switch(&mut self, part: &AbiPolicy, skipped: Option<NodeId>) -> Result<NodeId, LimitError> {
-        let arms = Arms::of(part);
+    fn switch(&mut self, arms: &Arms<'_>, skipped: Option<NodeId>) -> Result<NodeId, LimitError> {
+        let part = arms.part;
         let mut built = Built::new();
         let unknown = self.dag.leaf(part.unknown_action(), Origin::Nobody);
         // What is below the first number of a marked ABI is none of its numbers.
@@ -155,7 +153,7 @@ impl Build {
             let shared = alone && !arms.known_look;
             let target = match unnamed.filter(|_| shared) {
                 Some(target) => target,
-                None => self.residual(&arms, &number, &mut built)?,
+                None => self.residual(arms, &number, &mut built)?,
             };
             if shared {
                 unnamed = Some(target);
@@ -190,6 +188,14 @@ impl Build {
             return Ok(self.dag.leaf(part.unknown_action(), Origin::Nobody));
         }
         let arm_at = |index: usize| part.arms().get(index);
+        // Most numbers have one arm, which always holds.
+        if let ([(_, index)], [], []) = (number.own, number.ranges.as_slice(), arms.known(number))
+            && arms.facts.get(*index).is_some_and(|facts| facts.is_always)
+            && let Some(arm) = arm_at(*index)
+        {
+            self.spend(1, arm.rule)?;
+            return Ok(self.dag.leaf(arm.action, Origin::Rule(arm.rule)));
+        }
         // Nothing behind an arm that always holds decides anything.
         let last = arms.first_always(number);
         let mut node = match last.and_then(arm_at) {

@@ -149,8 +149,8 @@ impl Found {
 
 struct Run<'p> {
     residuals: Residuals<'p>,
-    /// By group, once it was needed; an error if it was too much.
-    solved: Vec<Option<Solved>>,
+    /// By group, once it was needed: most never are.
+    solved: Vec<Option<Box<Solved>>>,
     found: Vec<Found>,
     calls: Calls,
     /// The groups that each rule is in, sorted.
@@ -174,7 +174,8 @@ impl<'p> Run<'p> {
         budget: &'p Budget,
         searches: Searches,
     ) -> Self {
-        let mut found = vec![Found::default(); policy.rules().len()];
+        let mut found = Vec::with_capacity(policy.rules().len());
+        found.resize_with(policy.rules().len(), Found::default);
         let mut groups_of = Vec::with_capacity(residuals.len());
         for (index, group) in residuals.groups().enumerate() {
             for entry in group.entries {
@@ -186,7 +187,8 @@ impl<'p> Run<'p> {
         }
         groups_of.sort_unstable();
         groups_of.dedup();
-        let calls = Calls::default();
+        // Mostly each rule has one that shows it.
+        let calls = Calls(Vec::with_capacity(found.len()));
         let solved = std::iter::repeat_with(|| None).take(residuals.len()).collect();
         Self { residuals, solved, found, calls, groups_of, searches, budget, mtbdd: None }
     }
@@ -363,7 +365,7 @@ impl<'p> Run<'p> {
         );
         let solved = slot.get_or_insert_with(|| {
             let reach = Reach::new(&group, mtbdd);
-            Solved { reach, steps: mtbdd.steps() }
+            Box::new(Solved { reach, steps: mtbdd.steps() })
         });
         let answer = solved
             .reach

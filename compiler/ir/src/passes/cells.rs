@@ -6,11 +6,12 @@
 use super::derive;
 use super::facts::Known;
 use super::fragment::Fragment;
-use super::optimal::{Candidate, Cell, Function, MAX_CELLS, Set};
+use super::optimal::{Answers, Candidate, Cell, Function};
+use super::set::{MAX_CELLS, Set};
 use super::traffic::{Arriving, Traffic};
 use crate::builder::DagBuilder;
 use crate::dag::{Dag, Node, NodeId};
-use crate::machine;
+use crate::machine::{self, Held};
 use crate::objective::Objective;
 use crate::test::{Test, Word};
 
@@ -20,15 +21,10 @@ const MAX_TESTS: usize = 32;
 /// How much what is supposed of all calls counts, against the calls that were seen.
 const UNSEEN: f64 = 1.0 / 16.0;
 
-/// Answers of all tests, a bit each.
-type Answers = u32;
-
 /// Parts that follow each other, as one function. Its exits are numbered as in the list.
 pub(super) struct Cells {
     /// The tests, in the order of the bits.
     pub(super) tests: Vec<Test>,
-    /// For each cell what the tests come to.
-    pub(super) answers: Vec<Answers>,
     /// The function.
     pub(super) function: Function,
 }
@@ -64,40 +60,45 @@ impl Cells {
         weighing: &Weighing<'_>,
     ) -> Option<Self> {
         let asked = tests(dag, parts)?;
-        let (asked, tests) = match detail {
-            Detail::Asked => (asked.clone(), asked),
+        let (asked, words, tests) = match detail {
+            Detail::Asked => (asked.clone(), of_words(&asked, weighing.objective)?, asked),
             Detail::Finer => {
                 let finer = derive::finer(&asked).unwrap_or_else(|| asked.clone());
-                let tests = with_derived(&finer);
+                let words = of_words(&finer, weighing.objective)?;
+                let tests = with_derived(&finer, &words);
                 if tests == asked {
                     return None;
                 }
-                (finer, tests)
+                (finer, words, tests)
             }
         };
-        let Combinations { answers, likely, settled } =
-            combinations(&tests, &asked, weighing.objective)?;
+        let Combinations { answers, likely, settled } = combinations(&tests, &asked, words)?;
         let walk = Walk::of(dag, parts, exits, &tests);
         let welcome: Vec<f64> = exits.iter().map(|id| weighing.traffic.welcome(*id)).collect();
         let mut cells = Vec::with_capacity(answers.len());
         for (answers, likely) in answers.iter().zip(likely) {
             let exit = walk.exit(*answers)?;
-            cells.push(Cell { weight: likely * welcome.get(exit)?, exit });
+            cells.push(Cell { weight: likely * welcome.get(exit)?, exit, answers: *answers });
         }
-        weigh(&mut cells, &tests, settled, &answers, weighing.arriving);
-        let candidates = tests.iter().enumerate().map(|(index, test)| {
-            let mut holds = Set::default();
-            // A test that does not tell whole cells apart holds nowhere, so it is not asked.
-            for (cell, answers) in answers.iter().enumerate() {
-                if answers & settled & (1 << index) != 0 {
-                    holds.insert(cell);
-                }
+        weigh(&mut cells, &tests, settled, weighing.arriving);
+        // A test that does not tell whole cells apart holds nowhere, so it is not asked.
+        let mut holds = vec![Set::default(); tests.len()];
+        for (index, cell) in cells.iter().enumerate() {
+            let mut left = cell.answers & settled;
+            while let Some(holds) = holds.get_mut(left.trailing_zeros() as usize) {
+                holds.insert(index);
+                left &= left - 1;
             }
-            Candidate { test: *test, holds, wants: machine::wants(test) }
+        }
+        let candidates = tests.iter().zip(holds);
+        let candidates = candidates.map(|(test, holds)| Candidate {
+            test: *test,
+            holds,
+            wants: machine::wants(test),
         });
         let function =
-            Function { tests: candidates.collect(), cells, size: weighing.objective.size };
-        Some(Self { tests, answers, function })
+            Function { tests: candidates.collect(), cells, settled, size: weighing.objective.size };
+        Some(Self { tests, function })
     }
 
     /// What nodes cost between an entry and these exits: instructions there, and those that
@@ -112,47 +113,48 @@ impl Cells {
         // For each node the instructions of the dearest way to enter it: these are written.
         let mut written = vec![0; nodes.len()];
         let mut run = 0.0;
-        for (cell, answers) in self.function.cells.iter().zip(&self.answers) {
-            let (mut next, mut held) = (first, None);
-            while let Some(index) = next {
-                let Below { test, bit, then, otherwise, .. } = nodes.get(index)?;
-                let cost = machine::cost(test, held);
-                let most = written.get_mut(index)?;
+        for cell in &self.function.cells {
+            let (mut next, mut all) = (first, 0);
+            while let Some(Arm { node, cost }) = next {
+                let Below { bit, then, otherwise, .. } = nodes.get(node)?;
+                let most = written.get_mut(node)?;
                 *most = cost.max(*most);
-                run += cell.weight * f64::from(cost);
-                held = machine::leaves(test);
-                next = if answers & (*bit)? != 0 { *then } else { *otherwise };
+                all += cost;
+                next = if cell.answers & (*bit)? != 0 { *then } else { *otherwise };
             }
+            run += cell.weight * f64::from(all);
         }
         Some(run + self.function.size * f64::from(written.iter().sum::<u32>()))
     }
 
-    /// The nodes between an entry and exits, by position, and the first of them: a walk for each
-    /// cell finds the others without a look-up.
+    /// The nodes between an entry and exits, by position, and how the first of them is entered: a
+    /// walk for each cell finds the others without a look-up.
     fn below(
         &self,
         builder: &DagBuilder,
         entry: NodeId,
         exits: &[NodeId],
-    ) -> (Vec<Below>, Option<usize>) {
+    ) -> (Vec<Below>, Option<Arm>) {
         let mut nodes: Vec<Below> = Vec::new();
-        let find = |nodes: &mut Vec<Below>, id: NodeId| {
+        let find = |nodes: &mut Vec<Below>, id: NodeId, held: Option<Held>| {
             let Some(Node::Branch { test, .. }) = builder.node(id) else { return None };
             if exits.contains(&id) {
                 return None;
             }
             let known = nodes.iter().position(|node| node.id == id);
-            known.or_else(|| {
+            let node = known.unwrap_or_else(|| {
                 let bit = self.tests.binary_search(test).ok().map(|index| 1 << index);
-                nodes.push(Below { id, test: *test, bit, then: None, otherwise: None });
-                Some(nodes.len() - 1)
-            })
+                nodes.push(Below { id, bit, then: None, otherwise: None });
+                nodes.len() - 1
+            });
+            Some(Arm { node, cost: machine::cost(test, held) })
         };
-        let first = find(&mut nodes, entry);
+        let first = find(&mut nodes, entry, None);
         let mut index = 0;
         while let Some(Below { id, .. }) = nodes.get(index) {
-            if let Some(Node::Branch { then, otherwise, .. }) = builder.node(*id) {
-                let (yes, no) = (find(&mut nodes, *then), find(&mut nodes, *otherwise));
+            if let Some(Node::Branch { test, then, otherwise }) = builder.node(*id) {
+                let held = machine::leaves(test);
+                let (yes, no) = (find(&mut nodes, *then, held), find(&mut nodes, *otherwise, held));
                 if let Some(node) = nodes.get_mut(index) {
                     (node.then, node.otherwise) = (yes, no);
                 }
@@ -163,14 +165,20 @@ impl Cells {
     }
 }
 
-/// A node below an entry, where its arms lead to by position; without one, they leave.
+/// A node below an entry, and where its arms lead to; without one, they leave.
 struct Below {
     id: NodeId,
-    test: Test,
     /// The test's bit in the answers, if it is one of the cells' tests.
     bit: Option<Answers>,
-    then: Option<usize>,
-    otherwise: Option<usize>,
+    then: Option<Arm>,
+    otherwise: Option<Arm>,
+}
+
+/// A node that is entered, by position, and what its test costs then.
+#[derive(Clone, Copy)]
+struct Arm {
+    node: usize,
+    cost: u32,
 }
 
 /// Parts that follow each other, by position: a walk for each cell finds its exit without a
@@ -277,7 +285,7 @@ fn tests(dag: &Dag, parts: &[&Fragment]) -> Option<Vec<Test>> {
 }
 
 /// The tests, and what pairs of those of one word come to in one: as many as there is room for.
-fn with_derived(asked: &[Test]) -> Vec<Test> {
+fn with_derived(asked: &[Test], words: &[OfWord]) -> Vec<Test> {
     let mut pairs = Vec::new();
     for (index, first) in asked.iter().enumerate() {
         for second in asked.iter().skip(index + 1).take_while(|test| is_same_word(first, test)) {
@@ -285,12 +293,7 @@ fn with_derived(asked: &[Test]) -> Vec<Test> {
         }
     }
     let (mut single, mut ends) = (Vec::new(), Vec::new());
-    for of_word in asked.chunk_by(is_same_word) {
-        let mut cells = vec![(Known::default(), 0, 1.0)];
-        for test in of_word {
-            cells = fork(cells, 0, test, 0.5);
-            cells.truncate(MAX_CELLS);
-        }
+    for (of_word, cells) in asked.chunk_by(is_same_word).zip(words) {
         let Some(word) = of_word.first().and_then(word_of) else { continue };
         let values = cells.iter().filter_map(|(known, ..)| known.single());
         single.extend(values.filter_map(|value| derive::single(word, value)));
@@ -299,14 +302,17 @@ fn with_derived(asked: &[Test]) -> Vec<Test> {
         ends.extend(bounds.filter_map(|end| derive::at_least(word, end)));
     }
     let mut tests = asked.to_vec();
-    for mut more in [single, pairs, ends] {
-        more.extend_from_slice(&tests);
-        more.sort_unstable();
-        more.dedup();
-        if more.len() > MAX_TESTS {
+    for more in [single, pairs, ends] {
+        let mut all = tests.clone();
+        for test in more {
+            if let Err(place) = all.binary_search(&test) {
+                all.insert(place, test);
+            }
+        }
+        if all.len() > MAX_TESTS {
             break;
         }
-        tests = more;
+        tests = all;
     }
     tests
 }
@@ -322,28 +328,28 @@ struct Combinations {
 }
 
 /// All answers that the tests can give together. Only those that are asked tell cells apart.
-fn combinations(tests: &[Test], asked: &[Test], objective: &Objective) -> Option<Combinations> {
+fn combinations(tests: &[Test], asked: &[Test], words: Vec<OfWord>) -> Option<Combinations> {
     let mut all = Combinations { answers: vec![0], likely: vec![1.0], settled: Answers::MAX };
-    // Tests are sorted, so those of one word stand together.
-    let numbered: Vec<(usize, &Test)> = tests.iter().enumerate().collect();
-    for group in numbered.chunk_by(|(_, a), (_, b)| is_same_word(a, b)) {
+    let mut first = 0;
+    for (group, of_word) in tests.chunk_by(is_same_word).zip(words) {
         let is_asked = |test: &Test| asked.binary_search(test).is_ok();
-        let mut of_word = vec![(Known::default(), 0, 1.0)];
-        for (index, test) in group.iter().filter(|(_, test)| is_asked(test)) {
-            of_word = fork(of_word, *index, test, objective.holds(test));
-            if of_word.len() > MAX_CELLS {
-                return None;
-            }
-        }
-        for (index, test) in group.iter().filter(|(_, test)| !is_asked(test)) {
-            for (known, answers, _) in &mut of_word {
-                match decide(known, test) {
-                    Some(true) => *answers |= 1 << index,
+        // The answers are those of the tests that are asked; now they get their bits.
+        let mut place = 0;
+        let mut bits = vec![0; of_word.len()];
+        for (index, test) in (first..).zip(group) {
+            let is_asked = is_asked(test);
+            for ((known, answers, _), bits) in of_word.iter().zip(&mut bits) {
+                let answer =
+                    if is_asked { Some(*answers >> place & 1 == 1) } else { decide(known, test) };
+                match answer {
+                    Some(true) => *bits |= 1 << index,
                     Some(false) => {}
                     None => all.settled &= !(1 << index),
                 }
             }
+            place += u32::from(is_asked);
         }
+        first += group.len();
         if all.answers.len() * of_word.len() > MAX_CELLS {
             return None;
         }
@@ -353,7 +359,7 @@ fn combinations(tests: &[Test], asked: &[Test], objective: &Objective) -> Option
             std::mem::replace(&mut all.likely, Vec::with_capacity(count)),
         );
         for (answers, likely) in before.0.into_iter().zip(before.1) {
-            all.answers.extend(of_word.iter().map(|(_, more, _)| answers | more));
+            all.answers.extend(bits.iter().map(|more| answers | more));
             all.likely.extend(of_word.iter().map(|(.., part)| likely * part));
         }
     }
@@ -362,6 +368,22 @@ fn combinations(tests: &[Test], asked: &[Test], objective: &Objective) -> Option
 
 /// What can be known of a word, with the answers that say so, and how likely they are.
 type OfWord = Vec<(Known, Answers, f64)>;
+
+/// What can be known of each word, in their order, by tests that are sorted: those of one word
+/// stand together. Their answers are numbered from the first one of the word on.
+fn of_words(tests: &[Test], objective: &Objective) -> Option<Vec<OfWord>> {
+    let of_word = |tests: &[Test]| {
+        let mut of_word = vec![(Known::default(), 0, 1.0)];
+        for (index, test) in tests.iter().enumerate() {
+            of_word = fork(of_word, index, test, objective.holds(test));
+            if of_word.len() > MAX_CELLS {
+                return None;
+            }
+        }
+        Some(of_word)
+    };
+    tests.chunk_by(is_same_word).map(of_word).collect()
+}
 
 /// Both answers of one more test, where they are possible.
 fn fork(of_word: OfWord, index: usize, test: &Test, holds: f64) -> OfWord {
@@ -407,13 +429,7 @@ const fn word_of(test: &Test) -> Option<Word> {
 }
 
 /// Makes the weights add up to that of the calls, the seen ones counted where they fall.
-fn weigh(
-    cells: &mut [Cell],
-    tests: &[Test],
-    settled: Answers,
-    answers: &[Answers],
-    arriving: &Arriving,
-) {
+fn weigh(cells: &mut [Cell], tests: &[Test], settled: Answers, arriving: &Arriving) {
     let seen: f64 = arriving.seen.iter().map(|(_, share)| share).sum();
     let supposed: f64 = cells.iter().map(|cell| cell.weight).sum();
     let unseen = if seen > 0.0 { UNSEEN } else { 1.0 };
@@ -425,8 +441,7 @@ fn weigh(
         let holds = |test: &Test| test.holds_for(words);
         let bit = |(index, test): (usize, &Test)| if holds(test) { 1 << index } else { 0 };
         let call: Answers = tests.iter().enumerate().map(bit).fold(0, |all, bit| all | bit);
-        let cell = answers.iter().position(|answers| (answers ^ call) & settled == 0);
-        if let Some(cell) = cell.and_then(|cell| cells.get_mut(cell)) {
+        if let Some(cell) = cells.iter_mut().find(|cell| (cell.answers ^ call) & settled == 0) {
             cell.weight += arriving.weight * (1.0 - UNSEEN) * share / seen;
         }
     }

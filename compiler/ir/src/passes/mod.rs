@@ -3,6 +3,7 @@
 //! [`PASSES`] is the whole list, in order. The level of a pass is the lowest `-O` that runs
 //! it; what instruction selection needs is of level 0.
 
+mod bound;
 mod cells;
 mod derive;
 mod dispatch;
@@ -17,6 +18,7 @@ mod prune;
 mod ranges;
 mod rewrite;
 mod search;
+mod set;
 mod simplify;
 mod split;
 mod traffic;

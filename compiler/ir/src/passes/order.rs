@@ -17,7 +17,7 @@ use super::cells::{Cells, Detail, Weighing};
 use super::facts::{Support, support};
 use super::fragment::Fragment;
 use super::members::Members;
-use super::optimal::Tree;
+use super::optimal::{Solution, Tree};
 use super::rewrite::Top;
 use super::split::{self, Group, Split};
 use super::traffic::{Arriving, Traffic, is_of_number};
@@ -36,7 +36,13 @@ const LEAST_STEPS: usize = 1 << 14;
 /// by all targets. A small policy can have its decisions searched through; one of many
 /// decisions takes hardly longer.
 const TREE_STEPS: usize = 1 << 11;
-const SHARED_TREE_STEPS: usize = 1 << 16;
+const SHARED_TREE_STEPS: usize = 1 << 15;
+
+/// Steps with which no search is begun.
+const FEWEST_TREE_STEPS: usize = 64;
+
+/// What is hardly cheaper than this part of what there is is not looked for.
+const LITTLE: f64 = 1.0 - 1.0 / 128.0;
 
 /// Branches of a fragment that is solved as a whole although it comes apart.
 const MAX_WHOLE: usize = 10;
@@ -206,7 +212,12 @@ impl Order<'_> {
     ) -> Option<NodeId> {
         let weighing = Weighing { objective: self.objective, traffic: &self.traffic, arriving };
         let passes = split::in_order(self.dag, &mut split, &weighing, &self.common);
-        let reaching = split::reaching(self.dag, &split, &passes, &weighing);
+        // Single tests are the same whatever comes to them.
+        let reaching = if is_chain(self.dag, &split) {
+            vec![Arriving::default(); split.groups.len()]
+        } else {
+            split::reaching(self.dag, &split, &passes, &weighing)
+        };
         let mut exits = exits.clone();
         let mut next = exits.get(&split.passed).copied();
         let groups = split.groups.iter().zip(&reaching);
@@ -251,8 +262,7 @@ impl Order<'_> {
         depth: usize,
     ) -> Option<NodeId> {
         // Single tests of different words in order are as good as it gets.
-        let is_chain =
-            split.last.is_none() && split.groups.iter().all(|group| group.is_single(self.dag));
+        let is_chain = is_chain(self.dag, &split);
         let shared = 2.0 * self.objective.size * split::shared(&split, &self.common) as f64;
         let arranged = self.arrange(split, exits, arriving, depth)?;
         if is_chain || fragment.nodes.len() > MAX_WHOLE {
@@ -317,31 +327,41 @@ impl Order<'_> {
         let weighing = Weighing { objective: self.objective, traffic: &self.traffic, arriving };
         let old = &parts.last()?.exits;
         let new: Vec<NodeId> = old.iter().filter_map(|exit| exits.get(exit)).copied().collect();
-        let mut best = (present, by);
-        for detail in [Detail::Asked, Detail::Finer] {
-            let Some(cells) = Cells::of(detail, self.dag, parts, old, &weighing) else { break };
-            let Some(tree) = solve(&cells, &mut self.tree_steps) else { break };
+        // What a finer look finds, or does not, needs no other.
+        for detail in [Detail::Finer, Detail::Asked] {
+            if self.tree_steps < FEWEST_TREE_STEPS {
+                break;
+            }
+            let Some(cells) = Cells::of(detail, self.dag, parts, old, &weighing) else { continue };
+            // What a finer look has made of the parts stays where this one cannot judge it.
+            let cost = |builder: &DagBuilder, entry| cells.cost(builder, entry, &new);
+            let Some(before) = cost(&self.builder, present) else { continue };
+            let tree = match solve(&cells, (before - by) * LITTLE, &mut self.tree_steps) {
+                Solution::Tree(tree) => tree,
+                Solution::NoneBelow => break,
+                Solution::OutOfSteps => continue,
+            };
             let origins = origins(self.dag, parts, &cells.tests);
             let solved = build(&mut self.builder, &tree, &cells.tests, &origins, &new)?;
-            let cost = |entry| cells.cost(&self.builder, entry, &new);
-            // What a finer look has made of the parts stays where this one cannot judge it.
-            if let (Some(cost), Some(before)) = (cost(solved), cost(best.0))
-                && cost + best.1 < before
-            {
-                best = (solved, 0.0);
-            }
+            let is_better = cost(&self.builder, solved).is_some_and(|cost| cost + by < before);
+            return Some(if is_better { solved } else { present });
         }
-        Some(best.0)
+        Some(present)
     }
 }
 
-/// The best tree, as long as steps last: a single one takes half of what is left.
-fn solve(cells: &Cells, left: &mut usize) -> Option<Tree> {
-    let given = (*left / 2).max(TREE_STEPS).min(*left);
+/// Whether a split is single tests that have no other form.
+fn is_chain(dag: &Dag, split: &Split) -> bool {
+    split.last.is_none() && split.groups.iter().all(|group| group.is_single(dag))
+}
+
+/// The best tree below a limit, as long as steps last: a single one takes half of what is left.
+fn solve(cells: &Cells, limit: f64, left: &mut usize) -> Solution {
+    let given = *left / 2;
     let mut steps = given;
-    let tree = cells.function.solve(&mut steps);
+    let solution = cells.function.solve(limit, &mut steps);
     *left -= given - steps;
-    tree
+    solution
 }
 
 /// For each test what it is there for; one that was derived is for all tests of its word.

@@ -172,24 +172,29 @@ pub(super) fn in_order(
         .take_while(|(group, _)| count(group) > 1)
         .map(|(group, _)| 2.0 * nodes(group) as f64)
         .sum();
-    let before = total(&groups);
-    let mut decisive = groups.clone();
-    decisive.sort_by(|(_, a), (_, b)| {
+    let of = |index: &usize| groups.get(*index).map(|(_, expected)| *expected);
+    let mut decisive: Vec<usize> = (0..groups.len()).collect();
+    let before = total(decisive.iter().filter_map(of));
+    decisive.sort_by(|a, b| {
+        let (Some(a), Some(b)) = (of(a), of(b)) else { return Ordering::Equal };
         let (left, right) = (a.cost * (1.0 - b.passes), b.cost * (1.0 - a.passes));
         left.partial_cmp(&right).unwrap_or(Ordering::Equal)
     });
-    let gain = (before - total(&decisive)) * weighing.arriving.weight;
-    let groups = if gain > shared * weighing.objective.size { decisive } else { groups };
+    let gain = (before - total(decisive.iter().filter_map(of))) * weighing.arriving.weight;
+    if gain > shared * weighing.objective.size {
+        let mut left: Vec<Option<(Group, Expected)>> = groups.into_iter().map(Some).collect();
+        groups = decisive.iter().filter_map(|index| left.get_mut(*index)?.take()).collect();
+    }
     let passes = groups.iter().map(|(_, expected)| expected.passes).collect();
     split.groups = groups.into_iter().map(|(group, _)| group).collect();
     passes
 }
 
 /// Instructions that a call is expected to run.
-fn total(groups: &[(Group, Expected)]) -> f64 {
+fn total(groups: impl Iterator<Item = Expected>) -> f64 {
     let mut reaches = 1.0;
     let mut total = 0.0;
-    for (_, expected) in groups {
+    for expected in groups {
         total += reaches * expected.cost;
         reaches *= expected.passes;
     }

@@ -140,10 +140,8 @@ struct Place {
 /// What is known of all intervals that lack so many numbers.
 #[derive(Default)]
 struct Level {
-    /// By [`Table::at`].
+    /// By [`Table::at`]: what begins at one place stands together.
     states: Vec<State>,
-    /// At the same places: what begins at one place stands together here.
-    starts: Vec<Part>,
     /// By [`Table::below`]: what ends at one place stands together here.
     ends: Vec<Part>,
 }
@@ -151,16 +149,13 @@ struct Level {
 impl Level {
     /// With room for so many intervals, none of which is solved.
     fn with_room(room: usize) -> Self {
-        Self { states: vec![NONE; room], starts: vec![UNKNOWN; room], ends: vec![UNKNOWN; room] }
+        Self { states: vec![NONE; room], ends: vec![UNKNOWN; room] }
     }
 
     fn put(&mut self, Place { at, below }: Place, state: State) {
         let part = Part { cost: state.cost, depth: state.depth };
         if let Some(slot) = self.states.get_mut(at) {
             *slot = state;
-        }
-        if let Some(slot) = self.starts.get_mut(at) {
-            *slot = part;
         }
         if let Some(slot) = self.ends.get_mut(below) {
             *slot = part;
@@ -482,7 +477,7 @@ impl<'s> Table<'s> {
             return;
         };
         let first = place.at + splits.start - end;
-        let below = lower.starts.get(first..first + splits.len()).unwrap_or_default();
+        let below = lower.states.get(first..first + splits.len()).unwrap_or_default();
         let first = place.below + splits.start - start;
         let above = upper.ends.get(first..first + splits.len()).unwrap_or_default();
         let is_marked = !self.marked.is_empty();

@@ -197,9 +197,10 @@ impl Block {
         }
     }
 
-    /// What a search of a set may cost: a question for each run but one, the heavier half first.
-    fn likely(&self, set: Set) -> f64 {
-        match self.runs(set) {
+    /// What a search of a set with so many runs may cost: a question for each run but one, the
+    /// heavier half first.
+    fn likely(&self, set: Set, runs: u32) -> f64 {
+        match runs {
             0 | 1 => 0.0,
             runs => {
                 let weight = self.weight(set);
@@ -211,16 +212,19 @@ impl Block {
     /// Of the tests that tell a set apart those that promise most, the best first.
     fn choices(&self, set: Set, weight: f64) -> [Option<Choice>; WIDTH] {
         let mut best: [Option<Choice>; WIDTH] = [None, None];
-        let mut consider = |ask: Ask, yes: Set| {
+        // With how many runs there are on both sides, where that is known.
+        let mut consider = |ask: Ask, yes: Set, runs: Option<(u32, u32)>| {
             let (yes, no) = (set & yes, set & !yes);
             if yes == 0 || no == 0 {
                 return;
             }
-            let likely = weight + self.costs.size + self.likely(yes) + self.likely(no);
             let is_known = |other: &Choice| other.yes == yes || other.yes == no;
             if best.iter().flatten().any(is_known) {
                 return;
             }
+            let (runs_yes, runs_no) = runs.unwrap_or_else(|| (self.runs(yes), self.runs(no)));
+            let likely =
+                weight + self.costs.size + self.likely(yes, runs_yes) + self.likely(no, runs_no);
             let [first, second] = &mut best;
             let is_better =
                 |other: &Option<Choice>| other.as_ref().is_none_or(|other| likely < other.likely);
@@ -232,28 +236,37 @@ impl Block {
             }
         };
         let firsts = self.firsts(set);
-        for first in ones(firsts).skip(1) {
-            consider(Ask::AtLeast(self.base + first), Set::MAX << first);
+        let runs = firsts.count_ones();
+        for (below, first) in (0..).zip(ones(firsts)).skip(1) {
+            // Between two runs, both sides keep theirs.
+            consider(
+                Ask::AtLeast(self.base + first),
+                Set::MAX << first,
+                Some((runs - below, below)),
+            );
         }
         for first in ones(firsts) {
             // Alone in its run if the next number of the set begins another.
             let next = set & Set::MAX << first & !(1 << first);
             if next == 0 || firsts & next & next.wrapping_neg() != 0 {
-                consider(Ask::Is(self.base + first), 1 << first);
+                consider(Ask::Is(self.base + first), 1 << first, None);
             }
         }
         for (number, of_number) in (0..).zip(&self.weights) {
             let one = set & 1 << number;
             if one != 0 && *of_number > weight * HEAVY {
-                consider(Ask::Is(self.base + number), one);
+                consider(Ask::Is(self.base + number), one, None);
             }
         }
         let (any, all) = ones(set).fold((0, Set::MAX), |(any, all), n| (any | n, all & n));
-        let runs = firsts.count_ones();
         for (mask, none_of) in (0_u32..).zip(self.none_of).skip(1) {
-            let is_whole = mask & !(any & !all) == 0;
-            if is_whole && self.runs(set & none_of) + self.runs(set & !none_of) <= runs {
-                consider(Ask::NoneOf(mask), none_of);
+            let (none, some) = (set & none_of, set & !none_of);
+            if mask & !(any & !all) != 0 || none == 0 || some == 0 {
+                continue;
+            }
+            let of_both = (self.runs(none), self.runs(some));
+            if of_both.0 + of_both.1 <= runs {
+                consider(Ask::NoneOf(mask), none_of, Some(of_both));
             }
         }
         best

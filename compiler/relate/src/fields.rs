@@ -31,6 +31,8 @@ pub(crate) enum Name {
 /// The fields of a call, as far as a decision needs them.
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
+    /// The call that they are of.
+    call: Option<&'static Syscall>,
     slots: Vec<Slot>,
     /// For each word its field, and the place of its lowest bit there.
     words: [Option<(usize, u8)>; 16],
@@ -45,7 +47,7 @@ impl Fields {
         endian: Endian,
         decision: &Decision,
     ) -> Self {
-        let mut fields = Self { slots: Vec::new(), words: [None; 16] };
+        let mut fields = Self { call, slots: Vec::new(), words: [None; 16] };
         let asked = Asked::new(decision);
         let args = call.filter(|_| abi.is_some()).map_or(&[][..], |call| call.args);
         for arg in args {
@@ -58,6 +60,10 @@ impl Fields {
         let shape = Shape { width: 64, signed: false, flags: false, names: false, pointer: false };
         fields.add(Slot { name: Name::InstructionPointer, shape, arg: None }, low, Some(high));
         fields
+    }
+
+    pub(crate) const fn call(&self) -> Option<&'static Syscall> {
+        self.call
     }
 
     pub(crate) fn slots(&self) -> &[Slot] {

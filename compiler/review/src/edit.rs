@@ -338,7 +338,10 @@ impl Make<'_> {
                 };
                 let arg = argument(self.abi, self.call, field.name());
                 let mask = partial.then(|| match arg {
-                    Some(arg) => words::mask_of(self.abi, arg, mask),
+                    Some(arg) => {
+                        let seen = Seen::whole(self.call);
+                        words::mask_of(words::spelling(self.abi, &seen, arg), arg, mask)
+                    }
                     None => format!("{mask:#x}"),
                 });
                 let value = Value { name, mask, masked };

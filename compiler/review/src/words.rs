@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use filterc_abi::{self as abi, Abi, Action, Arg, ArgKind, Set, SetKind};
+use filterc_abi::spelling::{self, Bits as Names, Spelling};
+use filterc_abi::{self as abi, Abi, Action, Arg, ArgKind, SetKind};
 use filterc_cbpf::errno::errno_name_on;
 
 use crate::seen::{Bits, Seen};
@@ -61,7 +62,7 @@ fn argument(abi: &'static Abi, arg: &Arg, seen: &Seen) -> String {
     if bits.known & mask != mask {
         return "?".to_owned();
     }
-    let mut text = value(abi, arg, bits.value & mask);
+    let mut text = value(spelling(abi, seen, arg), arg, bits.value & mask);
     // What the kernel does not look at.
     if bits.value & !mask != 0 {
         let _ = write!(text, " [register {:#x}]", bits.value);
@@ -75,13 +76,25 @@ pub fn mask(width: u8) -> u64 {
     u64::MAX.checked_shr(64 - u32::from(width.min(64))).unwrap_or_default()
 }
 
+/// How an argument's numbers are spelled in a call: what they mean may depend on another argument.
+#[must_use]
+pub fn spelling(abi: &'static Abi, seen: &Seen, arg: &Arg) -> Option<Spelling> {
+    let call = abi.syscall_by_nr(seen.nr.cast_unsigned())?;
+    let selected = |name: &str| {
+        let on = call.arg(name)?;
+        let (bits, mask) = (seen.argument(on.regs), mask(on.width));
+        (bits.known & mask == mask).then_some(bits.value & mask)
+    };
+    Some(Spelling::new(abi, spelling::set_of(abi, call, arg, selected)?, arg.width))
+}
+
 /// A value of an argument, in the names that it has: also as a policy can write it, but for the
 /// case that it has none.
 #[must_use]
-pub fn value(abi: &'static Abi, arg: &Arg, value: u64) -> String {
+pub fn value(spelling: Option<Spelling>, arg: &Arg, value: u64) -> String {
     // Permissions are read as octal digits.
-    let set = arg.set.filter(|_| arg.kind != ArgKind::Mode);
-    if let Some(text) = set.and_then(abi::set).and_then(|set| in_set(abi, set, arg, value)) {
+    let named = spelling.filter(|_| arg.kind != ArgKind::Mode);
+    if let Some(text) = named.and_then(|spelling| in_set(&spelling, value)) {
         return text;
     }
     let sign = 1_u64 << (arg.width.clamp(1, 64) - 1);
@@ -102,73 +115,34 @@ pub fn value(abi: &'static Abi, arg: &Arg, value: u64) -> String {
 }
 
 /// A value as a member of a set: one of its values, or several flags.
-fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String> {
-    let of = |name: &str| {
-        let bits = abi.constant(name)? & i128::from(mask(arg.width));
-        u64::try_from(bits).ok()
-    };
-    let named =
-        |value: u64| one_name(set.values().iter().copied().filter(|it| of(it) == Some(value)));
-    if set.kind != SetKind::Flags
-        && let Some(name) = named(value)
-    {
+fn in_set(spelling: &Spelling, value: u64) -> Option<String> {
+    if let Some(name) = spelling.value(value) {
         return Some(name.to_owned());
     }
-    if set.kind == SetKind::Enum || value == 0 {
+    let Names { names, left } = match spelling.set().kind {
+        SetKind::Flags | SetKind::Mixed => spelling.bits(value),
+        SetKind::Enum => return None,
+    };
+    if names.is_empty() {
         return None;
     }
-    let mut parts = Vec::new();
-    let mut left = value;
-    if let Some(enumerated) = set.mask.and_then(of)
-        && let Some(name) = named(value & enumerated)
-    {
-        parts.push(name.to_owned());
-        left &= !enumerated;
-    }
-    let mut flags: Vec<(&str, u64)> =
-        set.flags().iter().filter_map(|name| Some((*name, of(name)?))).collect();
-    // Names of many bits first: `O_SYNC` before `O_DSYNC`.
-    flags.sort_by_key(|(_, bits)| (std::cmp::Reverse(bits.count_ones()), *bits));
-    for (name, bits) in flags {
-        if bits != 0 && left & bits == bits {
-            parts.push(name.to_owned());
-            left &= !bits;
-        }
-    }
-    if parts.is_empty() {
-        return None;
-    }
+    let mut parts: Vec<String> = names.into_iter().map(str::to_owned).collect();
     if left != 0 {
         parts.push(format!("{left:#x}"));
     }
     Some(parts.join(" | "))
 }
 
-/// The name of a value. `AF_UNIX` and `PF_LOCAL` are one thing, but where names of several sorts have
-/// the value (`IPPROTO_IP`, `BTPROTO_L2CAP`), which is meant depends on what is not asked here.
-pub(crate) fn one_name(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let all: Vec<&str> = names.collect();
-    // Signals have no common beginning but `SIG`.
-    let sort = |name: &str| match name.split_once('_') {
-        Some((sort, _)) => sort.replace("PF", "AF"),
-        None => String::new(),
-    };
-    let first = *all.first()?;
-    let same = all.iter().all(|name| sort(name) == sort(first));
-    let preferred = all.iter().find(|name| **name == "AF_UNIX").copied();
-    same.then(|| preferred.unwrap_or(first))
-}
-
 /// The spelling of a mask of an argument: the set's own name for it, or its flags, in parentheses
 /// where there are several.
 #[must_use]
-pub fn mask_of(abi: &'static Abi, arg: &Arg, bits: u64) -> String {
-    let own = arg.set.and_then(abi::set).and_then(|set| set.mask);
-    let is = |name: &&str| abi.constant(name).and_then(|it| u64::try_from(it).ok()) == Some(bits);
-    if let Some(name) = own.filter(is) {
-        return name.to_owned();
+pub fn mask_of(spelling: Option<Spelling>, arg: &Arg, bits: u64) -> String {
+    let own = spelling.map(|spelling| spelling.mask(bits)).filter(|it| it.left == 0);
+    match own.as_ref().map(|it| it.names.as_slice()) {
+        Some([name]) => return (*name).to_owned(),
+        Some([_, _, ..]) | Some([]) | None => {}
     }
-    let text = value(abi, arg, bits);
+    let text = value(spelling, arg, bits);
     if text.contains('|') { format!("({text})") } else { text }
 }
 
@@ -214,11 +188,16 @@ mod tests {
     #[test]
     fn values_have_names() {
         let abi = abi::x86_64();
-        let socket = abi.syscall("socket").unwrap();
-        let family = socket.arg("family").unwrap();
-        assert_eq!(value(abi, family, 16), "AF_NETLINK");
-        assert_eq!(value(abi, family, 4000), "4000");
-        let mmap = abi.syscall("mmap").unwrap();
-        assert_eq!(value(abi, mmap.arg("prot").unwrap(), 3), "PROT_READ | PROT_WRITE");
+        let named = |call: &str, arg: &str, number| {
+            let call = abi.syscall(call).unwrap();
+            let arg = call.arg(arg).unwrap();
+            let seen = Seen::number(abi.audit_arch, call.nr.cast_signed());
+            value(spelling(abi, &seen, arg), arg, number)
+        };
+        assert_eq!(named("socket", "family", 16), "AF_NETLINK");
+        assert_eq!(named("socket", "family", 4000), "4000");
+        // What it means depends on the family, which is not known.
+        assert_eq!(named("socket", "protocol", 9), "9");
+        assert_eq!(named("mmap", "prot", 3), "PROT_READ | PROT_WRITE");
     }
 }

@@ -18,6 +18,7 @@ mod model;
 mod names;
 pub mod objects;
 pub mod seccomp;
+pub mod spelling;
 mod tables;
 mod version;
 

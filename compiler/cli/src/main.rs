@@ -16,6 +16,7 @@ mod page;
 mod program;
 mod record;
 mod reference;
+mod replay;
 mod reported;
 mod reviewed;
 mod sarif;

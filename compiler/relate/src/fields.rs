@@ -90,7 +90,8 @@ impl Fields {
                     && asked.within(high, arg.width.saturating_sub(32));
                 // Of an address, nothing but the whole can be told.
                 let wide = arg.width > 32;
-                if fits && (!pointer || (asked.whole(low) && (!wide || asked.whole(high)))) {
+                let whole = asked.whole(low) && (!wide || asked.same(low, high));
+                if fits && (!pointer || whole) {
                     self.add(slot, low, wide.then_some(high));
                 }
             }
@@ -151,6 +152,11 @@ impl Asked {
     /// Whether only that many low bits of a word are asked for.
     fn within(&self, word: u8, width: u8) -> bool {
         self.bits(word).checked_shr(width.into()).unwrap_or_default() == 0
+    }
+
+    /// Whether the same bits of both words are asked for.
+    fn same(&self, low: u8, high: u8) -> bool {
+        self.bits(low) == self.bits(high)
     }
 
     /// Whether all bits of a word are asked for, or none.

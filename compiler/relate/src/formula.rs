@@ -7,7 +7,7 @@ use filterc_check::Decision;
 
 use crate::diagram::{Diagram, Order, To};
 use crate::fields::Fields;
-use crate::values::{Cube, Test, describe};
+use crate::values::{Cube, Shape, Test, describe};
 
 /// A predicate; fields by their place in [`Fields`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +65,9 @@ struct Build<'f> {
     looked: usize,
 }
 
+/// Where questions lead, and for which numbers.
+type End = (To, Vec<Cube>);
+
 impl Build<'_> {
     fn formula(&mut self, to: To) -> Option<Rc<Formula>> {
         let at = match to {
@@ -89,9 +92,16 @@ impl Build<'_> {
         let slot = self.diagram.node(at)?.slot;
         let ends = self.ends(at, slot)?;
         let shape = self.fields.slots().get(slot)?.shape;
+        let plain = self.alternatives(slot, &ends, shape);
+        let nested = self.nested(slot, &ends, shape);
+        [plain, nested].into_iter().flatten().min_by_key(|formula| formula.cost())
+    }
+
+    /// One alternative for each end: numbers that lead there, and what is asked then.
+    fn alternatives(&mut self, slot: usize, ends: &[End], shape: Shape) -> Option<Rc<Formula>> {
         let mut parts = Vec::new();
         let mut always: Option<Test> = None;
-        for (to, cubes) in &ends {
+        for (to, cubes) in ends {
             let inner = self.formula(*to)?;
             if *inner == Formula::False {
                 continue;
@@ -119,9 +129,40 @@ impl Build<'_> {
         Some(or(all))
     }
 
+    /// The same where what one end asks implies what another does: the stronger condition does for
+    /// the numbers of both, and the other end is left with what that one does not let through.
+    fn nested(&mut self, slot: usize, ends: &[End], shape: Shape) -> Option<Rc<Formula>> {
+        let open: Vec<&End> = ends.iter().filter(|(to, _)| *to != To::False).collect();
+        let [a, b] = open.as_slice() else { return None };
+        let (a, b) = if self.implies(a.0, b.0)? { (a, b) } else { (b, a) };
+        if b.0 == To::True || !self.implies(a.0, b.0)? {
+            return None;
+        }
+        let outside = |inside: &[&End]| -> Vec<Cube> {
+            let others = ends.iter().filter(|end| !inside.iter().any(|it| it.0 == end.0));
+            others.flat_map(|(_, cubes)| cubes.iter().copied()).collect()
+        };
+        let both: Vec<Cube> = a.1.iter().chain(&b.1).copied().collect();
+        let either = describe(&both, &outside(&[a, b]), shape)?;
+        let only = describe(&b.1, &outside(&[b]), shape)?;
+        let left = self.diagram.not(a.0)?;
+        let left = self.diagram.and(b.0, left)?;
+        let (stronger, rest) = (self.formula(a.0)?, self.formula(left)?);
+        let test = |test| match test {
+            Test::True => Rc::new(Formula::True),
+            test => Rc::new(Formula::Test(slot, test)),
+        };
+        Some(or(vec![and(test(either), stronger), and(test(only), rest)]))
+    }
+
+    fn implies(&mut self, stronger: To, weaker: To) -> Option<bool> {
+        let not = self.diagram.not(weaker)?;
+        Some(self.diagram.and(stronger, not)? == To::False)
+    }
+
     /// Where the questions for one field lead, and for which of its numbers.
-    fn ends(&mut self, at: usize, slot: usize) -> Option<Vec<(To, Vec<Cube>)>> {
-        let mut ends: Vec<(To, Vec<Cube>)> = Vec::new();
+    fn ends(&mut self, at: usize, slot: usize) -> Option<Vec<End>> {
+        let mut ends: Vec<End> = Vec::new();
         let mut waiting = vec![(To::Node(at), Cube { value: 0, mask: 0 })];
         let mut count = 0;
         while let Some((to, cube)) = waiting.pop() {

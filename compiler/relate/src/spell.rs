@@ -127,6 +127,9 @@ fn field(slot: &Slot) -> Field {
 /// More names than this are not written for one set of bits.
 const MOST_NAMES: usize = 12;
 
+/// With more bits without a name a set of bits is a number.
+const MOST_UNNAMED: u32 = 8;
+
 /// So many values are named one by one.
 const FEW_VALUES: u64 = 4;
 
@@ -215,7 +218,7 @@ impl Speller<'_> {
     }
 
     fn has_name(&self, value: u64) -> bool {
-        self.named(value).is_some()
+        self.spelling.is_some_and(|spelling| spelling.is_named(value))
     }
 
     /// A number, by its name if it has one.
@@ -269,7 +272,8 @@ impl Speller<'_> {
             return Constant { kind, span: Span::default() };
         }
         // A list of everything says nothing.
-        if parts.len() > MOST_NAMES || value == self.slot.shape.all() {
+        let unnamed = left.count_ones();
+        if parts.len() > MOST_NAMES || unnamed > MOST_UNNAMED || value == self.slot.shape.all() {
             return integer(value);
         }
         if left != 0 || parts.is_empty() {

@@ -111,6 +111,14 @@ impl Spelling {
     pub fn mask(&self, mask: u64) -> Bits {
         let mut bits = Bits { names: Vec::new(), left: mask };
         self.flags(mask, self.set.mask, &mut bits);
+        // `~(SOCK_STREAM | SOCK_CLOEXEC)`: all but one value and some flags.
+        let part = bits.left & self.enumerated();
+        if part != 0
+            && let Some(name) = self.one(self.set.values(), part)
+        {
+            bits.names.insert(0, name);
+            bits.left &= !part;
+        }
         bits
     }
 
@@ -125,6 +133,13 @@ impl Spelling {
             SetKind::Flags | SetKind::Mixed => self.bits(number),
         };
         (bits.left == 0 && !bits.names.is_empty()).then_some(bits.names)
+    }
+
+    /// Whether people write a number by names, or as the 0 of flags.
+    #[must_use]
+    pub fn is_named(&self, number: u64) -> bool {
+        let flags = self.set.kind != SetKind::Enum;
+        (flags && number == 0) || self.whole(number).is_some()
     }
 
     /// The bits that hold the set's values, where they are not all.

@@ -5,13 +5,16 @@ use serde_json::json;
 
 use crate::changes::{self, Found};
 use crate::console::{Console, Failure, stdout};
-use crate::sides::{self, SidesArgs};
+use crate::sides::{self, ReplayArgs, SidesArgs};
 
 /// Arguments of `diff`.
 #[derive(Args, Debug)]
 pub(crate) struct DiffArgs {
     #[command(flatten)]
     sides: SidesArgs,
+
+    #[command(flatten)]
+    replay: ReplayArgs,
 
     /// Write one JSON object
     #[arg(long)]
@@ -20,7 +23,7 @@ pub(crate) struct DiffArgs {
 
 /// Shows where two policies or programs differ: for all calls, by the engine of the proof.
 pub(crate) fn run(args: &DiffArgs, console: &Console) -> Result<(), Failure> {
-    let sides = sides::read(&args.sides, console)?;
+    let sides = sides::read_for(&args.sides, &args.replay, console)?;
     let all = changes::find(&sides, [&args.sides.left, &args.sides.right], |_| true)?;
     let differ = all.iter().any(|found| !found.is_empty());
     let text = if args.json {

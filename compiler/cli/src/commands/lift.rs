@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::console::{Console, Failure};
 use crate::options::{ByteOrder, PolicyArgs};
-use crate::sides::Input;
+use crate::sides::{Input, ReadingArgs};
 use crate::written::{self, Written};
 use crate::{input, sides};
 
@@ -35,6 +35,9 @@ pub(crate) struct LiftArgs {
     output: Option<PathBuf>,
 
     #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
     policy_args: PolicyArgs,
 }
 
@@ -44,7 +47,8 @@ pub(crate) fn run(args: &LiftArgs, console: &Console) -> Result<(), Failure> {
         Some(pid) => of_process(pid)?,
         None => {
             let options = input::options(&args.policy_args, console)?;
-            let inputs = args.programs.iter().map(|path| sides::side(path, &options, console));
+            let of = |path: &PathBuf| sides::read_as(path, &args.reading, &options, console);
+            let inputs = args.programs.iter().map(of);
             (args.programs.clone(), inputs.collect::<Result<_, _>>()?)
         }
     };

@@ -6,13 +6,16 @@ use serde_json::json;
 
 use crate::changes::{self, Found};
 use crate::console::{Console, Failure, stdout};
-use crate::sides::{self, SidesArgs};
+use crate::sides::{self, ReplayArgs, SidesArgs};
 
 /// Arguments of `subset`.
 #[derive(Args, Debug)]
 pub(crate) struct SubsetArgs {
     #[command(flatten)]
     sides: SidesArgs,
+
+    #[command(flatten)]
+    replay: ReplayArgs,
 
     /// Write one JSON object
     #[arg(long)]
@@ -22,7 +25,7 @@ pub(crate) struct SubsetArgs {
 /// Says whether the second side is nowhere weaker than the first, by the kernel's precedence
 /// of actions; where it is, what was strengthened is not shown.
 pub(crate) fn run(args: &SubsetArgs, console: &Console) -> Result<(), Failure> {
-    let sides = sides::read(&args.sides, console)?;
+    let sides = sides::read_for(&args.sides, &args.replay, console)?;
     let all = changes::find(&sides, [&args.sides.left, &args.sides.right], |kind| {
         matches!(kind, Kind::Allowed | Kind::Weaker)
     })?;

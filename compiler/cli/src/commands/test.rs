@@ -13,6 +13,7 @@ use crate::console::{Console, Failure, stdout};
 use crate::input;
 use crate::logs;
 use crate::options::PolicyArgs;
+use crate::sides::ReadingArgs;
 use crate::reviewed::{self, Reviewed};
 use crate::sides::{self, Input};
 use crate::tested::{self, Tested};
@@ -40,6 +41,9 @@ pub(crate) struct TestArgs {
     format: Form,
 
     #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
     policy_args: PolicyArgs,
 }
 
@@ -62,7 +66,7 @@ pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<(), Failure> {
         return Err(Failure::Environment("standard input can be one of both only".to_owned()));
     }
     let options = input::options(&args.policy_args, console)?;
-    let reviewed = reviewed::read(&args.policy, &options, console)?;
+    let reviewed = reviewed::read(&args.policy, &args.reading, &options, console)?;
     let Reviewed::Policy(compiled, written) = &reviewed else {
         let text = format!("{}: a program has no tests", args.policy.display());
         return Err(Failure::Environment(text));

@@ -69,9 +69,9 @@ pub(crate) fn of_mask(bits: u64, field: &Field, abi: &'static Abi) -> Constant {
         .unwrap_or_else(|| integer(bits))
 }
 
-/// Whether a value of a field has a name of its own.
+/// Whether a value of a field is written by names.
 pub(crate) fn has_name(bits: u64, field: &Field, abi: &'static Abi) -> bool {
-    spelling(field, abi).is_some_and(|spelling| spelling.value(bits).is_some())
+    spelling(field, abi).is_some_and(|spelling| spelling.is_named(bits))
 }
 
 fn spelling(field: &Field, abi: &'static Abi) -> Option<Spelling> {

@@ -47,10 +47,33 @@ impl Fields {
         endian: Endian,
         decision: &Decision,
     ) -> Self {
+        Self::with(abi, call, endian, decision, |_| true)
+    }
+
+    /// The same with registers in the place of pointers, of which a policy can say no more than
+    /// that they are equal to something; `None` if there are none.
+    pub(crate) fn without_pointers(
+        abi: Option<&'static Abi>,
+        call: Option<&'static Syscall>,
+        endian: Endian,
+        decision: &Decision,
+    ) -> Option<Self> {
+        let is_pointer = |arg: &Arg| arg.kind == ArgKind::Pointer;
+        call.filter(|call| call.args.iter().any(is_pointer))?;
+        Some(Self::with(abi, call, endian, decision, |arg| !is_pointer(arg)))
+    }
+
+    fn with(
+        abi: Option<&'static Abi>,
+        call: Option<&'static Syscall>,
+        endian: Endian,
+        decision: &Decision,
+        is_field: impl Fn(&Arg) -> bool,
+    ) -> Self {
         let mut fields = Self { call, slots: Vec::new(), words: [None; 16] };
         let asked = Asked::new(decision);
         let args = call.filter(|_| abi.is_some()).map_or(&[][..], |call| call.args);
-        for arg in args {
+        for arg in args.iter().filter(|arg| is_field(arg)) {
             fields.argument(arg, endian, &asked);
         }
         for register in 0..6 {

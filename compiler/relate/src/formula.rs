@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use filterc_abi::{Abi, Endian, Syscall};
 use filterc_check::Decision;
 
 use crate::diagram::{Diagram, Order, To};
@@ -55,6 +56,22 @@ pub(crate) fn formula(
     let mut build = Build { fields, diagram, made: HashMap::new(), looked: 0 };
     let formula = build.formula(root)?;
     (formula.cost() <= MAX_COST).then_some(formula)
+}
+
+/// The same, with the fields that it is about: arguments, or, where no more than equality would
+/// have to be said of a pointer, registers.
+pub(crate) fn described(
+    (abi, call): (Option<&'static Abi>, Option<&'static Syscall>),
+    endian: Endian,
+    decision: &Decision,
+    is: &dyn Fn(&[u32]) -> bool,
+) -> Option<(Rc<Formula>, Fields)> {
+    let fields = Fields::new(abi, call, endian, decision);
+    if let Some(formula) = formula(decision, &fields, is) {
+        return Some((formula, fields));
+    }
+    let fields = Fields::without_pointers(abi, call, endian, decision)?;
+    Some((formula(decision, &fields, is)?, fields))
 }
 
 struct Build<'f> {

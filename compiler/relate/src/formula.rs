@@ -265,12 +265,39 @@ impl Build<'_> {
             let parts = parts.collect::<Option<Vec<_>>>()?;
             return Some(parts.into_iter().fold(relation_holds, and));
         }
-        let parts = self.apart(fails, relation, (a, b))?;
-        let parts = parts.into_iter().map(|part| {
-            let not = self.diagram.not(part)?;
-            self.formula(not)
-        });
-        Some(and(relation_holds, or(parts.collect::<Option<Vec<_>>>()?)))
+        if let Some(parts) = self.apart(fails, relation, (a, b)) {
+            let parts = parts.into_iter().map(|part| {
+                let not = self.diagram.not(part)?;
+                self.formula(not)
+            });
+            return Some(and(relation_holds, or(parts.collect::<Option<Vec<_>>>()?)));
+        }
+        Some(and(relation_holds, self.enough((holds, fails), relation, (a, b))?))
+    }
+
+    /// What is enough within the relation: numbers of one field for which it does not matter what
+    /// the other is, and, where neither does alone, both together.
+    fn enough(
+        &mut self,
+        (holds, fails): (To, To),
+        relation: To,
+        (a, b): (usize, usize),
+    ) -> Option<Rc<Formula>> {
+        let (not_a, not_b) = (self.diagram.some(fails, b)?, self.diagram.some(fails, a)?);
+        let neither = self.diagram.and(not_a, not_b)?;
+        let rest = self.diagram.and(holds, neither)?;
+        let mut parts = Vec::new();
+        for alone in [not_a, not_b] {
+            let alone = self.diagram.not(alone)?;
+            parts.push(self.formula(alone)?);
+        }
+        if rest != To::False {
+            let both = self.apart(rest, relation, (a, b))?;
+            let both = both.into_iter().map(|part| self.formula(part));
+            let both = both.collect::<Option<Vec<_>>>()?;
+            parts.push(both.into_iter().fold(Rc::new(Formula::True), and));
+        }
+        Some(or(parts))
     }
 
     /// Functions of one of two fields each, and of others, that together say within the

@@ -51,7 +51,18 @@ pub(crate) fn formula(
     fields: &Fields,
     is: impl Fn(&[u32]) -> bool,
 ) -> Option<Rc<Formula>> {
-    let mut diagram = Diagram::new(decision, fields);
+    // Where fields are compared with each other, their bits are asked for in turns as they are;
+    // ranges of one field are found where its high bits are asked for first.
+    let own = Diagram::new(decision, fields);
+    in_order(own, fields, &is)
+        .or_else(|| in_order(Diagram::ordered(decision, fields)?, fields, &is))
+}
+
+fn in_order(
+    mut diagram: Diagram<'_>,
+    fields: &Fields,
+    is: &dyn Fn(&[u32]) -> bool,
+) -> Option<Rc<Formula>> {
     let root = diagram.of(fields, is)?;
     let mut build = Build { fields, diagram, made: HashMap::new(), looked: 0 };
     let formula = build.formula(root)?;

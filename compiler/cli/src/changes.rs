@@ -87,13 +87,22 @@ impl Found<'_> {
 
     /// In words; with how many calls each is about, where that is asked for.
     pub(crate) fn text(&self, counted: bool) -> String {
+        self.styled(counted, false)
+    }
+
+    /// The same, with headings in colour: red for what is weaker, green for what is stronger.
+    pub(crate) fn styled(&self, counted: bool, coloured: bool) -> String {
         let mut text = String::new();
         let mut kind = None;
         for group in groups(&self.changes) {
             if kind != Some(group.kind) {
                 kind = Some(group.kind);
                 // Writing to a string cannot fail, here and below.
-                let _ = writeln!(text, "{}", heading(group.kind));
+                let heading = heading(group.kind);
+                let _ = match coloured {
+                    true => writeln!(text, "\x1b[1;{}m{heading}\x1b[0m", colour(group.kind)),
+                    false => writeln!(text, "{heading}"),
+                };
             }
             self.group(&group, counted, &mut text);
         }
@@ -202,6 +211,15 @@ pub(crate) fn heading(kind: Kind) -> &'static str {
         Kind::Refused => "now refused",
         Kind::Stronger => "now stronger",
         Kind::Data => "the same action, with other data",
+    }
+}
+
+/// The number of a terminal's colour.
+const fn colour(kind: Kind) -> u8 {
+    match kind {
+        Kind::Allowed | Kind::Weaker => 31,
+        Kind::Refused | Kind::Stronger => 32,
+        Kind::Data => 36,
     }
 }
 

@@ -186,3 +186,20 @@ fn filters_of_a_live_process_become_a_policy() {
     assert_eq!(status(&filterc(&["lift", "--pid", &pid, &policy])), 2);
     assert_eq!(status(&filterc(&["lift"])), 2);
 }
+
+#[test]
+fn forms_and_colours_are_as_asked_for() {
+    let files = Files::new("forms");
+    let (old, new) = (files.write("old.flt", OLD), files.write("new.flt", NEW));
+    let coloured = text(&filterc(&["diff", &old, &new, "--color", "always"]));
+    assert!(coloured.contains("\u{1b}[1;31mnow allowed\u{1b}[0m"), "{coloured}");
+    assert!(!text(&filterc(&["diff", &old, &new])).contains('\u{1b}'));
+    let plain = text(&filterc(&["merge", "--union", &old, &new]));
+    let object = json(&filterc(&["merge", "--union", &old, &new, "--json"]));
+    assert_eq!(object["policy"], plain.as_str());
+    assert_eq!(status(&filterc(&["audit-policy", "--json", &old])), 1);
+    for command in ["equiv", "subset", "diff", "merge", "lift", "audit-policy", "eval", "import"] {
+        let help = text(&filterc(&[command, "--help"]));
+        assert!(help.contains("\nExit status: 0 "), "{command}: {help}");
+    }
+}

@@ -208,7 +208,9 @@ mod tests {
 
     #[test]
     fn places_that_are_none_are_told() {
-        for text in ["read(1) on i387", "read(1) at x", "read(1) off", "read(1) on i386 1", "read(1) on"] {
+        for text in
+            ["read(1) on i387", "read(1) at x", "read(1) off", "read(1) on i386 1", "read(1) on"]
+        {
             assert_eq!(read(text).unwrap_err().list[0].code.0, "F0757", "{text}");
         }
         assert_eq!(read("getpid() on i386").unwrap().arch, 0x4000_0003);

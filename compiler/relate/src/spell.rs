@@ -35,7 +35,8 @@ struct Speech<'f> {
 
 impl Speech<'_> {
     fn predicate(&self, formula: &Formula) -> Predicate {
-        let list = |parts: &[std::rc::Rc<Formula>]| parts.iter().map(|it| self.predicate(it)).collect();
+        let list =
+            |parts: &[std::rc::Rc<Formula>]| parts.iter().map(|it| self.predicate(it)).collect();
         let kind = match formula {
             Formula::True => PredicateKind::True,
             Formula::False => PredicateKind::False,
@@ -72,7 +73,9 @@ impl Speech<'_> {
 
     /// The argument that a formula gives one value.
     fn one_value(&self, formula: &Formula) -> Option<(&'static str, u64)> {
-        let Formula::Test(slot, Test::Equal { mask: u64::MAX, value }) = formula else { return None };
+        let Formula::Test(slot, Test::Equal { mask: u64::MAX, value }) = formula else {
+            return None;
+        };
         let arg = self.fields.slots().get(*slot)?.arg?;
         Some((arg.name, *value))
     }

@@ -298,9 +298,7 @@ fn low_part(set: &[Cube], others: &[Cube], shape: Shape) -> Option<Test> {
         Test::Bound { at_least: true, value } => {
             Some(Test::In { mask, ranges: vec![(value, mask)] })
         }
-        Test::Bound { at_least: false, value } => {
-            Some(Test::In { mask, ranges: vec![(0, value)] })
-        }
+        Test::Bound { at_least: false, value } => Some(Test::In { mask, ranges: vec![(0, value)] }),
         Test::In { ranges, .. } => Some(Test::In { mask, ranges }),
         Test::NotIn { ranges, .. } => Some(Test::NotIn { mask, ranges }),
         Test::True | Test::False | Test::And(_) | Test::Or(_) => None,

@@ -50,7 +50,8 @@ fn replayed(left: &Compiled, right: &Compiled, changes: &[Change]) -> Option<usi
         };
         for ((call, change), decision) in calls.iter().zip(decisions) {
             // The probe calls from a place of its own, which a policy may ask for.
-            if eval(policy.policy(), &call.seccomp_data()) != eval(policy.policy(), &change.witness) {
+            if eval(policy.policy(), &call.seccomp_data()) != eval(policy.policy(), &change.witness)
+            {
                 continue;
             }
             let expected = if right { change.right } else { change.left };

@@ -6,8 +6,17 @@
 use crate::{Abi, Arg, Set, SetKind, Syscall, dependents, set};
 
 /// Constants that the kernel's headers define as another name for one of the same set.
-const SECOND_NAMES: &[&str] =
-    &["AF_LOCAL", "AF_ROUTE", "MAP_ANON", "O_NDELAY", "SIGCLD", "SIGIOT", "SIGPOLL", "SIGUNUSED", "WUNTRACED"];
+const SECOND_NAMES: &[&str] = &[
+    "AF_LOCAL",
+    "AF_ROUTE",
+    "MAP_ANON",
+    "O_NDELAY",
+    "SIGCLD",
+    "SIGIOT",
+    "SIGPOLL",
+    "SIGUNUSED",
+    "WUNTRACED",
+];
 
 /// The set that an argument's numbers are named from. Where it depends on another argument what
 /// they mean (`socket.protocol` on `family`), `selected` gives that one's value if it is known: a
@@ -245,7 +254,10 @@ mod tests {
                     for name in set.members() {
                         let Some(number) = pattern(abi, name, arg.width) else { continue };
                         let or = |names: &[&str]| {
-                            names.iter().filter_map(|it| pattern(abi, it, arg.width)).fold(0, |a, b| a | b)
+                            names
+                                .iter()
+                                .filter_map(|it| pattern(abi, it, arg.width))
+                                .fold(0, |a, b| a | b)
                         };
                         for bits in [spelling.bits(number), spelling.mask(number)] {
                             assert_eq!(or(&bits.names) | bits.left, number, "{name}");

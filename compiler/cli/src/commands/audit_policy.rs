@@ -21,6 +21,8 @@ use crate::{input, sarif};
 
 /// Arguments of `audit-policy`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 nothing of the level of --fail-on was found; 1 something was; 2 bad input.")]
 pub(crate) struct AuditPolicyArgs {
     /// A policy, or a program (`.bpf`, or bytes that are one); `-` is standard input
     #[arg(value_name = "FILE")]
@@ -34,6 +36,10 @@ pub(crate) struct AuditPolicyArgs {
     /// How to write what was found
     #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
     format: AuditFormat,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 
     /// The least that makes the status 1
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Threshold::Warning)]
@@ -130,7 +136,8 @@ pub(crate) fn run(args: &AuditPolicyArgs, console: &Console) -> Result<(), Failu
         }
     }
     reports.sort_by_key(|report| std::cmp::Reverse(report.finding.level));
-    let text = match args.format {
+    let format = if args.json { AuditFormat::Json } else { args.format };
+    let text = match format {
         AuditFormat::Text => text(args, &reports),
         AuditFormat::Json => json(args, &reports),
         AuditFormat::Sarif => format!("{:#}\n", sarif::log(&args.file, &reports)),
@@ -195,8 +202,10 @@ fn reported(finding: Finding, judged: &Judged<'_>, endian: Endian) -> Result<Rep
         return Ok(Reported { finding, why: None, place: None });
     };
     if judged.value(call, &[], endian) != *value {
-        let text =
-            format!("{}: not what was expected of it, a fault of filterc", describe::notation(call));
+        let text = format!(
+            "{}: not what was expected of it, a fault of filterc",
+            describe::notation(call)
+        );
         return Err(Failure::Environment(text));
     }
     let why = Some(judged.why(call, &[], endian));

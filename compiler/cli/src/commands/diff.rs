@@ -9,6 +9,10 @@ use crate::sides::{self, ReplayArgs, SidesArgs};
 
 /// Arguments of `diff`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Calls are shown as `eval` and `explain-call` read them.
+
+Exit status: 0 both decide the same; 1 they differ; 2 bad input, or it was not found out.")]
 pub(crate) struct DiffArgs {
     #[command(flatten)]
     sides: SidesArgs,
@@ -30,7 +34,8 @@ pub(crate) fn run(args: &DiffArgs, console: &Console) -> Result<(), Failure> {
         let machines: Vec<_> = all.iter().map(Found::json).collect();
         format!("{}\n", json!({ "equal": !differ, "machines": machines }))
     } else if differ {
-        let parts: Vec<String> = all.iter().map(|found| found.text(true)).collect();
+        let parts: Vec<String> =
+            all.iter().map(|found| found.styled(true, console.is_bold())).collect();
         format!("{}\n{}", changes::summary(&all), parts.concat())
     } else {
         format!(

@@ -16,6 +16,10 @@ use crate::sides::{self, Judged, ReplayArgs, Sides, SidesArgs};
 
 /// Arguments of `equiv`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+The call that is shown is written as `eval` and `explain-call` read it; `diff` shows them all.
+
+Exit status: 0 both decide the same; 1 they do not; 2 bad input, or it was not found out.")]
 pub(crate) struct EquivArgs {
     #[command(flatten)]
     sides: SidesArgs,
@@ -31,7 +35,8 @@ pub(crate) struct EquivArgs {
 /// Says whether two policies or programs decide the same for every call. Status 1 is for sides
 /// that do not: what is wrong with one of them is of status 2 here.
 pub(crate) fn run(args: &EquivArgs, console: &Console) -> Result<(), Failure> {
-    let Sides { left, right, params, orders, replay: asked } = sides::read_for(&args.sides, &args.replay, console)?;
+    let Sides { left, right, params, orders, replay: asked } =
+        sides::read_for(&args.sides, &args.replay, console)?;
     let mut proofs = Vec::new();
     for endian in orders {
         let sides = [

@@ -20,6 +20,9 @@ use crate::sides::ReadingArgs;
 
 /// Arguments of `eval`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 all calls are let through; 1 one is refused, or the policy or a call is at fault; 2 bad \
+usage, or input failed.")]
 pub(crate) struct EvalArgs {
     /// The policy in any form that `import` reads, or a program; `-` is standard input
     #[arg(value_name = "POLICY")]
@@ -44,7 +47,8 @@ pub(crate) struct EvalArgs {
 /// Evaluates the calls; fails if one of them would not be let through.
 pub(crate) fn run(args: &EvalArgs, console: &Console) -> Result<(), Failure> {
     let options = input::options(&args.policy_args, console)?;
-    let is_policy = args.policy == Path::new("-") || args.policy.extension().is_some_and(|it| it == "flt");
+    let is_policy =
+        args.policy == Path::new("-") || args.policy.extension().is_some_and(|it| it == "flt");
     let compiled = if is_policy && !args.reading.is_given() {
         let compiled = compile(&input::source(&args.policy)?, &options)?;
         console.diagnostics(compiled.sources(), compiled.warnings());

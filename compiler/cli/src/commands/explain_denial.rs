@@ -19,8 +19,8 @@ use serde_json::{Value, json};
 
 use crate::console::{self, Console, Failure, stdout};
 use crate::options::PolicyArgs;
-use crate::sides::ReadingArgs;
 use crate::reviewed::{self, Reviewed};
+use crate::sides::ReadingArgs;
 use crate::{explained, input, logs};
 
 /// Arguments of `explain-denial`.

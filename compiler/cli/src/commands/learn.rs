@@ -20,8 +20,8 @@ use serde_json::json;
 
 use crate::console::{Console, Failure, stdout, write_output};
 use crate::options::PolicyArgs;
-use crate::sides::ReadingArgs;
 use crate::reviewed::{self, Reviewed};
+use crate::sides::ReadingArgs;
 use crate::{explained, input, logs, sides};
 
 /// Arguments of `learn`.

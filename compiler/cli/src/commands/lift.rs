@@ -17,6 +17,9 @@ use crate::{input, sides};
 
 /// Arguments of `lift`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 the policy was written, and proved; 1 the kernel does not show the process's filters; \
+2 bad input, or there is no policy of that meaning.")]
 pub(crate) struct LiftArgs {
     /// Programs, oldest first: the kernel runs them all, and the strongest action counts
     #[arg(value_name = "PROGRAM", required_unless_present = "pid")]
@@ -29,6 +32,10 @@ pub(crate) struct LiftArgs {
     /// Byte order of the machine; by default the host's
     #[arg(long, value_enum)]
     endian: Option<ByteOrder>,
+
+    /// Write one JSON object with the policy in it
+    #[arg(long)]
+    json: bool,
 
     /// Where to write the policy (default: standard output)
     #[arg(short, long, value_name = "FILE")]
@@ -62,6 +69,7 @@ pub(crate) fn run(args: &LiftArgs, console: &Console) -> Result<(), Failure> {
         inputs: inputs.iter().zip(&names).collect(),
         orders: &[args.endian.map_or(Endian::HOST, Endian::from)],
         combine: &combine,
+        json: args.json,
     };
     written::write(&written, args.output.as_deref(), console)
 }

@@ -10,6 +10,10 @@ use crate::sides::{self, ReplayArgs, SidesArgs};
 
 /// Arguments of `subset`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Calls are shown as `eval` and `explain-call` read them.
+
+Exit status: 0 B is nowhere weaker; 1 it is somewhere; 2 bad input, or it was not found out.")]
 pub(crate) struct SubsetArgs {
     #[command(flatten)]
     sides: SidesArgs,
@@ -35,7 +39,8 @@ pub(crate) fn run(args: &SubsetArgs, console: &Console) -> Result<(), Failure> {
         let machines: Vec<_> = all.iter().map(Found::json).collect();
         format!("{}\n", json!({ "subset": !weaker, "machines": machines }))
     } else if weaker {
-        let parts: Vec<String> = all.iter().map(|found| found.text(false)).collect();
+        let parts: Vec<String> =
+            all.iter().map(|found| found.styled(false, console.is_bold())).collect();
         format!("no: {right} is weaker than {left} here\n{}", parts.concat())
     } else {
         format!("yes: {right} is nowhere weaker than {left}\n")

@@ -13,8 +13,8 @@ use crate::console::{Console, Failure, stdout};
 use crate::input;
 use crate::logs;
 use crate::options::PolicyArgs;
-use crate::sides::ReadingArgs;
 use crate::reviewed::{self, Reviewed};
+use crate::sides::ReadingArgs;
 use crate::sides::{self, Input};
 use crate::tested::{self, Tested};
 
@@ -39,6 +39,10 @@ pub(crate) struct TestArgs {
     /// Form of the report
     #[arg(long, value_enum, default_value_t = Form::Text, value_name = "FORMAT")]
     format: Form,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
 
     #[command(flatten)]
     reading: ReadingArgs,
@@ -90,7 +94,8 @@ pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<(), Failure> {
     let refused = replay.as_ref().is_some_and(|(_, replay)| !replay.refused.is_empty());
     let passed = report.passed() && !refused;
     let tested = Tested { reviewed: &reviewed, report, replay, coverage: args.coverage };
-    let text = match args.format {
+    let format = if args.json { Form::Json } else { args.format };
+    let text = match format {
         Form::Text => tested::text(&tested),
         Form::Json => format!("{}\n", tested::json(&tested)),
         Form::Tap => tested::tap(&tested),

@@ -158,7 +158,9 @@ fn descriptor(abi: &'static Abi, arg: &'static Arg, values: &BTreeSet<i128>) -> 
     let standard = values.iter().all(|value| (0..=2).contains(value));
     let cwd = abi.constant("AT_FDCWD");
     let directory = values.len() == 1 && values.first().copied() == cwd;
-    (standard || directory).then(|| listed(abi, arg, arg.set.and_then(filterc_abi::set), values)).flatten()
+    (standard || directory)
+        .then(|| listed(abi, arg, arg.set.and_then(filterc_abi::set), values))
+        .flatten()
 }
 
 /// `family == AF_UNIX`, `cmd in { TCGETS, TIOCGWINSZ }`.

@@ -3,23 +3,26 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use filterc::describe;
+use filterc::{Options, describe};
 use filterc_abi::{Action, Endian, SeccompData};
 use filterc_check::{Budget, Count};
 use filterc_relate::{CallSet, Calls, Change, Condition, Group, Kind, differences, groups};
 use serde_json::{Value, json};
 
 use crate::console::{self, Failure};
+use crate::replay::{Replay, replay};
 use crate::sides::{self, Judged, Sides};
 
-/// Names that stand on a line before it says how many more there are.
-const WIDTH: usize = 96;
+/// Columns of a line.
+const WIDTH: usize = 100;
 
 /// Differences on machines of one byte order, with the sides that they are between.
 pub(crate) struct Found<'s> {
     endian: Endian,
     sides: [Judged<'s>; 2],
     changes: Vec<Change>,
+    /// What this kernel said, if it was asked.
+    replay: Option<Replay>,
 }
 
 /// The differences of a kind between two sides, for each byte order in which they can be compared.
@@ -39,8 +42,11 @@ pub(crate) fn find<'s>(
         let mut changes = differences(left.side(), right.side(), *endian, &Budget::default())
             .map_err(|unknown| sides::undecided(&unknown))?;
         changes.retain(|change| is_wanted(change.kind()));
-        let found = Found { endian: *endian, sides: [left, right], changes };
+        let mut found = Found { endian: *endian, sides: [left, right], changes, replay: None };
         found.run_both()?;
+        if let Some(options) = &sides.replay {
+            found.ask_kernel(options)?;
+        }
         all.push(found);
     }
     Ok(all)
@@ -58,11 +64,19 @@ impl Found<'_> {
         for change in &self.changes {
             let of = |side: &Judged<'_>| side.value(&change.witness, &[], self.endian);
             if (of(left), of(right)) != (change.left, change.right) {
-                let call = describe::call(&change.witness);
+                let call = describe::notation(&change.witness);
                 let text = format!("{call}: not what was expected of it, a fault of filterc");
                 return Err(Failure::Environment(text));
             }
         }
+        Ok(())
+    }
+
+    /// Has the running kernel decide every witness, under both filters.
+    fn ask_kernel(&mut self, options: &Options) -> Result<(), Failure> {
+        let shown: Vec<_> =
+            self.changes.iter().map(|it| (&it.witness, [it.left, it.right])).collect();
+        self.replay = Some(replay(&self.sides, &shown, self.endian, options)?);
         Ok(())
     }
 
@@ -73,16 +87,26 @@ impl Found<'_> {
 
     /// In words; with how many calls each is about, where that is asked for.
     pub(crate) fn text(&self, counted: bool) -> String {
+        self.styled(counted, false)
+    }
+
+    /// The same, with headings in colour: red for what is weaker, green for what is stronger.
+    pub(crate) fn styled(&self, counted: bool, coloured: bool) -> String {
         let mut text = String::new();
         let mut kind = None;
         for group in groups(&self.changes) {
             if kind != Some(group.kind) {
                 kind = Some(group.kind);
                 // Writing to a string cannot fail, here and below.
-                let _ = writeln!(text, "{}", heading(group.kind));
+                let heading = heading(group.kind);
+                let _ = match coloured {
+                    true => writeln!(text, "\x1b[1;{}m{heading}\x1b[0m", colour(group.kind)),
+                    false => writeln!(text, "{heading}"),
+                };
             }
             self.group(&group, counted, &mut text);
         }
+        text.push_str(&self.replay.as_ref().map(Replay::text).unwrap_or_default());
         text
     }
 
@@ -91,18 +115,19 @@ impl Found<'_> {
         let (left, right) = (action(group.left, call), action(group.right, call));
         let _ = writeln!(text, "  {left} -> {right}");
         for set in &group.calls {
-            let _ = writeln!(text, "    {}", calls(set));
+            let _ = writeln!(text, "{}", wrapped(&calls(set), "    ", "      "));
         }
         match &group.condition {
             Condition::Always => {}
             Condition::If(predicate) => {
-                let _ = writeln!(text, "    if {predicate}");
+                let condition = format!("if {predicate}");
+                let _ = writeln!(text, "{}", wrapped(&condition, "    ", "        "));
             }
             Condition::Some => {
                 let _ = writeln!(text, "    for some arguments (no short predicate says which)");
             }
         }
-        let _ = writeln!(text, "    such as {}", describe::call(call));
+        let _ = writeln!(text, "    such as {}", describe::notation(call));
         if counted {
             let _ = writeln!(text, "      one of {} calls", group.count);
         }
@@ -118,7 +143,9 @@ impl Found<'_> {
             Endian::Little => "little",
             Endian::Big => "big",
         };
-        json!({ "endian": order, "differing": self.count().to_string(), "changes": changes })
+        let replay = self.replay.as_ref().map(Replay::json);
+        let count = self.count().to_string();
+        json!({ "endian": order, "differing": count, "changes": changes, "replay": replay })
     }
 
     fn change(&self, change: &Change) -> Value {
@@ -145,7 +172,7 @@ impl Found<'_> {
             "right": { "ret": change.right, "action": action(change.right, call), "why": right_why },
             "count": change.count.to_string(),
             "witness": {
-                "call": describe::call(call),
+                "call": describe::notation(call),
                 "nr": call.nr,
                 "arch": call.arch,
                 "instruction_pointer": call.instruction_pointer,
@@ -187,6 +214,15 @@ pub(crate) fn heading(kind: Kind) -> &'static str {
     }
 }
 
+/// The number of a terminal's colour.
+const fn colour(kind: Kind) -> u8 {
+    match kind {
+        Kind::Allowed | Kind::Weaker => 31,
+        Kind::Refused | Kind::Stronger => 32,
+        Kind::Data => 36,
+    }
+}
+
 pub(crate) fn name(kind: Kind) -> &'static str {
     match kind {
         Kind::Allowed => "allowed",
@@ -205,27 +241,29 @@ pub(crate) fn action(value: u32, call: &SeccompData) -> String {
     if action.to_ret() == value { text } else { format!("{text} ({value:#010x})") }
 }
 
+/// Words on lines that are not too long; the lines after the first begin further in.
+pub(crate) fn wrapped(text: &str, first: &str, others: &str) -> String {
+    let mut all = first.to_owned();
+    let mut column = first.len();
+    for (at, word) in text.split(' ').enumerate() {
+        if at > 0 && column + 1 + word.len() > WIDTH {
+            all.push('\n');
+            all.push_str(others);
+            column = others.len();
+        } else if at > 0 {
+            all.push(' ');
+            column += 1;
+        }
+        all.push_str(word);
+        column += word.len();
+    }
+    all
+}
+
+/// Calls of one set, all of them.
 pub(crate) fn calls(set: &CallSet) -> String {
     match set {
-        CallSet::Named { abis, names } => {
-            let mut line = String::new();
-            let mut shown = 0;
-            for name in names {
-                if line.len() + name.len() > WIDTH && shown > 0 {
-                    break;
-                }
-                if shown > 0 {
-                    line.push_str(", ");
-                }
-                line.push_str(name);
-                shown += 1;
-            }
-            let more = match names.len() - shown {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            format!("{line}{more} on {}", abis.join(", "))
-        }
+        CallSet::Named { abis, names } => format!("{} on {}", names.join(", "), abis.join(", ")),
         CallSet::Other(Calls::Numbers { abi, first, last }) if first == last => {
             format!("the unknown number {} on {abi}", first.cast_signed())
         }

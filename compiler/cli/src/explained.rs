@@ -2,15 +2,14 @@
 
 use std::fmt::Write as _;
 
-use filterc::evaluate::evaluate;
-use filterc::{Compiled, Diagnostics, Options, render};
+use filterc::evaluate::{evaluate, read_call};
+use filterc::{Compiled, Options, render};
 use filterc_abi::{self as abi, Abi, Action, Endian, SeccompData};
 use filterc_cbpf::{DisasmOptions, Verified, disassemble, interpret_traced};
 use filterc_check::Budget;
 use filterc_grammar::ast::StatementKind;
 use filterc_grammar::diagnostic::Label;
-use filterc_grammar::parser;
-use filterc_grammar::source::{FileId, SourceFile, SourceMap};
+use filterc_grammar::source::SourceMap;
 use filterc_hir::eval::{Decision, Reason};
 use filterc_hir::policy::RuleId;
 use filterc_relate::{Change, Condition, groups};
@@ -98,21 +97,13 @@ fn call_of(
     text: &str,
     console: &Console,
 ) -> Result<SeccompData, Failure> {
-    let (mut sources, statements, defines) = match first {
+    let (sources, statements, defines) = match first {
         Reviewed::Policy(compiled, _) => {
-            (compiled.sources().clone(), compiled.statements(), compiled.defines())
+            (compiled.sources(), compiled.statements(), compiled.defines())
         }
-        Reviewed::Program(_) => (SourceMap::default(), &[][..], &[][..]),
+        Reviewed::Program(_) => (&SourceMap::default(), &[][..], &[][..]),
     };
-    let (name, contents) = ("<call>".to_owned(), text.to_owned());
-    let file: FileId = sources.add(SourceFile { name, text: contents, included_from: None });
-    let (example, errors) = parser::parse_call(file, text);
-    let made = match errors.is_empty() {
-        true => filterc_hir::check::call_example(statements, defines, abi, &example),
-        false => Err(errors),
-    };
-    made.map_err(|list| {
-        let diagnostics = Diagnostics { sources, list };
+    read_call(sources, statements, defines, abi, text).map_err(|diagnostics| {
         console.diagnostics(&diagnostics.sources, &diagnostics.list);
         Failure::Environment(format!("`{text}` is no call to ask about"))
     })
@@ -368,20 +359,23 @@ impl OfPolicy {
                 })
             })
             .collect();
-        let edit = self.edit.as_ref().map(|edit| {
-            json!({
-                "what": edit.what,
-                "patch": edit.patch,
-                "changes": edit.changes.iter().map(change).collect::<Vec<_>>(),
-                "count": edit.count().to_string(),
-            })
-        });
+        let edit = self.edit.as_ref().map(edit_json);
         fields.insert("reason".to_owned(), json!(kind));
         fields.insert("rule".to_owned(), json!(rule));
         fields.insert("at".to_owned(), json!(self.decider.as_ref().map(|label| at(label.span))));
         fields.insert("near".to_owned(), json!(near));
         fields.insert("edit".to_owned(), json!(edit));
     }
+}
+
+/// An edit for tools.
+pub(crate) fn edit_json(edit: &Edit) -> Value {
+    json!({
+        "what": edit.what,
+        "patch": edit.patch,
+        "changes": edit.changes.iter().map(change).collect::<Vec<_>>(),
+        "count": edit.count().to_string(),
+    })
 }
 
 /// What a rule asks for in vain, at its place.

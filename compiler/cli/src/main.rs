@@ -18,6 +18,7 @@ mod page;
 mod program;
 mod record;
 mod reference;
+mod replay;
 mod reported;
 mod reviewed;
 mod sarif;

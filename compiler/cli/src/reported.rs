@@ -48,7 +48,7 @@ pub(crate) fn object(report: &Reported) -> Value {
 
 fn witness(call: &SeccompData, value: u32) -> Value {
     json!({
-        "call": describe::call(call),
+        "call": describe::notation(call),
         "nr": call.nr,
         "arch": call.arch,
         "instruction_pointer": call.instruction_pointer,

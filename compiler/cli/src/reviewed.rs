@@ -10,7 +10,7 @@ use filterc_review::written::Written;
 
 use crate::console::{Console, Failure};
 use crate::input;
-use crate::sides::{self, Input};
+use crate::sides::{self, Input, ReadingArgs};
 
 /// A policy with its program, or a program.
 pub(crate) enum Reviewed {
@@ -19,11 +19,16 @@ pub(crate) enum Reviewed {
 }
 
 /// Reads what a path names. What is wrong with it is of status 2: 1 is for an answer that is no.
-pub(crate) fn read(path: &Path, options: &Options, console: &Console) -> Result<Reviewed, Failure> {
-    if path.extension().is_some_and(|extension| extension == "flt") {
+pub(crate) fn read(
+    path: &Path,
+    reading: &ReadingArgs,
+    options: &Options,
+    console: &Console,
+) -> Result<Reviewed, Failure> {
+    if path.extension().is_some_and(|extension| extension == "flt") && !reading.is_given() {
         return policy(&input::source(path)?, options, console);
     }
-    match sides::side(path, options, console)? {
+    match sides::read_as(path, reading, options, console)? {
         Input::Bytes(bytes) => {
             let fault = |text: String| Failure::Environment(format!("{}: {text}", path.display()));
             let endian = of_options(options).map_or(Endian::HOST, |abi| abi.endian);

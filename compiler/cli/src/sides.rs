@@ -14,8 +14,9 @@ use filterc_grammar::source::{FileId, SourceMap};
 use filterc_hir::eval::{Reason, decide_with};
 use filterc_hir::policy::{AbiPolicy, Param, Policy};
 
-use crate::console::{Console, Failure};
+use crate::console::{self, Console, Failure};
 use crate::decide;
+use crate::explained;
 use crate::foreign::{self, Format, Reading, Text};
 use crate::input;
 use crate::options::{ByteOrder, PolicyArgs};
@@ -51,6 +52,14 @@ pub(crate) struct SidesArgs {
     policy_args: PolicyArgs,
 }
 
+/// Whether calls are also decided by the running kernel.
+#[derive(Args, Debug)]
+pub(crate) struct ReplayArgs {
+    /// Also have this kernel decide the calls that are shown, under both filters
+    #[arg(long)]
+    replay: bool,
+}
+
 /// How policies of other forms are read.
 #[derive(Args, Debug, Default)]
 pub(crate) struct ReadingArgs {
@@ -65,6 +74,11 @@ pub(crate) struct ReadingArgs {
 }
 
 impl ReadingArgs {
+    /// Whether a form is named.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.from.is_some()
+    }
+
     /// How an input is read, with options of its own.
     fn reading(&self, own: (&str, &[String]), policy: &Options) -> Result<Reading, Failure> {
         let arch = policy.abis.as_ref().and_then(|abis| abis.first()).map(|abi| abi.name);
@@ -90,6 +104,8 @@ pub(crate) struct Sides {
     pub(crate) params: Vec<Param>,
     /// The byte orders in which the question makes sense.
     pub(crate) orders: Vec<Endian>,
+    /// The options that policies were read with, if this kernel is asked, too.
+    pub(crate) replay: Option<Options>,
 }
 
 impl Sides {
@@ -116,7 +132,18 @@ pub(crate) fn read(args: &SidesArgs, console: &Console) -> Result<Sides, Failure
     let mut right = of(&args.right, ("--right-is", args.right_is.as_slice()))?;
     let params = with_params(args, &options.params, &mut left, &mut right)?;
     let orders = byte_orders(args, &left, &right);
-    Ok(Sides { left, right, params, orders })
+    Ok(Sides { left, right, params, orders, replay: None })
+}
+
+/// Reads both, and whether this kernel is asked, too.
+pub(crate) fn read_for(
+    args: &SidesArgs,
+    replay: &ReplayArgs,
+    console: &Console,
+) -> Result<Sides, Failure> {
+    let sides = read(args, console)?;
+    let options = replay.replay.then(|| input::options(&args.policy_args, console)).transpose()?;
+    Ok(Sides { replay: options, ..sides })
 }
 
 /// What a file turned out to be.
@@ -138,7 +165,17 @@ pub(crate) fn again(policy: &Policy, sources: &SourceMap, options: &Options) -> 
 
 /// Reads a policy or a program whose form shows.
 pub(crate) fn side(path: &Path, options: &Options, console: &Console) -> Result<Input, Failure> {
-    side_as(path, &ReadingArgs::default(), ("", &[]), options, console)
+    read_as(path, &ReadingArgs::default(), options, console)
+}
+
+/// Reads a policy or a program of any form.
+pub(crate) fn read_as(
+    path: &Path,
+    reading: &ReadingArgs,
+    options: &Options,
+    console: &Console,
+) -> Result<Input, Failure> {
+    side_as(path, reading, ("", &[]), options, console)
 }
 
 /// Reads a policy or a program of any form; `own` are options for it alone, and what they are
@@ -226,7 +263,7 @@ fn imported(
         }
         Err(wrong) => {
             console.diagnostics(&wrong.sources, &wrong.list);
-            Err(Failure::Environment(format!("{name}: there is nothing to compare")))
+            Err(Failure::Environment(format!("{name}: it could not be read")))
         }
     }
 }
@@ -236,14 +273,24 @@ fn policy(source: &Source, options: &Options, console: &Console) -> Result<Input
     let errors = analysis.diagnostics.iter().any(|it| it.severity == Severity::Error);
     match analysis.policy {
         Some(policy) if !errors => {
-            console.diagnostics(&analysis.sources, &analysis.diagnostics);
+            warned(source, analysis.diagnostics.len(), console);
             Ok(Input::Policy(Box::new(policy), analysis.sources))
         }
         Some(_) | None => {
             console.diagnostics(&analysis.sources, &analysis.diagnostics);
-            Err(Failure::Environment(format!("{}: there is nothing to compare", source.name())))
+            Err(Failure::Environment(format!("{}: it could not be read", source.name())))
         }
     }
+}
+
+/// Says how many warnings there are: what they say is not what was asked.
+fn warned(source: &Source, count: usize, console: &Console) {
+    let warnings = match count {
+        0 => return,
+        1 => "1 warning, which".to_owned(),
+        count => format!("{count} warnings, which"),
+    };
+    console.note(&format!("{}: {warnings} `filterc audit-policy` shows", source.name()));
 }
 
 /// Gives the policies the values of `--param`; without any, makes parameters with one name the
@@ -400,7 +447,9 @@ impl<'i> Judged<'i> {
         match self {
             Self::Policy(policy, sources) => {
                 let decision = decide_with(&policy.of_order(endian), params, call);
-                let text = describe::decision(&decision);
+                let (action, reason) =
+                    (console::action(decision.action, call), explained::reason(decision.reason));
+                let text = format!("{action}, {reason}");
                 let rule = match decision.reason {
                     Reason::Rule(rule) => policy.rules().get(rule.0 as usize),
                     Reason::Default | Reason::Unknown | Reason::Foreign => None,
@@ -412,12 +461,12 @@ impl<'i> Judged<'i> {
             }
             Self::Program(program) => {
                 let trace = interpret_traced(program, call, endian);
-                let action = Action::from_ret(trace.outcome.ret);
+                let action = console::action(Action::from_ret(trace.outcome.ret), call);
                 format!("{action}, by the instructions {}", describe::path(&trace.pcs))
             }
             Self::Ebpf(decide) => match decide::run(decide, call, endian) {
                 Some((value, path)) => {
-                    let action = Action::from_ret(value);
+                    let action = console::action(Action::from_ret(value), call);
                     format!("{action}, by the instructions {} of `decide`", describe::path(&path))
                 }
                 None => "comes to no end".to_owned(),

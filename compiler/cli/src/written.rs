@@ -7,6 +7,7 @@ use filterc_abi::{Action, Endian};
 use filterc_check::{Budget, Part, Side, outcomes};
 use filterc_grammar::print;
 use filterc_relate::{Said, policy};
+use serde_json::json;
 
 use crate::console::{Console, Failure, write_output};
 use crate::sides::{self, Input, Judged};
@@ -21,6 +22,8 @@ pub(crate) struct Written<'w> {
     pub(crate) orders: &'w [Endian],
     /// What is made of the values that the inputs return.
     pub(crate) combine: &'w dyn Fn(&[u32]) -> u32,
+    /// Whether the policy is written as a member of an object.
+    pub(crate) json: bool,
 }
 
 /// Writes the policy. It is not believed before what its text says has been proved to be that.
@@ -66,6 +69,14 @@ pub(crate) fn write(
             }
         }
     }
+    let text = match written.json {
+        false => text,
+        true => {
+            let inputs: Vec<String> =
+                written.inputs.iter().map(|(_, path)| path.display().to_string()).collect();
+            format!("{}\n", json!({ "policy": text, "of": inputs, "proved": true }))
+        }
+    };
     write_output(output, text.as_bytes())
 }
 

@@ -12,7 +12,7 @@ mod tool;
 use std::fs;
 use std::process::{Command, Stdio};
 
-use tool::{Files, filterc, status, text};
+use tool::{Files, filterc, json, status, text};
 
 const OLD: &str = "arch x86_64
 default errno(EPERM)
@@ -40,7 +40,7 @@ fn differences_are_told_in_words() {
         "    if flags & (O_ACCMODE | O_CREAT | O_TRUNC)\n",
         "    if !(family in { AF_UNIX, AF_INET, AF_INET6 })\n",
         "the same action, with other data\n  errno(EACCES) -> errno(ENOSYS)\n    mount on x86_64",
-        "      B: errno(1), by the default\n",
+        "      B: errno(EPERM), by the default\n",
     ] {
         assert!(text.contains(line), "{line}\n{text}");
     }
@@ -55,6 +55,46 @@ fn differences_are_told_in_words() {
     assert_eq!(socket["left"]["action"], "allow");
     assert_eq!(status(&filterc(&["diff", &old, &old])), 0);
     assert_eq!(status(&filterc(&["diff", &old, "/nowhere.flt"])), 2);
+}
+
+/// What is shown can be pasted: `eval` says of each side what the difference says.
+#[test]
+fn calls_that_are_shown_can_be_evaluated() {
+    let files = Files::new("replayable");
+    let (old, new) = (files.write("old.flt", OLD), files.write("new.flt", NEW));
+    let program = files.path("new.bpf");
+    assert_eq!(status(&filterc(&[&new, "-o", &program])), 0);
+    let found = json(&filterc(&["diff", &old, &new, "--json"]));
+    for change in found["machines"][0]["changes"].as_array().unwrap() {
+        let call = change["witness"]["call"].as_str().unwrap();
+        for (path, side) in [(&old, "left"), (&new, "right"), (&program, "right")] {
+            let said = filterc(&["eval", path, call]);
+            let expected = format!("{call} => {} by ", change[side]["action"].as_str().unwrap());
+            assert!(text(&said).starts_with(&expected), "{expected}\n{}", text(&said));
+        }
+    }
+    let wrong = filterc(&["eval", &old, "read(0) on i387"]);
+    assert_eq!(status(&wrong), 1);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("F0757"));
+    let foreign = text(&filterc(&["eval", &old, "read(0) on i386", "read(0) on 0x5"]));
+    assert_eq!(foreign.matches("as foreign").count(), 2, "{foreign}");
+}
+
+/// The running kernel decides them as they are shown.
+#[test]
+fn calls_that_are_shown_are_decided_by_the_kernel() {
+    let files = Files::new("replayed");
+    let (old, new) = (files.write("old.flt", OLD), files.write("new.flt", NEW));
+    let replay = json(&filterc(&["diff", &old, &new, "--json", "--replay"]));
+    let replay = &replay["machines"][0]["replay"];
+    if let Some(why) = replay["skipped"].as_str() {
+        return println!("skipped: {why}");
+    }
+    assert_eq!(replay["seen"], 4, "{replay}");
+    let equiv = filterc(&["equiv", &old, &new, "--replay"]);
+    assert!(text(&equiv).ends_with("\n1 of the calls were so decided by this kernel, too\n"));
+    let subset = filterc(&["subset", &old, &new, "--replay"]);
+    assert!(text(&subset).contains("so decided by this kernel"), "{}", text(&subset));
 }
 
 #[test]
@@ -145,4 +185,21 @@ fn filters_of_a_live_process_become_a_policy() {
     assert!(String::from_utf8_lossy(&gone.stderr).contains("F0860"), "{gone:?}");
     assert_eq!(status(&filterc(&["lift", "--pid", &pid, &policy])), 2);
     assert_eq!(status(&filterc(&["lift"])), 2);
+}
+
+#[test]
+fn forms_and_colours_are_as_asked_for() {
+    let files = Files::new("forms");
+    let (old, new) = (files.write("old.flt", OLD), files.write("new.flt", NEW));
+    let coloured = text(&filterc(&["diff", &old, &new, "--color", "always"]));
+    assert!(coloured.contains("\u{1b}[1;31mnow allowed\u{1b}[0m"), "{coloured}");
+    assert!(!text(&filterc(&["diff", &old, &new])).contains('\u{1b}'));
+    let plain = text(&filterc(&["merge", "--union", &old, &new]));
+    let object = json(&filterc(&["merge", "--union", &old, &new, "--json"]));
+    assert_eq!(object["policy"], plain.as_str());
+    assert_eq!(status(&filterc(&["audit-policy", "--json", &old])), 1);
+    for command in ["equiv", "subset", "diff", "merge", "lift", "audit-policy", "eval", "import"] {
+        let help = text(&filterc(&[command, "--help"]));
+        assert!(help.contains("\nExit status: 0 "), "{command}: {help}");
+    }
 }

@@ -11,13 +11,9 @@
 mod tool;
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::Command;
 
-use tool::{Files, filterc, status, text};
-
-fn json(output: &Output) -> serde_json::Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
-}
+use tool::{Files, filterc, json, status, text};
 
 const POLICY: &str = "arch x86_64
 default errno(EPERM)
@@ -38,7 +34,7 @@ fn a_call_is_explained_and_the_edit_shown() {
     let text = text(&output);
     assert_eq!(status(&output), 1, "{text}");
     for part in [
-        "socket(family = AF_NETLINK, type = SOCK_RAW, protocol = 0) on x86_64",
+        "socket(family = AF_NETLINK, type = SOCK_RAW, protocol = NETLINK_ROUTE) on x86_64",
         "refused: errno(EPERM), by the default",
         "rule 2 would allow it, but family is AF_NETLINK",
         "-allow socket if family in { AF_UNIX, AF_INET }\n\
@@ -88,7 +84,21 @@ fn denials_are_explained() {
     assert!(text.contains("refused: errno(EPERM) if !(family in { AF_UNIX, AF_INET })"), "{text}");
     assert!(text.contains("allowed if family in { AF_UNIX, AF_INET }, by rule 2"), "{text}");
     assert!(String::from_utf8_lossy(&output.stderr).contains(":2: [F0717]"));
+    // The record has no arguments: only what allows all of them is certain to allow the call.
+    let certain = "to allow it for certain, whatever the record lacks of it: add the rule \
+                   `allow socket` behind all others";
+    assert!(text.contains(certain), "{text}");
+    let effect = "errno(EPERM) -> allow: socket on x86_64, if !(family in { AF_UNIX, AF_INET })";
+    assert!(text.contains(effect), "{text}");
+    // With its arguments, less does.
+    let known = files.write("trace", "socket(AF_NETLINK, SOCK_RAW, 0) = -1 EPERM (x)\n");
+    let narrow = json(&filterc(&["explain-denial", "--json", &policy, &known]));
+    let edit = &narrow["denials"][0]["edit"];
+    assert_eq!(edit["what"], "let rule 2 take AF_NETLINK as well", "{narrow}");
+    assert_eq!(edit["changes"][0]["if"], "family == AF_NETLINK", "{narrow}");
     let object = json(&filterc(&["explain-denial", "--json", &policy, &log]));
+    let patch = object["denials"][0]["edit"]["patch"].as_str().unwrap();
+    assert!(patch.contains("\n+allow socket\n"), "{patch}");
     assert_eq!(object["denials"][0]["certain"], false);
     assert_eq!(object["denials"][0]["outcomes"].as_array().unwrap().len(), 2);
     let none = files.write("none.log", "hello\n");

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use filterc_abi::facts::COMM_SIZE;
-use filterc_abi::{self as abi, Abi, Arg, ArgKind, Facts, Regs, SeccompData};
+use filterc_abi::spelling::{self, Spelling};
+use filterc_abi::{self as abi, Abi, Arg, ArgKind, Facts, Regs, SeccompData, Syscall};
 use filterc_check::{Unknown, Why};
 use filterc_hir::eval::{Decision, Reason};
 use filterc_hir::policy::Param;
@@ -71,35 +72,89 @@ pub fn facts(facts: &Facts) -> String {
     if all.is_empty() { String::new() } else { format!(", where {}", all.join(", ")) }
 }
 
+/// A call as `eval` and `explain-call` read it: `openat(AT_FDCWD, 0x0, O_RDWR, 0x0) on x86_64`,
+/// with ` at 0x7f…` behind it where the instruction pointer is not 0. Where registers hold what
+/// the arguments do not, by number, with registers.
+#[must_use]
+pub fn notation(call: &SeccompData) -> String {
+    let nr = call.nr.cast_unsigned();
+    let abi = abi::abi_of_call(call.arch, nr);
+    let named = abi.and_then(|abi| Some((abi, abi.syscall_by_nr(nr)?)));
+    let mut text = match named.and_then(|(abi, known)| positional(abi, known, call)) {
+        Some(text) => text,
+        None => {
+            let used = call.args.iter().rposition(|arg| *arg != 0).map_or(0, |last| last + 1);
+            let args: Vec<String> =
+                call.args.iter().take(used).map(|arg| format!("{arg:#x}")).collect();
+            format!("syscall({})({})", call.nr, args.join(", "))
+        }
+    };
+    // Writing to a string cannot fail.
+    let _ = match abi {
+        Some(abi) => write!(text, " on {}", abi.name),
+        None => write!(text, " on {:#x}", call.arch),
+    };
+    if call.instruction_pointer != 0 {
+        let _ = write!(text, " at {:#x}", call.instruction_pointer);
+    }
+    text
+}
+
+/// The call by its name, each argument at its place; `None` if registers hold more than that.
+fn positional(abi: &'static Abi, known: &'static Syscall, call: &SeccompData) -> Option<String> {
+    // `syscall(1)` is a call by its number.
+    if known.name == "syscall" {
+        return None;
+    }
+    let mut args = Vec::new();
+    let mut used = [false; 6];
+    for arg in known.args {
+        let registers = match arg.regs {
+            Regs::Invisible => [None, None],
+            Regs::One(i) => [Some(i), None],
+            Regs::Pair { lo, hi } => [Some(lo), Some(hi)],
+        };
+        for register in registers.into_iter().flatten() {
+            *used.get_mut(usize::from(register))? = true;
+        }
+        args.push(match bits_of(arg, call) {
+            None => "_".to_owned(),
+            Some((_, true)) => return None,
+            Some((value, false)) => bits(abi, arg, value, call),
+        });
+    }
+    let hidden = call.args.iter().zip(used).any(|(register, used)| *register != 0 && !used);
+    (!hidden).then(|| format!("{}({})", known.name, args.join(", ")))
+}
+
+/// An argument's number as an expression: flags by their names.
+fn bits(abi: &'static Abi, arg: &Arg, value: u64, call: &SeccompData) -> String {
+    let spelling = spelling_of(abi, arg, call).filter(|_| arg.kind != ArgKind::Mode);
+    match spelling.and_then(|spelling| spelling.whole(value)) {
+        Some(names) => names.join(" | "),
+        None => number(abi, arg, value, call),
+    }
+}
+
 fn raw(call: &SeccompData) -> String {
     let args: Vec<String> = call.args.iter().map(|arg| format!("{arg:#x}")).collect();
     format!("syscall({})({})", call.nr, args.join(", "))
 }
 
 fn argument(abi: &'static Abi, arg: &Arg, call: &SeccompData) -> String {
-    let register = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
-    let low = |i: u8| register(i) & 0xffff_ffff;
-    let (value, ignored) = match arg.regs {
-        Regs::Invisible => return "?".to_owned(),
-        Regs::Pair { lo, hi } => {
-            let ignored = (register(lo) | register(hi)) >> 32 != 0;
-            (low(lo) | low(hi) << 32, ignored.then(|| register(lo)))
-        }
-        Regs::One(i) => {
-            let mask = u64::MAX >> (64 - arg.width.clamp(1, 64));
-            let value = register(i);
-            (value & mask, (value & !mask != 0).then_some(value))
-        }
-    };
-    let mut text = number(abi, arg, value);
-    if let Some(whole) = ignored {
+    let Some((value, ignored)) = bits_of(arg, call) else { return "?".to_owned() };
+    let mut text = number(abi, arg, value, call);
+    if let (true, Regs::One(i) | Regs::Pair { lo: i, .. }) = (ignored, arg.regs) {
+        let whole = call.args.get(usize::from(i)).copied().unwrap_or_default();
         let _ = write!(text, " [register {whole:#x}]");
     }
     text
 }
 
-fn number(abi: &'static Abi, arg: &Arg, value: u64) -> String {
-    if let Some(name) = arg.set.and_then(|set| name(abi, set, value)) {
+/// An argument's number by its name, or as a person would write it.
+fn number(abi: &'static Abi, arg: &Arg, value: u64, call: &SeccompData) -> String {
+    let named = spelling_of(abi, arg, call).and_then(|spelling| spelling.value(value));
+    if let Some(name) = named {
         return name.to_owned();
     }
     let hexadecimal =
@@ -114,13 +169,28 @@ fn number(abi: &'static Abi, arg: &Arg, value: u64) -> String {
     }
 }
 
-/// The constant of a set that has that value.
-fn name(abi: &'static Abi, set: &str, value: u64) -> Option<&'static str> {
-    let values = abi::set(set)?.values();
-    values.iter().copied().find(|name| {
-        let constant = abi.constant(name);
-        constant.is_some_and(|constant| u64::try_from(constant) == Ok(value))
-    })
+/// How an argument's numbers are spelled in a call.
+fn spelling_of(abi: &'static Abi, arg: &Arg, call: &SeccompData) -> Option<Spelling> {
+    let known = abi.syscall_by_nr(call.nr.cast_unsigned())?;
+    let selected = |name: &str| Some(bits_of(known.arg(name)?, call)?.0);
+    Some(Spelling::new(abi, spelling::set_of(abi, known, arg, selected)?, arg.width))
+}
+
+/// The bits of an argument that the kernel uses, and whether others are set; `None` where a filter
+/// sees none.
+fn bits_of(arg: &Arg, call: &SeccompData) -> Option<(u64, bool)> {
+    let register = |i: u8| call.args.get(usize::from(i)).copied().unwrap_or_default();
+    let low = |i: u8| register(i) & 0xffff_ffff;
+    match arg.regs {
+        Regs::Invisible => None,
+        Regs::Pair { lo, hi } => {
+            Some((low(lo) | low(hi) << 32, (register(lo) | register(hi)) >> 32 != 0))
+        }
+        Regs::One(i) => {
+            let mask = u64::MAX >> (64 - arg.width.clamp(1, 64));
+            Some((register(i) & mask, register(i) & !mask != 0))
+        }
+    }
 }
 
 /// Positions of instructions, runs of them written as `3-7`.

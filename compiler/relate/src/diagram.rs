@@ -46,10 +46,31 @@ pub(crate) struct Diagram<'d> {
     both: HashMap<(To, To, To), To>,
     /// Where each bit of a field stands in the order.
     places: HashMap<(usize, u8), u16>,
+    /// Whether that is not the decision's own order.
+    is_permuted: bool,
+}
+
+/// Has the high bits of every field asked for first, in its own places: a field in two registers
+/// may have its low half first, and then what its order says has no end. Says whether that is
+/// another order.
+fn highest_first(places: &mut HashMap<(usize, u8), u16>, fields: &Fields) -> bool {
+    let mut is_permuted = false;
+    for slot in 0..fields.slots().len() {
+        let mut bits: Vec<(u8, u16)> =
+            (0..64).filter_map(|bit| Some((bit, *places.get(&(slot, bit))?))).collect();
+        let mut levels: Vec<u16> = bits.iter().map(|(_, level)| *level).collect();
+        levels.sort_unstable();
+        bits.reverse();
+        for ((bit, old), level) in bits.into_iter().zip(levels) {
+            is_permuted |= old != level;
+            places.insert((slot, bit), level);
+        }
+    }
+    is_permuted
 }
 
 impl<'d> Diagram<'d> {
-    /// None yet, over the bits of a decision's fields.
+    /// None yet, over the bits of a decision's fields, in its own order.
     pub(crate) fn new(decision: &'d Decision, fields: &Fields) -> Self {
         let mut places = HashMap::new();
         for word in 0..16 {
@@ -59,7 +80,14 @@ impl<'d> Diagram<'d> {
             }
         }
         let (nodes, unique, both) = (Vec::new(), HashMap::new(), HashMap::new());
-        Self { decision, nodes, unique, both, places }
+        Self { decision, nodes, unique, both, places, is_permuted: false }
+    }
+
+    /// The same with the high bits of every field first; `None` if they are that anyway.
+    pub(crate) fn ordered(decision: &'d Decision, fields: &Fields) -> Option<Self> {
+        let mut new = Self::new(decision, fields);
+        new.is_permuted = highest_first(&mut new.places, fields);
+        new.is_permuted.then_some(new)
     }
 
     pub(crate) fn node(&self, at: usize) -> Option<Node> {
@@ -79,10 +107,24 @@ impl<'d> Diagram<'d> {
         for Ask { word, bit, low, high } in &decision.asks {
             let (low, high) = (to(*low, &known)?, to(*high, &known)?);
             let (slot, shift) = fields.bit_of(*word)?;
-            let made = self.make(slot, bit + shift, low, high)?;
+            let made = match self.is_permuted {
+                false => self.make(slot, bit + shift, low, high)?,
+                true => {
+                    let asked = self.make(slot, bit + shift, To::False, To::True)?;
+                    let not = self.not(asked)?;
+                    let (high, low) = (self.and(asked, high)?, self.and(not, low)?);
+                    self.or(high, low)?
+                }
+            };
             known.push(made);
         }
         to(decision.root, &known)
+    }
+
+    fn or(&mut self, left: To, right: To) -> Option<To> {
+        let (left, right) = (self.not(left)?, self.not(right)?);
+        let neither = self.and(left, right)?;
+        self.not(neither)
     }
 
     fn make(&mut self, slot: usize, bit: u8, low: To, high: To) -> Option<To> {

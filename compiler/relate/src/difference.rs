@@ -4,8 +4,7 @@ use filterc_abi::{self as abi, Abi, Action, Endian, SeccompData, Syscall};
 use filterc_check::{Answer, Budget, Count, Decision, Part, Side, Unknown, outcomes, precedence};
 use filterc_grammar::print;
 
-use crate::fields::Fields;
-use crate::formula::{Formula, formula};
+use crate::formula::{Formula, described};
 use crate::numbers::{Numbers, numbers};
 use crate::spell;
 
@@ -167,12 +166,12 @@ fn push(
     changes: &mut Vec<Change>,
 ) {
     let Part { arch, decision, .. } = part;
-    let fields = Fields::new(abi, call, endian, decision);
     for (at, values) in decision.values.iter().enumerate() {
         let Some((left, right)) = differ(values) else { continue };
-        let condition = match formula(decision, &fields, |other| other == values.as_slice()) {
-            Some(formula) if *formula == Formula::True => Condition::Always,
-            Some(formula) => {
+        let is = |other: &[u32]| other == values.as_slice();
+        let condition = match described((abi, call), endian, decision, &is) {
+            Some((formula, _)) if *formula == Formula::True => Condition::Always,
+            Some((formula, fields)) => {
                 Condition::If(print::predicate(&spell::predicate(&formula, &fields, abi)))
             }
             None => Condition::Some,

@@ -5,8 +5,7 @@ use filterc_check::{Count, Decision};
 use filterc_grammar::print;
 
 use crate::difference::{Condition, count, witness};
-use crate::fields::Fields;
-use crate::formula::{Formula, formula};
+use crate::formula::{Formula, described};
 use crate::spell;
 
 /// The call that a decision is about.
@@ -41,11 +40,10 @@ pub fn extent(
     let Subject { arch, nr, endian } = subject;
     let known = abi::abi_of_call(arch, nr);
     let call = known.and_then(|abi| abi.syscall_by_nr(nr));
-    let fields = Fields::new(known, call, endian, decision);
-    let condition = match formula(decision, &fields, is) {
-        Some(formula) if *formula == Formula::True => Condition::Always,
-        Some(formula) if *formula == Formula::False => return None,
-        Some(formula) => {
+    let condition = match described((known, call), endian, decision, is) {
+        Some((formula, _)) if *formula == Formula::True => Condition::Always,
+        Some((formula, _)) if *formula == Formula::False => return None,
+        Some((formula, fields)) => {
             Condition::If(print::predicate(&spell::predicate(&formula, &fields, known)))
         }
         None => Condition::Some,

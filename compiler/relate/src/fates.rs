@@ -64,10 +64,14 @@ impl<'s> OfAbi<'s> {
             for numbers in numbers(abi, part.nr) {
                 match numbers {
                     Numbers::Call(call) => {
-                        let fields =
-                            Fields::new(Some(abi), Some(call), said.endian, &part.decision);
+                        let (endian, decision) = (said.endian, &part.decision);
+                        let fields = Fields::new(Some(abi), Some(call), endian, decision);
+                        let registers =
+                            || Fields::without_pointers(Some(abi), Some(call), endian, decision);
                         let error = || Inexpressible::Arguments { abi: abi.name, call: call.name };
-                        let fate = fate(Some(abi), &fields, part, decide).ok_or_else(error)?;
+                        let fate = fate(Some(abi), &fields, part, decide)
+                            .or_else(|| fate(Some(abi), &registers()?, part, decide))
+                            .ok_or_else(error)?;
                         new.fates.insert(call.name, fate);
                         new.parts.insert(call.name, part);
                     }

@@ -31,6 +31,8 @@ pub(crate) enum Name {
 /// The fields of a call, as far as a decision needs them.
 #[derive(Clone, Debug)]
 pub(crate) struct Fields {
+    /// The call that they are of.
+    call: Option<&'static Syscall>,
     slots: Vec<Slot>,
     /// For each word its field, and the place of its lowest bit there.
     words: [Option<(usize, u8)>; 16],
@@ -45,10 +47,33 @@ impl Fields {
         endian: Endian,
         decision: &Decision,
     ) -> Self {
-        let mut fields = Self { slots: Vec::new(), words: [None; 16] };
+        Self::with(abi, call, endian, decision, |_| true)
+    }
+
+    /// The same with registers in the place of pointers, of which a policy can say no more than
+    /// that they are equal to something; `None` if there are none.
+    pub(crate) fn without_pointers(
+        abi: Option<&'static Abi>,
+        call: Option<&'static Syscall>,
+        endian: Endian,
+        decision: &Decision,
+    ) -> Option<Self> {
+        let is_pointer = |arg: &Arg| arg.kind == ArgKind::Pointer;
+        call.filter(|call| call.args.iter().any(is_pointer))?;
+        Some(Self::with(abi, call, endian, decision, |arg| !is_pointer(arg)))
+    }
+
+    fn with(
+        abi: Option<&'static Abi>,
+        call: Option<&'static Syscall>,
+        endian: Endian,
+        decision: &Decision,
+        is_field: impl Fn(&Arg) -> bool,
+    ) -> Self {
+        let mut fields = Self { call, slots: Vec::new(), words: [None; 16] };
         let asked = Asked::new(decision);
         let args = call.filter(|_| abi.is_some()).map_or(&[][..], |call| call.args);
-        for arg in args {
+        for arg in args.iter().filter(|arg| is_field(arg)) {
             fields.argument(arg, endian, &asked);
         }
         for register in 0..6 {
@@ -58,6 +83,10 @@ impl Fields {
         let shape = Shape { width: 64, signed: false, flags: false, names: false, pointer: false };
         fields.add(Slot { name: Name::InstructionPointer, shape, arg: None }, low, Some(high));
         fields
+    }
+
+    pub(crate) const fn call(&self) -> Option<&'static Syscall> {
+        self.call
     }
 
     pub(crate) fn slots(&self) -> &[Slot] {
@@ -84,7 +113,8 @@ impl Fields {
                     && asked.within(high, arg.width.saturating_sub(32));
                 // Of an address, nothing but the whole can be told.
                 let wide = arg.width > 32;
-                if fits && (!pointer || (asked.whole(low) && (!wide || asked.whole(high)))) {
+                let whole = asked.whole(low) && (!wide || asked.same(low, high));
+                if fits && (!pointer || whole) {
                     self.add(slot, low, wide.then_some(high));
                 }
             }
@@ -145,6 +175,11 @@ impl Asked {
     /// Whether only that many low bits of a word are asked for.
     fn within(&self, word: u8, width: u8) -> bool {
         self.bits(word).checked_shr(width.into()).unwrap_or_default() == 0
+    }
+
+    /// Whether the same bits of both words are asked for.
+    fn same(&self, low: u8, high: u8) -> bool {
+        self.bits(low) == self.bits(high)
     }
 
     /// Whether all bits of a word are asked for, or none.

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use filterc_abi::{Abi, Endian, Syscall};
 use filterc_check::Decision;
 
 use crate::diagram::{Diagram, Order, To};
 use crate::fields::Fields;
-use crate::values::{Cube, Test, describe};
+use crate::values::{Cube, Shape, Test, describe};
 
 /// A predicate; fields by their place in [`Fields`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -50,11 +51,38 @@ pub(crate) fn formula(
     fields: &Fields,
     is: impl Fn(&[u32]) -> bool,
 ) -> Option<Rc<Formula>> {
-    let mut diagram = Diagram::new(decision, fields);
+    // Where fields are compared with each other, their bits are asked for in turns as they are;
+    // ranges of one field are found where its high bits are asked for first.
+    let own = Diagram::new(decision, fields);
+    in_order(own, fields, &is)
+        .or_else(|| in_order(Diagram::ordered(decision, fields)?, fields, &is))
+}
+
+fn in_order(
+    mut diagram: Diagram<'_>,
+    fields: &Fields,
+    is: &dyn Fn(&[u32]) -> bool,
+) -> Option<Rc<Formula>> {
     let root = diagram.of(fields, is)?;
     let mut build = Build { fields, diagram, made: HashMap::new(), looked: 0 };
     let formula = build.formula(root)?;
     (formula.cost() <= MAX_COST).then_some(formula)
+}
+
+/// The same, with the fields that it is about: arguments, or, where no more than equality would
+/// have to be said of a pointer, registers.
+pub(crate) fn described(
+    (abi, call): (Option<&'static Abi>, Option<&'static Syscall>),
+    endian: Endian,
+    decision: &Decision,
+    is: &dyn Fn(&[u32]) -> bool,
+) -> Option<(Rc<Formula>, Fields)> {
+    let fields = Fields::new(abi, call, endian, decision);
+    if let Some(formula) = formula(decision, &fields, is) {
+        return Some((formula, fields));
+    }
+    let fields = Fields::without_pointers(abi, call, endian, decision)?;
+    Some((formula(decision, &fields, is)?, fields))
 }
 
 struct Build<'f> {
@@ -64,6 +92,9 @@ struct Build<'f> {
     /// Ends of questions that were looked at.
     looked: usize,
 }
+
+/// Where questions lead, and for which numbers.
+type End = (To, Vec<Cube>);
 
 impl Build<'_> {
     fn formula(&mut self, to: To) -> Option<Rc<Formula>> {
@@ -89,9 +120,16 @@ impl Build<'_> {
         let slot = self.diagram.node(at)?.slot;
         let ends = self.ends(at, slot)?;
         let shape = self.fields.slots().get(slot)?.shape;
+        let plain = self.alternatives(slot, &ends, shape);
+        let nested = self.nested(slot, &ends, shape);
+        [plain, nested].into_iter().flatten().min_by_key(|formula| formula.cost())
+    }
+
+    /// One alternative for each end: numbers that lead there, and what is asked then.
+    fn alternatives(&mut self, slot: usize, ends: &[End], shape: Shape) -> Option<Rc<Formula>> {
         let mut parts = Vec::new();
         let mut always: Option<Test> = None;
-        for (to, cubes) in &ends {
+        for (to, cubes) in ends {
             let inner = self.formula(*to)?;
             if *inner == Formula::False {
                 continue;
@@ -119,9 +157,40 @@ impl Build<'_> {
         Some(or(all))
     }
 
+    /// The same where what one end asks implies what another does: the stronger condition does for
+    /// the numbers of both, and the other end is left with what that one does not let through.
+    fn nested(&mut self, slot: usize, ends: &[End], shape: Shape) -> Option<Rc<Formula>> {
+        let open: Vec<&End> = ends.iter().filter(|(to, _)| *to != To::False).collect();
+        let [a, b] = open.as_slice() else { return None };
+        let (a, b) = if self.implies(a.0, b.0)? { (a, b) } else { (b, a) };
+        if b.0 == To::True || !self.implies(a.0, b.0)? {
+            return None;
+        }
+        let outside = |inside: &[&End]| -> Vec<Cube> {
+            let others = ends.iter().filter(|end| !inside.iter().any(|it| it.0 == end.0));
+            others.flat_map(|(_, cubes)| cubes.iter().copied()).collect()
+        };
+        let both: Vec<Cube> = a.1.iter().chain(&b.1).copied().collect();
+        let either = describe(&both, &outside(&[a, b]), shape)?;
+        let only = describe(&b.1, &outside(&[b]), shape)?;
+        let left = self.diagram.not(a.0)?;
+        let left = self.diagram.and(b.0, left)?;
+        let (stronger, rest) = (self.formula(a.0)?, self.formula(left)?);
+        let test = |test| match test {
+            Test::True => Rc::new(Formula::True),
+            test => Rc::new(Formula::Test(slot, test)),
+        };
+        Some(or(vec![and(test(either), stronger), and(test(only), rest)]))
+    }
+
+    fn implies(&mut self, stronger: To, weaker: To) -> Option<bool> {
+        let not = self.diagram.not(weaker)?;
+        Some(self.diagram.and(stronger, not)? == To::False)
+    }
+
     /// Where the questions for one field lead, and for which of its numbers.
-    fn ends(&mut self, at: usize, slot: usize) -> Option<Vec<(To, Vec<Cube>)>> {
-        let mut ends: Vec<(To, Vec<Cube>)> = Vec::new();
+    fn ends(&mut self, at: usize, slot: usize) -> Option<Vec<End>> {
+        let mut ends: Vec<End> = Vec::new();
         let mut waiting = vec![(To::Node(at), Cube { value: 0, mask: 0 })];
         let mut count = 0;
         while let Some((to, cube)) = waiting.pop() {
@@ -207,12 +276,39 @@ impl Build<'_> {
             let parts = parts.collect::<Option<Vec<_>>>()?;
             return Some(parts.into_iter().fold(relation_holds, and));
         }
-        let parts = self.apart(fails, relation, (a, b))?;
-        let parts = parts.into_iter().map(|part| {
-            let not = self.diagram.not(part)?;
-            self.formula(not)
-        });
-        Some(and(relation_holds, or(parts.collect::<Option<Vec<_>>>()?)))
+        if let Some(parts) = self.apart(fails, relation, (a, b)) {
+            let parts = parts.into_iter().map(|part| {
+                let not = self.diagram.not(part)?;
+                self.formula(not)
+            });
+            return Some(and(relation_holds, or(parts.collect::<Option<Vec<_>>>()?)));
+        }
+        Some(and(relation_holds, self.enough((holds, fails), relation, (a, b))?))
+    }
+
+    /// What is enough within the relation: numbers of one field for which it does not matter what
+    /// the other is, and, where neither does alone, both together.
+    fn enough(
+        &mut self,
+        (holds, fails): (To, To),
+        relation: To,
+        (a, b): (usize, usize),
+    ) -> Option<Rc<Formula>> {
+        let (not_a, not_b) = (self.diagram.some(fails, b)?, self.diagram.some(fails, a)?);
+        let neither = self.diagram.and(not_a, not_b)?;
+        let rest = self.diagram.and(holds, neither)?;
+        let mut parts = Vec::new();
+        for alone in [not_a, not_b] {
+            let alone = self.diagram.not(alone)?;
+            parts.push(self.formula(alone)?);
+        }
+        if rest != To::False {
+            let both = self.apart(rest, relation, (a, b))?;
+            let both = both.into_iter().map(|part| self.formula(part));
+            let both = both.collect::<Option<Vec<_>>>()?;
+            parts.push(both.into_iter().fold(Rc::new(Formula::True), and));
+        }
+        Some(or(parts))
     }
 
     /// Functions of one of two fields each, and of others, that together say within the

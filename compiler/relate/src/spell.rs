@@ -1,6 +1,9 @@
 //! Predicates, calls and actions in the words of the language.
 
-use filterc_abi::{Abi, Action, Arg, ArgKind, SetKind};
+use std::collections::BTreeMap;
+
+use filterc_abi::spelling::{self, Bits, Spelling};
+use filterc_abi::{Abi, Action, ArgKind, Syscall};
 use filterc_cbpf::errno::errno_name_on;
 use filterc_grammar::ast::{
     self, ActionKind, BinOp, Call, CmpOp, Constant, ConstantKind, Field, Item, Mask, Predicate,
@@ -19,34 +22,75 @@ pub(crate) fn predicate(
     fields: &Fields,
     abi: Option<&'static Abi>,
 ) -> Predicate {
-    let list = |parts: &[std::rc::Rc<Formula>]| {
-        parts.iter().map(|part| predicate(part, fields, abi)).collect::<Vec<_>>()
-    };
-    let kind = match formula {
-        Formula::True => PredicateKind::True,
-        Formula::False => PredicateKind::False,
-        Formula::And(parts) => PredicateKind::And(list(parts)),
-        Formula::Or(parts) => PredicateKind::Or(list(parts)),
-        Formula::Test(slot, test) => match fields.slots().get(*slot) {
-            Some(slot) => return Speller { slot, abi }.test(test),
-            None => PredicateKind::Error,
-        },
-        Formula::Compare(left, order, right) => {
-            let (slots, span) = (fields.slots(), Span::default());
-            let (Some(left), Some(right)) = (slots.get(*left), slots.get(*right)) else {
-                return Predicate { kind: PredicateKind::Error, span };
-            };
-            let op = match order {
-                Order::Equal => CmpOp::Eq,
-                Order::Differ => CmpOp::Ne,
-                Order::Less => CmpOp::Lt,
-                Order::AtMost => CmpOp::Le,
-            };
-            let relation = Relation::CompareField(op, field(right));
-            PredicateKind::Test(Box::new(ast::Test { field: field(left), mask: None, relation }))
-        }
-    };
-    Predicate { kind, span: Span::default() }
+    Speech { fields, abi, selected: BTreeMap::new() }.predicate(formula)
+}
+
+/// Words for formulas about one call.
+struct Speech<'f> {
+    fields: &'f Fields,
+    abi: Option<&'static Abi>,
+    /// Arguments that have one value here: what others mean may depend on it.
+    selected: BTreeMap<&'static str, u64>,
+}
+
+impl Speech<'_> {
+    fn predicate(&self, formula: &Formula) -> Predicate {
+        let list =
+            |parts: &[std::rc::Rc<Formula>]| parts.iter().map(|it| self.predicate(it)).collect();
+        let kind = match formula {
+            Formula::True => PredicateKind::True,
+            Formula::False => PredicateKind::False,
+            Formula::And(parts) => {
+                let mut selected = self.selected.clone();
+                selected.extend(parts.iter().filter_map(|part| self.one_value(part)));
+                let inner = Speech { selected, ..*self };
+                PredicateKind::And(parts.iter().map(|part| inner.predicate(part)).collect())
+            }
+            Formula::Or(parts) => PredicateKind::Or(list(parts)),
+            Formula::Test(slot, test) => match self.fields.slots().get(*slot) {
+                Some(slot) => return self.speller(slot).test(test),
+                None => PredicateKind::Error,
+            },
+            Formula::Compare(left, order, right) => self.compared(*left, *order, *right),
+        };
+        Predicate { kind, span: Span::default() }
+    }
+
+    fn compared(&self, left: usize, order: Order, right: usize) -> PredicateKind {
+        let slots = self.fields.slots();
+        let (Some(left), Some(right)) = (slots.get(left), slots.get(right)) else {
+            return PredicateKind::Error;
+        };
+        let op = match order {
+            Order::Equal => CmpOp::Eq,
+            Order::Differ => CmpOp::Ne,
+            Order::Less => CmpOp::Lt,
+            Order::AtMost => CmpOp::Le,
+        };
+        let relation = Relation::CompareField(op, field(right));
+        PredicateKind::Test(Box::new(ast::Test { field: field(left), mask: None, relation }))
+    }
+
+    /// The argument that a formula gives one value.
+    fn one_value(&self, formula: &Formula) -> Option<(&'static str, u64)> {
+        let Formula::Test(slot, Test::Equal { mask: u64::MAX, value }) = formula else {
+            return None;
+        };
+        let arg = self.fields.slots().get(*slot)?.arg?;
+        Some((arg.name, *value))
+    }
+
+    fn speller<'s>(&self, slot: &'s Slot) -> Speller<'s> {
+        let names = |abi: &'static Abi, call: &'static Syscall, arg| {
+            let set = spelling::set_of(abi, call, arg, |name| self.selected.get(name).copied())?;
+            Some(Spelling::new(abi, set, slot.shape.width))
+        };
+        let spelling = match (self.abi, self.fields.call(), slot.arg) {
+            (Some(abi), Some(call), Some(arg)) => names(abi, call, arg),
+            _ => None,
+        };
+        Speller { slot, spelling }
+    }
 }
 
 pub(crate) fn name(text: &str) -> ast::Name {
@@ -83,18 +127,19 @@ fn field(slot: &Slot) -> Field {
     Field { name: name(text), index, ustring, function, span }
 }
 
-/// Names that people write where a value has several.
-const PREFERRED: &[&str] = &["AF_UNIX", "PF_UNIX", "EAGAIN", "TCGETS", "TCSETS"];
-
 /// More names than this are not written for one set of bits.
 const MOST_NAMES: usize = 12;
+
+/// With more bits without a name a set of bits is a number.
+const MOST_UNNAMED: u32 = 8;
 
 /// So many values are named one by one.
 const FEW_VALUES: u64 = 4;
 
 struct Speller<'s> {
     slot: &'s Slot,
-    abi: Option<&'static Abi>,
+    /// The names of its numbers, where they have some.
+    spelling: Option<Spelling>,
 }
 
 impl Speller<'_> {
@@ -176,19 +221,20 @@ impl Speller<'_> {
     }
 
     fn has_name(&self, value: u64) -> bool {
-        self.slot.arg.is_some_and(|arg| self.named(arg, value).is_some())
+        self.spelling.is_some_and(|spelling| spelling.is_named(value))
     }
 
     /// A number, by its name if it has one.
     fn value(&self, value: u64, masked: bool) -> Constant {
         let Shape { width, signed, flags, .. } = self.slot.shape;
-        if let Some(arg) = self.slot.arg {
-            if let Some(name) = self.named(arg, value) {
-                return name;
-            }
-            if flags && value != 0 {
-                return self.bits_with(value, |rest| self.named(arg, rest));
-            }
+        if let Some(name) = self.named(value) {
+            return name;
+        }
+        if let Some(spelling) = self.spelling
+            && flags
+            && value != 0
+        {
+            return self.joined(value, spelling.bits(value));
         }
         let negative = signed && !masked && value >> (width - 1) & 1 == 1;
         if negative {
@@ -204,52 +250,23 @@ impl Speller<'_> {
     }
 
     /// The name of one of the argument's values.
-    fn named(&self, arg: &Arg, value: u64) -> Option<Constant> {
-        let abi = self.abi?;
-        let set = filterc_abi::set(arg.set?)?;
-        let names = match set.kind {
-            SetKind::Enum | SetKind::Mixed => set.values(),
-            SetKind::Flags => &[],
-        };
-        let is = |name: &&str| constant(abi, name, self.slot.shape) == Some(value);
-        let name = PREFERRED.iter().find(|name| names.contains(name) && is(name));
-        let mut all = names.iter().filter(|name| is(name));
-        let first = all.next();
-        // Of several names, each may be for one case only: nothing, and what another argument
-        // decides about, as the protocol of a family of sockets.
-        let depends = || filterc_abi::all_dependents().iter().any(|it| it.arg == arg.name);
-        let is_unclear = all.next().is_some() && (value == 0 || depends());
-        let first = first.filter(|_| !is_unclear);
-        let name = name.or(first)?;
-        Some(Constant { kind: ConstantKind::Name((*name).to_owned()), span: Span::default() })
+    fn named(&self, value: u64) -> Option<Constant> {
+        let name = self.spelling?.value(value)?;
+        Some(Constant { kind: ConstantKind::Name(name.to_owned()), span: Span::default() })
     }
 
-    /// A set of bits, by their names as far as they have some.
+    /// A mask, by the names of its bits as far as they have some.
     fn bits(&self, value: u64) -> Constant {
-        self.bits_with(value, |_| None)
+        let unnamed = || Bits { names: Vec::new(), left: value };
+        self.joined(value, self.spelling.map_or_else(unnamed, |spelling| spelling.mask(value)))
     }
 
-    /// The same; what is left of flags may be a value with a name, as of `MAP_ANON | MAP_PRIVATE`.
-    fn bits_with(&self, value: u64, name: impl Fn(u64) -> Option<Constant>) -> Constant {
-        let mut parts: Vec<Constant> = Vec::new();
-        let mut left = value;
-        if let (Some(arg), Some(abi)) = (self.slot.arg, self.abi)
-            && let Some(set) = arg.set.and_then(filterc_abi::set)
-        {
-            let shape = self.slot.shape;
-            let known = |name: &&'static str| Some((*name, constant(abi, name, shape)?));
-            let mut flags: Vec<(&str, u64)> = set.flags().iter().filter_map(known).collect();
-            flags.extend(set.mask.and_then(|name| known(&name)));
-            // Names of many bits first: `O_SYNC` before `O_DSYNC`.
-            flags.sort_by_key(|(_, bits)| (std::cmp::Reverse(bits.count_ones()), *bits));
-            for (name, bits) in flags {
-                if bits != 0 && bits & value == bits && bits & left != 0 {
-                    let kind = ConstantKind::Name(name.to_owned());
-                    parts.push(Constant { kind, span: Span::default() });
-                    left &= !bits;
-                }
-            }
-        }
+    fn joined(&self, value: u64, Bits { names, left }: Bits) -> Constant {
+        let named = |name: &str| Constant {
+            kind: ConstantKind::Name(name.to_owned()),
+            span: Span::default(),
+        };
+        let mut parts: Vec<Constant> = names.into_iter().map(named).collect();
         // Most bits are rather said by those that are left out.
         let Shape { width, .. } = self.slot.shape;
         if value != self.slot.shape.all() && value.count_ones() * 4 > u32::from(width) * 3 {
@@ -258,11 +275,12 @@ impl Speller<'_> {
             return Constant { kind, span: Span::default() };
         }
         // A list of everything says nothing.
-        if parts.len() > MOST_NAMES || value == self.slot.shape.all() {
+        let unnamed = left.count_ones();
+        if parts.len() > MOST_NAMES || unnamed > MOST_UNNAMED || value == self.slot.shape.all() {
             return integer(value);
         }
         if left != 0 || parts.is_empty() {
-            parts.push(name(left).unwrap_or_else(|| integer(left)));
+            parts.push(integer(left));
         }
         let mut parts = parts.into_iter();
         let first = parts.next().unwrap_or_else(|| integer(value));
@@ -274,14 +292,6 @@ impl Speller<'_> {
         let all = Constant { kind, span: Span::default() };
         Constant { kind: ConstantKind::Paren(Box::new(all)), span: Span::default() }
     }
-}
-
-/// The bit pattern of a constant on an ABI, if it is one of that field.
-fn constant(abi: &'static Abi, name: &str, shape: Shape) -> Option<u64> {
-    let value = abi.constant(name)?;
-    let low = u64::try_from(value & i128::from(shape.all())).ok()?;
-    let fits = value >= -(1_i128 << (shape.width - 1)) && value <= i128::from(shape.all());
-    fits.then_some(low)
 }
 
 pub(crate) fn not(inner: Predicate) -> Predicate {

@@ -136,6 +136,7 @@ fn describe_within(set: &[Cube], others: &[Cube], shape: Shape, nesting: u8) -> 
         }
         tests.extend(masked(set, shape, false));
         tests.extend(masked(others, shape, true));
+        tests.extend(low_part(set, others, shape));
         if tests.is_empty() {
             tests.push(Test::Or(set.iter().map(|cube| equal(*cube, shape)).collect()));
         }
@@ -278,6 +279,30 @@ const fn next(value: u64, shape: Shape) -> u64 {
 
 const fn before(value: u64, shape: Shape) -> u64 {
     shape.rank(shape.rank(value).wrapping_sub(1)) & shape.all()
+}
+
+/// Ranges of the low bits, where no other bits matter: half of a register.
+fn low_part(set: &[Cube], others: &[Cube], shape: Shape) -> Option<Test> {
+    let asked = set.iter().chain(others).fold(0, |asked, cube| asked | cube.mask);
+    let width = u8::try_from(64 - asked.leading_zeros()).ok()?;
+    if width >= shape.width || asked == 0 {
+        return None;
+    }
+    let part = Shape { width, signed: false, ..shape };
+    let inside = ranges(set, part).and_then(|ranges| within(&ranges, part, false));
+    let outside = || ranges(others, part).and_then(|ranges| within(&ranges, part, true));
+    let mask = part.all();
+    match inside.or_else(outside)? {
+        Test::Equal { value, .. } => Some(Test::Equal { mask, value }),
+        Test::Differ { value, .. } => Some(Test::Differ { mask, value }),
+        Test::Bound { at_least: true, value } => {
+            Some(Test::In { mask, ranges: vec![(value, mask)] })
+        }
+        Test::Bound { at_least: false, value } => Some(Test::In { mask, ranges: vec![(0, value)] }),
+        Test::In { ranges, .. } => Some(Test::In { mask, ranges }),
+        Test::NotIn { ranges, .. } => Some(Test::NotIn { mask, ranges }),
+        Test::True | Test::False | Test::And(_) | Test::Or(_) => None,
+    }
 }
 
 /// `(x & mask) in { … }` for the bits that matter, or that it is not.

@@ -11,12 +11,13 @@ use filterc_grammar::ast::{
 };
 use filterc_grammar::source::{FileId, Span};
 use filterc_hir::eval::{Decision, Reason, decide};
+use filterc_hir::policy::Policy;
 use filterc_relate::{Change, differences};
 
-use crate::near::{Failed, Near, all_tests, argument, field_value, one_line, passes};
+use crate::near::{self, Failed, Near, all_tests, argument, field_value, one_line, passes};
 use crate::patch::unified;
 use crate::seen::Seen;
-use crate::verdict::endian_of;
+use crate::verdict::{Filter, Outcome, endian_of, verdict};
 use crate::words;
 use crate::written::Written;
 
@@ -53,10 +54,39 @@ pub fn smallest(
     near: &[Near],
     budget: &Budget,
 ) -> Option<Edit> {
+    let lets_through = |new: &Policy| passes(decide(new, call).action);
+    smallest_of(written, (call, decision, near), &lets_through, budget)
+}
+
+/// The smallest edit that lets a call through whatever those of its arguments are that were not
+/// seen; `None` if none of those that were tried does it, or no outcome is a refusal.
+#[must_use]
+pub fn for_certain(
+    written: &Written,
+    seen: &Seen,
+    outcomes: &[Outcome],
+    budget: &Budget,
+) -> Option<Edit> {
+    let call = outcomes.iter().find(|outcome| !passes(outcome.action))?.extent.witness;
+    let decision = decide(&written.policy, &call);
+    let near = near::near(written, &call, &decision);
+    let lets_through = |new: &Policy| {
+        let outcomes = verdict(Filter::Policy(new), seen, budget);
+        outcomes.is_ok_and(|outcomes| outcomes.iter().all(|outcome| passes(outcome.action)))
+    };
+    smallest_of(written, (&call, &decision, &near), &lets_through, budget)
+}
+
+fn smallest_of(
+    written: &Written,
+    (call, decision, near): (&SeccompData, &Decision, &[Near]),
+    lets_through: &dyn Fn(&Policy) -> bool,
+    budget: &Budget,
+) -> Option<Edit> {
     let endian = endian_of(&Seen::whole(call));
     let tried = candidates(written, call, decision, near).into_iter().filter_map(|it| {
         let new = Written::read(&written.source.edited(it.text.as_str()), &written.options)?;
-        if !passes(decide(&new.policy, call).action) {
+        if !lets_through(&new.policy) {
             return None;
         }
         let (old, edited) = (Side::Policy(&written.policy), Side::Policy(&new.policy));
@@ -339,7 +369,10 @@ impl Make<'_> {
                 };
                 let arg = argument(self.abi, self.call, field.name());
                 let mask = partial.then(|| match arg {
-                    Some(arg) => words::mask_of(self.abi, arg, mask),
+                    Some(arg) => {
+                        let seen = Seen::whole(self.call);
+                        words::mask_of(words::spelling(self.abi, &seen, arg), arg, mask)
+                    }
                     None => format!("{mask:#x}"),
                 });
                 let value = Value { name, mask, masked };

@@ -266,6 +266,7 @@ fn values(items: &[Item], of_bits: bool) -> Vec<String> {
         }
         Item::One(value) => constant(value),
         Item::Range(first, last) => format!("{} to {}", constant(first), constant(last)),
+        Item::Text(text) => format!("\"{}\"", text.text),
     };
     items.iter().map(value).collect()
 }

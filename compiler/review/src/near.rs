@@ -9,6 +9,7 @@ use filterc_hir::expr::{self, Test};
 use filterc_hir::policy::RuleId;
 use filterc_hir::types::Place;
 
+use crate::seen::Seen;
 use crate::words;
 use crate::written::Written;
 
@@ -199,7 +200,7 @@ pub(crate) fn field_value(
     bits: u64,
 ) -> String {
     match argument(abi, call, name) {
-        Some(arg) => words::value(abi, arg, bits),
+        Some(arg) => words::value(words::spelling(abi, &Seen::whole(call), arg), arg, bits),
         None => match place {
             Place::Nr => call.nr.to_string(),
             Place::Arch

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
+use filterc_abi::spelling::{self, Spelling};
 use filterc_abi::{self as abi, Abi, Arg};
-pub(crate) use filterc_audit::words::one_name;
 pub use filterc_audit::words::{action, mask, value};
 
 use crate::seen::{Bits, Seen};
@@ -52,7 +52,7 @@ fn argument(abi: &'static Abi, arg: &Arg, seen: &Seen) -> String {
     if bits.known & mask != mask {
         return "?".to_owned();
     }
-    let mut text = value(abi, arg, bits.value & mask);
+    let mut text = value(spelling(abi, seen, arg), arg, bits.value & mask);
     // What the kernel does not look at.
     if bits.value & !mask != 0 {
         let _ = write!(text, " [register {:#x}]", bits.value);
@@ -60,16 +60,28 @@ fn argument(abi: &'static Abi, arg: &Arg, seen: &Seen) -> String {
     text
 }
 
+/// How an argument's numbers are spelled in a call: what they mean may depend on another argument.
+#[must_use]
+pub fn spelling(abi: &'static Abi, seen: &Seen, arg: &Arg) -> Option<Spelling> {
+    let call = abi.syscall_by_nr(seen.nr.cast_unsigned())?;
+    let selected = |name: &str| {
+        let on = call.arg(name)?;
+        let (bits, mask) = (seen.argument(on.regs), mask(on.width));
+        (bits.known & mask == mask).then_some(bits.value & mask)
+    };
+    Some(Spelling::new(abi, spelling::set_of(abi, call, arg, selected)?, arg.width))
+}
+
 /// The spelling of a mask of an argument: the set's own name for it, or its flags, in parentheses
 /// where there are several.
 #[must_use]
-pub fn mask_of(abi: &'static Abi, arg: &Arg, bits: u64) -> String {
-    let own = arg.set.and_then(abi::set).and_then(|set| set.mask);
-    let is = |name: &&str| abi.constant(name).and_then(|it| u64::try_from(it).ok()) == Some(bits);
-    if let Some(name) = own.filter(is) {
-        return name.to_owned();
+pub fn mask_of(spelling: Option<Spelling>, arg: &Arg, bits: u64) -> String {
+    let own = spelling.map(|spelling| spelling.mask(bits)).filter(|it| it.left == 0);
+    match own.as_ref().map(|it| it.names.as_slice()) {
+        Some([name]) => return (*name).to_owned(),
+        Some([_, _, ..]) | Some([]) | None => {}
     }
-    let text = value(abi, arg, bits);
+    let text = value(spelling, arg, bits);
     if text.contains('|') { format!("({text})") } else { text }
 }
 
@@ -115,11 +127,16 @@ mod tests {
     #[test]
     fn values_have_names() {
         let abi = abi::x86_64();
-        let socket = abi.syscall("socket").unwrap();
-        let family = socket.arg("family").unwrap();
-        assert_eq!(value(abi, family, 16), "AF_NETLINK");
-        assert_eq!(value(abi, family, 4000), "4000");
-        let mmap = abi.syscall("mmap").unwrap();
-        assert_eq!(value(abi, mmap.arg("prot").unwrap(), 3), "PROT_READ | PROT_WRITE");
+        let named = |call: &str, arg: &str, number| {
+            let call = abi.syscall(call).unwrap();
+            let arg = call.arg(arg).unwrap();
+            let seen = Seen::number(abi.audit_arch, call.nr.cast_signed());
+            value(spelling(abi, &seen, arg), arg, number)
+        };
+        assert_eq!(named("socket", "family", 16), "AF_NETLINK");
+        assert_eq!(named("socket", "family", 4000), "4000");
+        // What it means depends on the family, which is not known.
+        assert_eq!(named("socket", "protocol", 9), "9");
+        assert_eq!(named("mmap", "prot", 3), "PROT_READ | PROT_WRITE");
     }
 }

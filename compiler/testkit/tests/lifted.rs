@@ -80,11 +80,6 @@ fn programs_of_libseccomp() {
             ("x86_64, x32", &[abi::X86_64, abi::X32]),
             ("all of x86", &[abi::X86_64, abi::X86, abi::X32]),
         ] {
-            // On x32 it compares pairs of registers under masks, of which we say no more than
-            // that they are decided by their arguments.
-            if name == "argheavy" && list.len() > 1 {
-                continue;
-            }
             // Calls that the library has no name for it adds on one ABI only.
             let workload = Workload::load(name).only(&common);
             programs.push((format!("{name} on {arches}"), workload.lines(list, 0)));

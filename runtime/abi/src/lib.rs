@@ -21,6 +21,7 @@ pub mod objects;
 pub mod paths;
 pub mod registers;
 pub mod seccomp;
+pub mod spelling;
 mod tables;
 mod version;
 

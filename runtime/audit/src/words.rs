@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use filterc_abi::spelling::{self, Bits, Spelling};
 use filterc_abi::{
-    self as abi, Abi, Action, Arg, ArgKind, Endian, Regs, SeccompData, Set, SetKind, Syscall,
+    self as abi, Abi, Action, Arg, ArgKind, Endian, Regs, SeccompData, SetKind, Syscall,
 };
 use filterc_cbpf::errno::{errno_name, errno_name_on, errno_number};
 
@@ -40,12 +41,29 @@ impl Known {
         for arg in known.args {
             let text = match (of_argument(&call.data, arg.regs), read_of(call, arg.regs)) {
                 (_, Some(read)) => behind(abi, arg, read),
-                (Some(bits), None) => value(abi, arg, bits & mask(arg.width)),
+                (Some(bits), None) => {
+                    let spelling = spelling_of(abi, known, arg, &call.data);
+                    value(spelling, arg, bits & mask(arg.width))
+                }
                 (None, None) => "?".to_owned(),
             };
             told(arg.name, text.into_bytes());
         }
     }
+}
+
+/// How an argument's numbers are spelled in a call.
+fn spelling_of(
+    abi: &'static Abi,
+    call: &'static Syscall,
+    arg: &Arg,
+    data: &SeccompData,
+) -> Option<Spelling> {
+    let selected = |name: &str| {
+        let on = call.arg(name)?;
+        Some(of_argument(data, on.regs)? & mask(on.width))
+    };
+    Some(Spelling::new(abi, spelling::set_of(abi, call, arg, selected)?, arg.width))
 }
 
 /// The bits of an argument; `None` if no register has it.
@@ -224,10 +242,10 @@ pub fn mask(width: u8) -> u64 {
 /// A value of an argument, in the names that it has: also as a policy can write it, but for the
 /// case that it has none.
 #[must_use]
-pub fn value(abi: &'static Abi, arg: &Arg, value: u64) -> String {
+pub fn value(spelling: Option<Spelling>, arg: &Arg, value: u64) -> String {
     // Permissions are read as octal digits.
-    let set = arg.set.filter(|_| arg.kind != ArgKind::Mode);
-    if let Some(text) = set.and_then(abi::set).and_then(|set| in_set(abi, set, arg, value)) {
+    let named = spelling.filter(|_| arg.kind != ArgKind::Mode);
+    if let Some(text) = named.and_then(|spelling| in_set(&spelling, value)) {
         return text;
     }
     let sign = 1_u64 << (arg.width.clamp(1, 64) - 1);
@@ -248,60 +266,20 @@ pub fn value(abi: &'static Abi, arg: &Arg, value: u64) -> String {
 }
 
 /// A value as a member of a set: one of its values, or several flags.
-fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String> {
-    let of = |name: &str| {
-        let bits = abi.constant(name)? & i128::from(mask(arg.width));
-        u64::try_from(bits).ok()
-    };
-    let named =
-        |value: u64| one_name(set.values().iter().copied().filter(|it| of(it) == Some(value)));
-    if set.kind != SetKind::Flags
-        && let Some(name) = named(value)
-    {
+fn in_set(spelling: &Spelling, value: u64) -> Option<String> {
+    if let Some(name) = spelling.value(value) {
         return Some(name.to_owned());
     }
-    if set.kind == SetKind::Enum || value == 0 {
+    let Bits { names, left } = match spelling.set().kind {
+        SetKind::Flags | SetKind::Mixed => spelling.bits(value),
+        SetKind::Enum => return None,
+    };
+    if names.is_empty() {
         return None;
     }
-    let mut parts = Vec::new();
-    let mut left = value;
-    if let Some(enumerated) = set.mask.and_then(of)
-        && let Some(name) = named(value & enumerated)
-    {
-        parts.push(name.to_owned());
-        left &= !enumerated;
-    }
-    let mut flags: Vec<(&str, u64)> =
-        set.flags().iter().filter_map(|name| Some((*name, of(name)?))).collect();
-    // Names of many bits first: `O_SYNC` before `O_DSYNC`.
-    flags.sort_by_key(|(_, bits)| (std::cmp::Reverse(bits.count_ones()), *bits));
-    for (name, bits) in flags {
-        if bits != 0 && left & bits == bits {
-            parts.push(name.to_owned());
-            left &= !bits;
-        }
-    }
-    if parts.is_empty() {
-        return None;
-    }
+    let mut parts: Vec<String> = names.into_iter().map(str::to_owned).collect();
     if left != 0 {
         parts.push(format!("{left:#x}"));
     }
     Some(parts.join(" | "))
-}
-
-/// The name of a value. `AF_UNIX` and `PF_LOCAL` are one thing, but where names of several sorts have
-/// the value (`IPPROTO_IP`, `BTPROTO_L2CAP`), which is meant depends on what is not asked here.
-#[must_use]
-pub fn one_name(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let all: Vec<&str> = names.collect();
-    // Signals have no common beginning but `SIG`.
-    let sort = |name: &str| match name.split_once('_') {
-        Some((sort, _)) => sort.replace("PF", "AF"),
-        None => String::new(),
-    };
-    let first = *all.first()?;
-    let same = all.iter().all(|name| sort(name) == sort(first));
-    let preferred = all.iter().find(|name| **name == "AF_UNIX").copied();
-    same.then(|| preferred.unwrap_or(first))
 }

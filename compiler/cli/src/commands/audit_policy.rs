@@ -16,11 +16,13 @@ use serde_json::{Value, json};
 use crate::console::{self, Console, Failure, stdout};
 use crate::options::{ByteOrder, PolicyArgs};
 use crate::reported::{Reported, object};
-use crate::sides::{self, Input, Judged};
+use crate::sides::{self, Input, Judged, ReadingArgs};
 use crate::{input, sarif};
 
 /// Arguments of `audit-policy`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 nothing of the level of --fail-on was found; 1 something was; 2 bad input.")]
 pub(crate) struct AuditPolicyArgs {
     /// A policy, or a program (`.bpf`, or bytes that are one); `-` is standard input
     #[arg(value_name = "FILE")]
@@ -35,6 +37,10 @@ pub(crate) struct AuditPolicyArgs {
     #[arg(long, value_enum, default_value_t = AuditFormat::Text)]
     format: AuditFormat,
 
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
     /// The least that makes the status 1
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t = Threshold::Warning)]
     fail_on: Threshold,
@@ -42,6 +48,9 @@ pub(crate) struct AuditPolicyArgs {
     /// Byte order of the machine; by default that of the policy's ABIs, else the host's
     #[arg(long, value_enum)]
     endian: Option<ByteOrder>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
 
     #[command(flatten)]
     policy_args: PolicyArgs,
@@ -86,13 +95,14 @@ impl Threshold {
 pub(crate) fn run(args: &AuditPolicyArgs, console: &Console) -> Result<(), Failure> {
     let options = input::options(&args.policy_args, console)?;
     let is_policy = args.file.extension().is_some_and(|extension| extension == "flt");
+    let is_policy = is_policy && !args.reading.is_given();
     let (input, compiled) = if is_policy {
         let compiled =
             compile(&input::source(&args.file)?, &options).map_err(unread(args, console))?;
         let sources = compiled.sources().clone();
         (Input::Policy(Box::new(compiled.policy().clone()), sources), Some(compiled))
     } else {
-        let input = sides::side(&args.file, &options, console)?;
+        let input = sides::read_as(&args.file, &args.reading, &options, console)?;
         let compiled = match &input {
             Input::Policy(policy, sources) => {
                 let (source, options) = sides::again(policy, sources, &options);
@@ -126,7 +136,8 @@ pub(crate) fn run(args: &AuditPolicyArgs, console: &Console) -> Result<(), Failu
         }
     }
     reports.sort_by_key(|report| std::cmp::Reverse(report.finding.level));
-    let text = match args.format {
+    let format = if args.json { AuditFormat::Json } else { args.format };
+    let text = match format {
         AuditFormat::Text => text(args, &reports),
         AuditFormat::Json => json(args, &reports),
         AuditFormat::Sarif => format!("{:#}\n", sarif::log(&args.file, &reports)),
@@ -191,8 +202,10 @@ fn reported(finding: Finding, judged: &Judged<'_>, endian: Endian) -> Result<Rep
         return Ok(Reported { finding, why: None, place: None });
     };
     if judged.value(call, &[], endian) != *value {
-        let text =
-            format!("{}: not what was expected of it, a fault of filterc", describe::call(call));
+        let text = format!(
+            "{}: not what was expected of it, a fault of filterc",
+            describe::notation(call)
+        );
         return Err(Failure::Environment(text));
     }
     let why = Some(judged.why(call, &[], endian));
@@ -248,7 +261,7 @@ fn text(args: &AuditPolicyArgs, reports: &[Reported]) -> String {
         }
         if let Some((call, value)) = &finding.witness {
             let action = console::action(Action::from_ret(*value), call);
-            let _ = writeln!(text, "    such as {}: {action}", describe::call(call));
+            let _ = writeln!(text, "    such as {}: {action}", describe::notation(call));
         }
         if let Some(why) = why.as_ref().filter(|_| place.is_none()) {
             let _ = writeln!(text, "      {why}");

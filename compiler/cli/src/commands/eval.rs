@@ -1,26 +1,35 @@
 //! `filterc eval policy.flt 'openat(AT_FDCWD, 0, O_RDWR)'`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use filterc::evaluate::{Evaluation, evaluate_text};
-use filterc::{Compiled, compile, render};
+use filterc::evaluate::{Evaluation, evaluate_text, read_call};
+use filterc::{Compiled, compile, describe, render};
 use filterc_abi::{self as abi, Abi, Action, SeccompData};
+use filterc_cbpf::{Verified, interpret_traced};
+use filterc_grammar::source::SourceMap;
 use filterc_hir::eval::Reason;
+use filterc_review::near::passes;
 use serde_json::json;
 
 use crate::console::{self, Console, Failure, stdout};
 use crate::input;
 use crate::options::PolicyArgs;
+use crate::reviewed::{self, Reviewed};
+use crate::sides::ReadingArgs;
 
 /// Arguments of `eval`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 all calls are let through; 1 one is refused, or the policy or a call is at fault; 2 bad \
+usage, or input failed.")]
 pub(crate) struct EvalArgs {
-    /// The policy; `-` is standard input
+    /// The policy in any form that `import` reads, or a program; `-` is standard input
     #[arg(value_name = "POLICY")]
     policy: PathBuf,
 
-    /// The calls, such as 'openat(AT_FDCWD, 0, O_RDWR)'; `_` stands for any value, taken as 0
+    /// The calls, such as 'openat(AT_FDCWD, 0, O_RDWR)' or 'syscall(999)(1) on i386', also as
+    /// `diff` shows them; `_` stands for any value, taken as 0
     #[arg(required = true, value_name = "CALL")]
     calls: Vec<String>,
 
@@ -29,15 +38,30 @@ pub(crate) struct EvalArgs {
     json: bool,
 
     #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
     policy_args: PolicyArgs,
 }
 
 /// Evaluates the calls; fails if one of them would not be let through.
 pub(crate) fn run(args: &EvalArgs, console: &Console) -> Result<(), Failure> {
-    let compiled =
-        compile(&input::source(&args.policy)?, &input::options(&args.policy_args, console)?)?;
-    console.diagnostics(compiled.sources(), compiled.warnings());
-    input::is_finished(&compiled)?;
+    let options = input::options(&args.policy_args, console)?;
+    let is_policy =
+        args.policy == Path::new("-") || args.policy.extension().is_some_and(|it| it == "flt");
+    let compiled = if is_policy && !args.reading.is_given() {
+        let compiled = compile(&input::source(&args.policy)?, &options)?;
+        console.diagnostics(compiled.sources(), compiled.warnings());
+        input::is_finished(&compiled)?;
+        compiled
+    } else {
+        let reviewed = reviewed::read(&args.policy, &args.reading, &options, console)?;
+        let native = reviewed.native(&options);
+        match reviewed {
+            Reviewed::Policy(compiled, _) => *compiled,
+            Reviewed::Program(program) => return of_program(args, &program, native),
+        }
+    };
     let abi = one_abi(&compiled);
     let mut out = String::new();
     let mut refused = false;
@@ -46,13 +70,49 @@ pub(crate) fn run(args: &EvalArgs, console: &Console) -> Result<(), Failure> {
         if !evaluation.agrees() {
             return Err(own_fault(text, &evaluation));
         }
-        refused |= !matches!(evaluation.decision.action, Action::Allow | Action::Log);
+        refused |= !passes(evaluation.decision.action);
         if args.json {
             out.push_str(&as_json(&compiled, abi, text, &evaluation));
         } else {
             out.push_str(&as_text(&compiled, abi, text, &evaluation));
         }
     }
+    end(&out, refused)
+}
+
+/// What a program makes of the calls.
+fn of_program(args: &EvalArgs, program: &Verified, native: &'static Abi) -> Result<(), Failure> {
+    let mut out = String::new();
+    let mut refused = false;
+    for text in &args.calls {
+        let call = read_call(&SourceMap::default(), &[], &[], native, text)?;
+        let endian = abi::abi_by_audit_arch(call.arch).unwrap_or(native).endian;
+        let trace = interpret_traced(program, &call, endian);
+        let action = Action::from_ret(trace.outcome.ret);
+        let (abi, steps) = (abi_of(&call, native).name, trace.outcome.steps);
+        refused |= !passes(action);
+        if args.json {
+            let object = json!({
+                "call": text,
+                "abi": abi,
+                "nr": call.nr,
+                "args": call.args,
+                "action": action.to_string(),
+                "instructions": steps,
+                "path": trace.pcs,
+            });
+            out.push_str(&format!("{object}\n"));
+        } else {
+            let (action, path) = (console::action(action, &call), describe::path(&trace.pcs));
+            out.push_str(&format!(
+                "{text} => {action} by the instructions {path}\n    {abi}, {steps} instructions\n"
+            ));
+        }
+    }
+    end(&out, refused)
+}
+
+fn end(out: &str, refused: bool) -> Result<(), Failure> {
     stdout(out.as_bytes())?;
     if refused { Err(Failure::No(String::new())) } else { Ok(()) }
 }

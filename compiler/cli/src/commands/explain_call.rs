@@ -11,6 +11,7 @@ use crate::explained::{self, Stack};
 use crate::input;
 use crate::options::PolicyArgs;
 use crate::reviewed;
+use crate::sides::ReadingArgs;
 
 /// Arguments of `explain-call`.
 #[derive(Args, Debug)]
@@ -33,6 +34,9 @@ pub(crate) struct ExplainCallArgs {
     json: bool,
 
     #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
     policy_args: PolicyArgs,
 }
 
@@ -40,8 +44,9 @@ pub(crate) struct ExplainCallArgs {
 pub(crate) fn run(args: &ExplainCallArgs, console: &Console) -> Result<(), Failure> {
     let options = input::options(&args.policy_args, console)?;
     let paths = std::iter::once(&args.policy).chain(&args.stack);
-    let filters = paths
-        .map(|path| Ok((path.display().to_string(), reviewed::read(path, &options, console)?)));
+    let filters = paths.map(|path| {
+        Ok((path.display().to_string(), reviewed::read(path, &args.reading, &options, console)?))
+    });
     let stack = Stack { filters: filters.collect::<Result<_, Failure>>()?, options: &options };
     let mut out = String::new();
     let mut refused = false;

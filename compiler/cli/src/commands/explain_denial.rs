@@ -10,6 +10,7 @@ use filterc_check::Budget;
 use filterc_hir::eval::Reason;
 use filterc_relate::Condition;
 use filterc_review::denial::{Denial, Denials, denials};
+use filterc_review::edit::{self, Edit};
 use filterc_review::near::passes;
 use filterc_review::records::{Became, Reading, Who};
 use filterc_review::verdict::Outcome;
@@ -19,13 +20,16 @@ use serde_json::{Value, json};
 use crate::console::{self, Console, Failure, stdout};
 use crate::options::PolicyArgs;
 use crate::reviewed::{self, Reviewed};
+use crate::sides::ReadingArgs;
 use crate::{explained, input, logs};
 
 /// Arguments of `explain-denial`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Reads the kernel's audit records (type=1326, SECCOMP) from logs, dmesg and `journalctl -o json`, \
-traces of strace, recorded streams and what `attach --json` writes, mixed as they come.
+traces of strace, recorded streams and what `attach --json` writes, mixed as they come. For each \
+denied call it says what is certain, and the smallest edit of the policy that allows it; `learn \
+--update` makes one edit of all.
 
 Exit status: 0 there is no denied call; 1 there are some; 2 bad input.")]
 pub(crate) struct ExplainDenialArgs {
@@ -42,6 +46,9 @@ pub(crate) struct ExplainDenialArgs {
     json: bool,
 
     #[command(flatten)]
+    reading: ReadingArgs,
+
+    #[command(flatten)]
     policy_args: PolicyArgs,
 }
 
@@ -54,7 +61,7 @@ pub(crate) fn run(args: &ExplainDenialArgs, console: &Console) -> Result<(), Fai
         return Err(Failure::Environment("standard input can be one of both only".to_owned()));
     }
     let options = input::options(&args.policy_args, console)?;
-    let reviewed = reviewed::read(&args.policy, &options, console)?;
+    let reviewed = reviewed::read(&args.policy, &args.reading, &options, console)?;
     let reading = logs::read(&args.records, reviewed.native(&options), console)?;
     let found = denials(reviewed.filter(), &reading.records, &Budget::default())
         .map_err(logs::no_verdict)?;
@@ -118,6 +125,27 @@ fn one(denial: &Denial, reviewed: &Reviewed, text: &mut String) {
                 let _ = writeln!(text, "  as recorded only {}", when(outcome));
             }
         }
+    }
+    let Some(edit) = edit(denial, reviewed) else { return };
+    let _ = writeln!(text, "\n{}: {}\n\n{}", certainty(denial, &edit), edit.what, edit.patch);
+    text.push_str(&explained::effect(&edit.changes));
+}
+
+/// The smallest edit of the policy that allows the call, whatever the record lacks of it.
+fn edit(denial: &Denial, reviewed: &Reviewed) -> Option<Edit> {
+    let Reviewed::Policy(_, written) = reviewed else { return None };
+    edit::for_certain(written, &denial.seen, &denial.outcomes, &Budget::default())
+}
+
+/// What an edit does for certain.
+fn certainty(denial: &Denial, edit: &Edit) -> &'static str {
+    let all = edit.changes.iter().all(|change| change.condition == Condition::Always);
+    match (denial.seen.is_whole(), all) {
+        (true, _) => "to allow it",
+        (false, true) => {
+            "to allow it for certain, as the record does not have the arguments, whatever they are"
+        }
+        (false, false) => "to allow it for certain, whatever the record lacks of it",
     }
 }
 
@@ -245,6 +273,7 @@ fn denial_json(denial: &Denial, reviewed: &Reviewed) -> Value {
         .map(|who| json!({ "pid": who.pid, "comm": who.comm, "exe": who.exe }))
         .collect();
     let known = abi::abi_of_call(denial.seen.arch, denial.seen.nr.cast_unsigned());
+    let edit = edit(denial, reviewed);
     json!({
         "call": words::call(&denial.seen),
         "abi": known.map(|abi| abi.name),
@@ -257,5 +286,6 @@ fn denial_json(denial: &Denial, reviewed: &Reviewed) -> Value {
         "lines": denial.lines,
         "who": who,
         "outcomes": outcomes,
+        "edit": edit.as_ref().map(explained::edit_json),
     })
 }

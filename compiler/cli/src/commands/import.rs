@@ -1,7 +1,7 @@
 //! `filterc import oci profile.json`, `filterc import minijail cat.policy`, and so on: one
 //! subcommand for each form, with what that form leaves open.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use filterc::Diagnostics;
@@ -10,6 +10,7 @@ use filterc_grammar::source::{SourceFile, SourceMap};
 use filterc_import::minijail::Dialect;
 use filterc_import::oci::{Covering, Enosys};
 use filterc_import::{Imported, Width, ftrace2011};
+use serde_json::json;
 
 use crate::console::{Console, Failure, write_output};
 use crate::foreign::{self, Format, Reading, Text};
@@ -17,6 +18,9 @@ use crate::input;
 
 /// Arguments of `import`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 the policy was written; 1 the original has what cannot be said faithfully; 2 bad usage, \
+or input failed.")]
 pub(crate) struct ImportArgs {
     #[command(subcommand)]
     format: Command,
@@ -52,6 +56,10 @@ struct Common {
     /// The policy; standard output if left out
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Write one JSON object with the policy in it, and what is to be known about it
+    #[arg(long)]
+    json: bool,
 
     /// ABI of the machine, as `aarch64` or `SCMP_ARCH_AARCH64`; this machine's if left out
     #[arg(long, value_name = "ABI")]
@@ -387,7 +395,7 @@ fn imported(
 ) -> Result<(), Failure> {
     let texts = paths.iter().map(|path| Text::read(path)).collect::<Result<Vec<_>, _>>()?;
     let imported = foreign::import(format, &texts, reading).map_err(Failure::from)?;
-    written(&imported, common.output.as_deref(), console)
+    written(&imported, common, console)
 }
 
 fn from_rules(args: &Ftrace2011Args, console: &Console) -> Result<(), Failure> {
@@ -408,10 +416,16 @@ fn from_rules(args: &Ftrace2011Args, console: &Console) -> Result<(), Failure> {
     let file = sources.add(SourceFile { name, text: contents, included_from: None });
     let imported = ftrace2011::import(file, &text.text, &options)
         .map_err(|list| Failure::from(Diagnostics { sources, list }))?;
-    written(&imported, args.common.output.as_deref(), console)
+    written(&imported, &args.common, console)
 }
 
-fn written(imported: &Imported, to: Option<&Path>, console: &Console) -> Result<(), Failure> {
+fn written(imported: &Imported, common: &Common, console: &Console) -> Result<(), Failure> {
+    let to = common.output.as_deref();
+    if common.json {
+        let notes: Vec<String> = imported.notes.iter().map(ToString::to_string).collect();
+        let object = json!({ "policy": imported.document.to_text(), "notes": notes });
+        return write_output(to, format!("{object}\n").as_bytes());
+    }
     for note in &imported.notes {
         console.note(&note.to_string());
     }

@@ -21,6 +21,7 @@ use serde_json::json;
 use crate::console::{Console, Failure, stdout, write_output};
 use crate::options::PolicyArgs;
 use crate::reviewed::{self, Reviewed};
+use crate::sides::ReadingArgs;
 use crate::{explained, input, logs, sides};
 
 /// Arguments of `learn`.
@@ -116,7 +117,7 @@ fn runs(
 fn update(args: &LearnArgs, policy: &Path, console: &Console) -> Result<(), Failure> {
     let options = input::options(&args.policy_args, console)?;
     let source = input::source(policy)?;
-    let reviewed = reviewed::read(policy, &options, console)?;
+    let reviewed = reviewed::read(policy, &ReadingArgs::default(), &options, console)?;
     let Reviewed::Policy(_, written) = &reviewed else {
         return Err(Failure::Environment("only a policy's text can be added to".to_owned()));
     };

@@ -11,12 +11,15 @@ use serde_json::json;
 
 use crate::console::{Console, Failure};
 use crate::options::{ByteOrder, PolicyArgs};
-use crate::sides::Input;
+use crate::sides::{Input, ReadingArgs};
 use crate::written::{self, Written};
 use crate::{input, sides};
 
 /// Arguments of `lift`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 the policy was written, and proved; 1 the kernel does not show the process's filters; \
+2 bad input, or there is no policy of that meaning.")]
 pub(crate) struct LiftArgs {
     /// Programs, oldest first: the kernel runs them all, and the strongest action counts
     #[arg(value_name = "PROGRAM", required_unless_present = "pid")]
@@ -30,9 +33,16 @@ pub(crate) struct LiftArgs {
     #[arg(long, value_enum)]
     endian: Option<ByteOrder>,
 
+    /// Write one JSON object with the policy in it
+    #[arg(long)]
+    json: bool,
+
     /// Where to write the policy (default: standard output)
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
 
     #[command(flatten)]
     policy_args: PolicyArgs,
@@ -44,7 +54,8 @@ pub(crate) fn run(args: &LiftArgs, console: &Console) -> Result<(), Failure> {
         Some(pid) => of_process(pid)?,
         None => {
             let options = input::options(&args.policy_args, console)?;
-            let inputs = args.programs.iter().map(|path| sides::side(path, &options, console));
+            let of = |path: &PathBuf| sides::read_as(path, &args.reading, &options, console);
+            let inputs = args.programs.iter().map(of);
             (args.programs.clone(), inputs.collect::<Result<_, _>>()?)
         }
     };
@@ -58,6 +69,7 @@ pub(crate) fn run(args: &LiftArgs, console: &Console) -> Result<(), Failure> {
         inputs: inputs.iter().zip(&names).collect(),
         orders: &[args.endian.map_or(Endian::HOST, Endian::from)],
         combine: &combine,
+        json: args.json,
     };
     written::write(&written, args.output.as_deref(), console)
 }

@@ -11,6 +11,9 @@ use crate::written::{self, Written};
 
 /// Arguments of `merge`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Exit status: 0 the policy was written, and proved; 2 bad input, or there is no policy of that \
+meaning.")]
 pub(crate) struct MergeArgs {
     #[command(flatten)]
     sides: SidesArgs,
@@ -22,6 +25,10 @@ pub(crate) struct MergeArgs {
     /// For each call the stronger of both actions: what the kernel does with both filters
     #[arg(long, conflicts_with = "union")]
     intersect: bool,
+
+    /// Write one JSON object with the policy in it
+    #[arg(long)]
+    json: bool,
 
     /// Where to write the policy (default: standard output)
     #[arg(short, long, value_name = "FILE")]
@@ -51,6 +58,7 @@ pub(crate) fn run(args: &MergeArgs, console: &Console) -> Result<(), Failure> {
         inputs: vec![(&sides.left, &args.sides.left), (&sides.right, &args.sides.right)],
         orders: &sides.orders,
         combine: &combine,
+        json: args.json,
     };
     written::write(&written, args.output.as_deref(), console)
 }

@@ -205,7 +205,7 @@ fn differences(
     let right = Input::Policy(Box::new(compiled.policy().clone()), sources);
     let orders = compiled.programs().map(CompiledProgram::endian).collect();
     let params = compiled.policy().params().to_vec();
-    let sides = Sides { left, right, params, orders };
+    let sides = Sides { left, right, params, orders, replay: None };
     let all = changes::find(&sides, [base, &args.policy], |_| true)?;
     let text = if all.iter().all(changes::Found::is_empty) {
         "None: both decide the same for every call.".to_owned()

@@ -6,13 +6,20 @@ use serde_json::json;
 
 use crate::changes::{self, Found};
 use crate::console::{Console, Failure, stdout};
-use crate::sides::{self, SidesArgs};
+use crate::sides::{self, ReplayArgs, SidesArgs};
 
 /// Arguments of `subset`.
 #[derive(Args, Debug)]
+#[command(after_help = "\
+Calls are shown as `eval` and `explain-call` read them.
+
+Exit status: 0 B is nowhere weaker; 1 it is somewhere; 2 bad input, or it was not found out.")]
 pub(crate) struct SubsetArgs {
     #[command(flatten)]
     sides: SidesArgs,
+
+    #[command(flatten)]
+    replay: ReplayArgs,
 
     /// Write one JSON object
     #[arg(long)]
@@ -22,7 +29,7 @@ pub(crate) struct SubsetArgs {
 /// Says whether the second side is nowhere weaker than the first, by the kernel's precedence
 /// of actions; where it is, what was strengthened is not shown.
 pub(crate) fn run(args: &SubsetArgs, console: &Console) -> Result<(), Failure> {
-    let sides = sides::read(&args.sides, console)?;
+    let sides = sides::read_for(&args.sides, &args.replay, console)?;
     let all = changes::find(&sides, [&args.sides.left, &args.sides.right], |kind| {
         matches!(kind, Kind::Allowed | Kind::Weaker)
     })?;
@@ -32,7 +39,8 @@ pub(crate) fn run(args: &SubsetArgs, console: &Console) -> Result<(), Failure> {
         let machines: Vec<_> = all.iter().map(Found::json).collect();
         format!("{}\n", json!({ "subset": !weaker, "machines": machines }))
     } else if weaker {
-        let parts: Vec<String> = all.iter().map(|found| found.text(false)).collect();
+        let parts: Vec<String> =
+            all.iter().map(|found| found.styled(false, console.is_bold())).collect();
         format!("no: {right} is weaker than {left} here\n{}", parts.concat())
     } else {
         format!("yes: {right} is nowhere weaker than {left}\n")

@@ -14,6 +14,7 @@ use crate::input;
 use crate::logs;
 use crate::options::PolicyArgs;
 use crate::reviewed::{self, Reviewed};
+use crate::sides::ReadingArgs;
 use crate::sides::{self, Input};
 use crate::tested::{self, Tested};
 
@@ -39,6 +40,13 @@ pub(crate) struct TestArgs {
     #[arg(long, value_enum, default_value_t = Form::Text, value_name = "FORMAT")]
     format: Form,
 
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
+    #[command(flatten)]
+    reading: ReadingArgs,
+
     #[command(flatten)]
     policy_args: PolicyArgs,
 }
@@ -62,7 +70,7 @@ pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<(), Failure> {
         return Err(Failure::Environment("standard input can be one of both only".to_owned()));
     }
     let options = input::options(&args.policy_args, console)?;
-    let reviewed = reviewed::read(&args.policy, &options, console)?;
+    let reviewed = reviewed::read(&args.policy, &args.reading, &options, console)?;
     let Reviewed::Policy(compiled, written) = &reviewed else {
         let text = format!("{}: a program has no tests", args.policy.display());
         return Err(Failure::Environment(text));
@@ -86,7 +94,8 @@ pub(crate) fn run(args: &TestArgs, console: &Console) -> Result<(), Failure> {
     let refused = replay.as_ref().is_some_and(|(_, replay)| !replay.refused.is_empty());
     let passed = report.passed() && !refused;
     let tested = Tested { reviewed: &reviewed, report, replay, coverage: args.coverage };
-    let text = match args.format {
+    let format = if args.json { Form::Json } else { args.format };
+    let text = match format {
         Form::Text => tested::text(&tested),
         Form::Json => format!("{}\n", tested::json(&tested)),
         Form::Tap => tested::tap(&tested),

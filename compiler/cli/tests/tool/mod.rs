@@ -46,3 +46,8 @@ impl Files {
         self.path(name)
     }
 }
+
+/// The object that it wrote.
+pub(crate) fn json(output: &Output) -> serde_json::Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}

@@ -9,6 +9,7 @@
 //! [`Width::Registers`], the register is compared as libseccomp compiles it: 64 bits, or
 //! the low 32 on a 32-bit ABI.
 
+use filterc_abi::spelling;
 use filterc_abi::{Abi, Arg, ArgKind, Regs, Syscall};
 
 use crate::arguments::values::{Values, largest};
@@ -121,8 +122,19 @@ pub(crate) fn test(
 ) -> (Test, bool) {
     let word = abi.word.min(condition.bits);
     let register = Field::register(condition.index, word);
-    // Of a wider argument only a part is compared, which is a register's.
-    let is_it = |arg: &&Arg| arg.regs == Regs::One(condition.index) && arg.width <= condition.bits;
+    // Of a wider argument only a part is compared, which is a register's, unless a mask says so.
+    let masked = condition.op == Op::MaskedEq;
+    let is_it = |arg: &&Arg| {
+        arg.regs == Regs::One(condition.index) && (arg.width <= condition.bits || masked)
+    };
+    let compared = largest(condition.bits.clamp(1, 64));
+    let part = |arg: &Arg| match masked && arg.width > condition.bits {
+        true => {
+            let (value, second) = (condition.value & compared, condition.second & compared);
+            Condition { value, second, ..condition.clone() }
+        }
+        false => condition.clone(),
+    };
     let args = call.map_or(&[][..], |call| call.args);
     let arg = args.iter().find(is_it).filter(|_| width == Width::Effective);
     let named = |arg: &Arg| Field {
@@ -130,10 +142,10 @@ pub(crate) fn test(
         width: arg.width,
         signed: arg.signed,
         pointer: arg.kind == ArgKind::Pointer,
-        set: arg.set,
+        set: call.and_then(|call| Some(spelling::set_of(abi, call, arg, |_| None)?.name)),
         ..register
     };
-    match arg.map(|arg| (arg, of_argument(condition, arg))) {
+    match arg.map(|arg| (arg, of_argument(&part(arg), arg))) {
         Some((arg, Some(values))) => (Test { field: named(arg), values }, false),
         // All of the register is the argument.
         Some((arg, None)) if arg.width == word => {

@@ -159,20 +159,27 @@ fn masked(field: &Field, mask: u64, value: u64, abi: &'static Abi) -> Predicate 
     test(field, of(mask, true), Relation::Compare(CmpOp::Eq, value))
 }
 
+/// So many values are named one by one.
+const FEW_VALUES: u64 = 5;
+
 fn within(field: &Field, ranges: &[(u64, u64)], sense: Sense, abi: &'static Abi) -> Predicate {
     if let [(first, last)] = ranges
         && let Some(relation) = comparison(field, *first, *last, sense, abi)
     {
         return test(field, None, relation);
     }
-    let items = ranges.iter().map(|&(first, last)| {
-        if first == last {
-            Item::One(names::of_value(first, field, abi))
+    let mut items = Vec::with_capacity(ranges.len());
+    for &(first, last) in ranges {
+        // A few values that have names are named.
+        let few = last - first < FEW_VALUES;
+        if first == last || (few && (first..=last).all(|it| names::has_name(it, field, abi))) {
+            let one = |value| Item::One(names::of_value(value, field, abi));
+            items.extend((first..=last).map(one));
         } else {
-            Item::Range(names::value(first, field), names::value(last, field))
+            items.push(Item::Range(names::value(first, field), names::value(last, field)));
         }
-    });
-    let inside = test(field, None, Relation::In(items.collect()));
+    }
+    let inside = test(field, None, Relation::In(items));
     match sense {
         Sense::Inside => inside,
         Sense::Outside => not(inside),

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use filterc::{Options, Source, analyse};
-use filterc_abi::{Abi, Arg};
+use filterc_abi::{Abi, Arg, Syscall};
 use filterc_grammar::ast::StatementKind;
 use filterc_grammar::print;
 use filterc_grammar::source::FileId;
@@ -94,7 +94,7 @@ impl fmt::Display for Places {
 /// What was seen of an argument.
 struct Values {
     /// What it is, on the first ABI that it was seen on.
-    known: (&'static Abi, &'static Arg),
+    known: (&'static Abi, &'static Syscall, &'static Arg),
     seen: BTreeSet<Bits>,
 }
 
@@ -249,7 +249,7 @@ impl All {
             let bits = seen.argument(arg.regs);
             let mask = words::mask(arg.width);
             let bits = Bits { value: bits.value & mask, known: bits.known & mask };
-            observed.note((abi, arg), bits);
+            observed.note((abi, call, arg), bits);
         }
     }
 
@@ -317,13 +317,17 @@ impl Values {
 
 impl Observed {
     /// Notes what was seen of an argument.
-    fn note(&mut self, (abi, arg): (&'static Abi, &'static Arg), bits: Bits) {
+    fn note(
+        &mut self,
+        (abi, call, arg): (&'static Abi, &'static Syscall, &'static Arg),
+        bits: Bits,
+    ) {
         let Some((_, values)) = self.args.iter_mut().find(|(name, _)| *name == arg.name) else {
-            let values = Values { known: (abi, arg), seen: BTreeSet::from([bits]) };
+            let values = Values { known: (abi, call, arg), seen: BTreeSet::from([bits]) };
             self.args.push((arg.name, values));
             return;
         };
-        let (other_abi, other) = values.known;
+        let (other_abi, _, other) = values.known;
         if other_abi.name != abi.name && (other.kind, other.set) != (arg.kind, arg.set) {
             self.mixed.insert(arg.name);
         }
@@ -334,8 +338,8 @@ impl Observed {
     fn condition(&self, detail: Detail) -> Vec<String> {
         let args = self.args.iter().filter(|(name, _)| !self.mixed.contains(name));
         args.filter_map(|(_, values)| {
-            let (abi, arg) = values.known;
-            values::condition(abi, arg, &values.seen, detail)
+            let (abi, call, arg) = values.known;
+            values::condition((abi, call), arg, &values.seen, detail)
         })
         .collect()
     }

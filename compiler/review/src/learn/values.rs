@@ -10,7 +10,8 @@
 
 use std::collections::BTreeSet;
 
-use filterc_abi::{Abi, Arg, ArgKind, Set, SetKind};
+use filterc_abi::spelling::{self, Spelling};
+use filterc_abi::{Abi, Arg, ArgKind, Set, SetKind, Syscall};
 
 use crate::seen::Bits;
 use crate::words;
@@ -31,7 +32,7 @@ pub enum Detail {
 
 /// The condition on an argument; `None` if there is none.
 pub(crate) fn condition(
-    abi: &'static Abi,
+    (abi, call): (&'static Abi, &'static Syscall),
     arg: &'static Arg,
     seen: &BTreeSet<Bits>,
     detail: Detail,
@@ -41,8 +42,10 @@ pub(crate) fn condition(
     if detail == Detail::Calls || values.is_empty() {
         return None;
     }
+    // Of a number that can mean several things nothing is known but that.
+    let set = spelling::set_of(abi, call, arg, |_| None);
     let by_kind = match arg.kind {
-        ArgKind::Flags | ArgKind::Enum | ArgKind::Signal => of_set(abi, arg, &values),
+        ArgKind::Flags | ArgKind::Enum | ArgKind::Signal => of_set(abi, arg, set, &values),
         ArgKind::Fd => descriptor(abi, arg, &values),
         ArgKind::Int
         | ArgKind::Pid
@@ -57,7 +60,7 @@ pub(crate) fn condition(
     };
     let is_number = !matches!(arg.kind, ArgKind::Address | ArgKind::Pointer);
     match by_kind {
-        None if detail == Detail::Exact && is_number => listed(abi, arg, &values),
+        None if detail == Detail::Exact && is_number => listed(abi, arg, set, &values),
         other => other,
     }
 }
@@ -74,17 +77,18 @@ fn number(arg: &Arg, bits: Bits) -> Option<i128> {
     Some(i128::from(value) - if negative { 1_i128 << width } else { 0 })
 }
 
-fn set_of(arg: &Arg) -> Option<&'static Set> {
-    arg.set.and_then(filterc_abi::set)
-}
-
-fn of_set(abi: &'static Abi, arg: &'static Arg, values: &BTreeSet<i128>) -> Option<String> {
-    let Some(set) = set_of(arg) else {
+fn of_set(
+    abi: &'static Abi,
+    arg: &'static Arg,
+    set: Option<&'static Set>,
+    values: &BTreeSet<i128>,
+) -> Option<String> {
+    let Some(set) = set else {
         // Choices without names are choices still, flags without names are numbers.
-        return (arg.kind != ArgKind::Flags).then(|| listed(abi, arg, values)).flatten();
+        return (arg.kind != ArgKind::Flags).then(|| listed(abi, arg, set, values)).flatten();
     };
     match set.kind {
-        SetKind::Enum => listed(abi, arg, values),
+        SetKind::Enum => listed(abi, arg, Some(set), values),
         SetKind::Flags => Some(flags(abi, arg, set, None, union(values))),
         SetKind::Mixed => mixed(abi, arg, set, values),
     }
@@ -131,7 +135,7 @@ fn mixed(
     values: &BTreeSet<i128>,
 ) -> Option<String> {
     let Some((name, mask)) = set.mask.and_then(|name| Some((name, abi.constant(name)?))) else {
-        return listed(abi, arg, values);
+        return listed(abi, arg, Some(set), values);
     };
     let chosen: BTreeSet<i128> = values.iter().map(|value| value & mask).collect();
     if chosen.len() > MAX_LISTED {
@@ -141,7 +145,7 @@ fn mixed(
     if chosen.iter().all(|value| *value == 0) {
         return Some(flags(abi, arg, set, None, union(values)));
     }
-    let names: Vec<String> = chosen.iter().map(|value| spelled(abi, set, *value)).collect();
+    let names: Vec<String> = chosen.iter().map(|value| spelled(abi, set, arg, *value)).collect();
     if union(values) & !mask == 0 {
         return Some(is_one_of(arg.name, &names));
     }
@@ -154,18 +158,25 @@ fn descriptor(abi: &'static Abi, arg: &'static Arg, values: &BTreeSet<i128>) -> 
     let standard = values.iter().all(|value| (0..=2).contains(value));
     let cwd = abi.constant("AT_FDCWD");
     let directory = values.len() == 1 && values.first().copied() == cwd;
-    (standard || directory).then(|| listed(abi, arg, values)).flatten()
+    (standard || directory)
+        .then(|| listed(abi, arg, arg.set.and_then(filterc_abi::set), values))
+        .flatten()
 }
 
 /// `family == AF_UNIX`, `cmd in { TCGETS, TIOCGWINSZ }`.
-fn listed(abi: &'static Abi, arg: &'static Arg, values: &BTreeSet<i128>) -> Option<String> {
+fn listed(
+    abi: &'static Abi,
+    arg: &'static Arg,
+    set: Option<&'static Set>,
+    values: &BTreeSet<i128>,
+) -> Option<String> {
     if values.len() > MAX_LISTED {
         return None;
     }
     let names: Vec<String> = values
         .iter()
-        .map(|value| match set_of(arg) {
-            Some(set) => spelled(abi, set, *value),
+        .map(|value| match set {
+            Some(set) => spelled(abi, set, arg, *value),
             None => value.to_string(),
         })
         .collect();
@@ -179,9 +190,9 @@ fn is_one_of(field: &str, names: &[String]) -> String {
     }
 }
 
-/// The name of a value in a set, or the number where there is none, or those that there are say
-/// different things (0 as a protocol).
-fn spelled(abi: &'static Abi, set: &'static Set, value: i128) -> String {
-    let names = set.values().iter().copied().filter(|name| abi.constant(name) == Some(value));
-    words::one_name(names).map_or_else(|| value.to_string(), str::to_owned)
+/// The name of a value in a set, or the number where there is none.
+fn spelled(abi: &'static Abi, set: &'static Set, arg: &Arg, value: i128) -> String {
+    let bits = u64::try_from(value & i128::from(words::mask(arg.width))).unwrap_or_default();
+    let name = Spelling::new(abi, set, arg.width).value(bits);
+    name.map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -428,7 +428,7 @@ fn a_watched_command_is_recorded() {
         let line = text(&shown);
         // The second time it is there.
         let result = if times == 1 { "= 0 <" } else { "= -1 EEXIST (File exists) <" };
-        assert!(line.contains(result) && line.contains("<errno(EACCES)>"), "{line}");
+        assert!(line.contains(result) && line.contains("<errno(EACCES), line 5>"), "{line}");
         let [record] = &stored_file(&log)[..] else { panic!("one call") };
         assert_eq!(record.seq, 0);
         // After 2020.

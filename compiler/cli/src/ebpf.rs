@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use filterc::event_module::counting;
-use filterc::{EventOptions, Monitored, Options, Target, compile_events_for, compile_module};
+use filterc::{
+    CompiledModule, EventOptions, Monitored, Options, Target, compile_events_for, compile_module,
+};
 use filterc_abi::Endian;
 use filterc_ebpf::btf::{Btf, relocate};
 use filterc_ebpf::{Line, Module};
@@ -46,6 +48,9 @@ pub(crate) struct ModuleArgs {
     policy_args: PolicyArgs,
 }
 
+/// Programs, and the policy that they were made of, if it decides about calls.
+pub(crate) type Made = (Module, Option<Box<CompiledModule>>);
+
 impl ModuleArgs {
     /// Refuses what nobody fills in yet: without labels, programs at hooks would take all objects
     /// for unlabelled.
@@ -60,31 +65,34 @@ impl ModuleArgs {
 
     /// The programs.
     pub(crate) fn module(&self, console: &Console) -> Result<Module, Failure> {
-        self.read(self.program.options(), console)
+        self.read(self.program.options(), console).map(|(module, _)| module)
     }
 
     /// The programs; those of event filters count what they keep and drop, those of object files
-    /// too.
-    pub(crate) fn counting(&self, console: &Console) -> Result<Module, Failure> {
+    /// too. With the policy, where there is one that decides about calls.
+    pub(crate) fn counting(&self, console: &Console) -> Result<Made, Failure> {
         let how = EventOptions { counted: Some(0), ..self.program.options() };
         if how.monitored == Monitored::Everybody {
             let text = "programs for all tasks watch nobody: leave --all-tasks out";
             return Err(Failure::Environment(text.to_owned()));
         }
-        let module = self.read(how, console)?;
-        counting(module).map_err(|error| Failure::Environment(error.to_string()))
+        let (module, compiled) = self.read(how, console)?;
+        let module = counting(module).map_err(|error| Failure::Environment(error.to_string()))?;
+        Ok((module, compiled))
     }
 
-    fn read(&self, how: EventOptions, console: &Console) -> Result<Module, Failure> {
-        let module = self.made(how, console)?;
-        let Some(path) = &self.btf else { return Ok(module) };
+    fn read(&self, how: EventOptions, console: &Console) -> Result<Made, Failure> {
+        let (module, compiled) = self.made(how, console)?;
+        let Some(path) = &self.btf else { return Ok((module, compiled)) };
         let bytes = input::bytes(path)?;
         let types = Btf::read(&bytes, Endian::HOST)
             .map_err(|error| Failure::Environment(format!("{}: {error}", path.display())))?;
-        relocate(&module, &types).map_err(|error| refused(&ModuleLoadError::from(error)))
+        let module =
+            relocate(&module, &types).map_err(|error| refused(&ModuleLoadError::from(error)))?;
+        Ok((module, compiled))
     }
 
-    fn made(&self, how: EventOptions, console: &Console) -> Result<Module, Failure> {
+    fn made(&self, how: EventOptions, console: &Console) -> Result<Made, Failure> {
         if self.target == Target::Seccomp {
             let text =
                 "a seccomp filter is no eBPF program: `filterc run` starts a command under it";
@@ -93,6 +101,7 @@ impl ModuleArgs {
         if self.is_object()? {
             let bytes = input::bytes(&self.file)?;
             return filterc_object::read_as(&bytes, Endian::HOST)
+                .map(|module| (module, None))
                 .map_err(|error| unreadable(&self.file, &error));
         }
         let options = input::options(&self.policy_args, console)?;
@@ -106,15 +115,16 @@ impl ModuleArgs {
             let kernel = RunningKernel::default();
             let compiled = compile_events_for(&source, &options, &how, &kernel.machine(None))?;
             console.diagnostics(&compiled.sources, &compiled.warnings);
-            return Ok(compiled.module);
+            return Ok((compiled.module, None));
         }
         let compiled = compile_module(&input::source(&self.file)?, &options)?;
         console.diagnostics(compiled.sources(), compiled.warnings());
         let here = compiled.programs().find(|program| program.endian() == Endian::HOST);
-        here.map(|program| program.module().clone()).ok_or_else(|| {
+        let module = here.map(|program| program.module().clone()).ok_or_else(|| {
             let text = "the policy covers no ABI of this machine's byte order; add one with --arch";
             Failure::Environment(text.to_owned())
-        })
+        })?;
+        Ok((module, Some(Box::new(compiled))))
     }
 
     /// Whether the file is an object file, whatever its name is.

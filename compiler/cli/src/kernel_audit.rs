@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 
+use filterc::CompiledModule;
 use filterc_abi as abi;
 use filterc_audit::{Answer, Call, Event, Record, Sink, Task};
 use filterc_ebpf::audit::{Moment, Record as Told};
+use filterc_hir::eval::{Reason, decide};
 use filterc_loader::clock;
 
 /// Makes records and hands them on.
@@ -23,13 +25,14 @@ pub(crate) struct Recorder {
     lost: u64,
     /// Of the last record.
     time: u64,
+    policy: Option<Box<CompiledModule>>,
 }
 
 impl Recorder {
-    /// `ends`: whether the ends of calls are told, too.
-    pub(crate) fn new(ends: bool) -> Self {
+    /// `ends`: whether the ends of calls are told, too. The policy says which rule it was.
+    pub(crate) fn new(ends: bool, policy: Option<Box<CompiledModule>>) -> Self {
         let (begun, tasks) = (HashMap::new(), HashMap::new());
-        Self { seq: 0, begun, tasks, ends, offset: clock::since_epoch(), lost: 0, time: 0 }
+        Self { seq: 0, begun, tasks, ends, offset: clock::since_epoch(), lost: 0, time: 0, policy }
     }
 
     /// Records are read now: what was known of tasks may have changed.
@@ -88,16 +91,16 @@ impl Recorder {
 
     fn record(&mut self, told: &Told, ret: Option<i64>, duration: u64, sink: &mut impl Sink) {
         let task = self.tasks.entry(told.tid).or_insert_with(|| task(told.tgid, told.tid)).clone();
+        let (answer, named) = self.answer(told);
         let known = abi::abi_of_call(told.call.arch, told.call.nr.cast_unsigned())
             .and_then(|abi| abi.syscall_by_nr(told.call.nr.cast_unsigned()));
         let call = Call {
             data: told.call,
             read: Vec::new(),
-            answer: Answer { action: told.action, rule: None, line: 0 },
+            answer,
             ret,
             duration,
-            // A program does not say which rule it was.
-            uninstrumented: known.is_none(),
+            uninstrumented: known.is_none() && !named,
         };
         let time = told.time.saturating_add(self.offset);
         self.time = time;
@@ -105,6 +108,22 @@ impl Recorder {
         self.seq += 1;
         // What it loses, it tells of.
         sink.take(&record);
+    }
+
+    /// What was answered, by which rule, and whether a rule decided. A program tells the answer
+    /// alone; the policy has the same for the same call, or it looked at something else as well.
+    fn answer(&self, told: &Told) -> (Answer, bool) {
+        let unknown = Answer { action: told.action, rule: None, line: 0 };
+        let Some(compiled) = &self.policy else { return (unknown, false) };
+        let decision = decide(compiled.policy(), &told.call);
+        let Reason::Rule(rule) = decision.reason else { return (unknown, false) };
+        if decision.action.to_ret() != told.action {
+            return (unknown, false);
+        }
+        let origin = compiled.policy().rules().get(rule.0 as usize);
+        let line = origin.map_or(0, |origin| compiled.sources().line_column(origin.span).0);
+        let line = u32::try_from(line).unwrap_or(0);
+        (Answer { rule: Some(rule.0), line, ..unknown }, true)
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use filterc::CompiledModule;
 use filterc::event_module::{COUNTS, counts};
 use filterc_abi::Endian;
 use filterc_audit::{OnLoss, Ring};
@@ -62,11 +63,14 @@ pub(crate) fn attached(
     module: &Module,
     tasks: &TaskArgs,
     telling: Telling,
-    sink: Option<&SinkArgs>,
+    recording: Option<(&SinkArgs, Option<Box<CompiledModule>>)>,
     console: &Console,
 ) -> Result<(), Failure> {
     // Programs that watch hold nobody up.
-    let sink = sink.map(|sink| sink.open(OnLoss::Continue)).transpose()?.flatten();
+    let (sink, policy) = match recording {
+        Some((sink, policy)) => (sink.open(OnLoss::Continue)?, policy),
+        None => (None, None),
+    };
     let mut held = if tasks.command.is_empty() { None } else { Some(hold(&tasks.command)?) };
     // Signals that come from here on are heard, and the child has none of this.
     let interrupts = Interrupts::new().map_err(|error| system("signals", &error))?;
@@ -94,7 +98,7 @@ pub(crate) fn attached(
     let forever = !tasks.cgroup.is_empty();
     let mut teller = match sink {
         Some(ring) => {
-            Teller::Record(Box::new(Recorder::new(telling.flags & audit::EXIT != 0)), ring)
+            Teller::Record(Box::new(Recorder::new(telling.flags & audit::EXIT != 0, policy)), ring)
         }
         None => Teller::Print(telling),
     };

@@ -39,7 +39,7 @@ impl Form {
 }
 
 /// Bytes of a ring, where nothing else is asked for.
-pub const CAPACITY: usize = 1 << 20;
+pub const CAPACITY: usize = 8 << 20;
 
 /// Room for a record of lost ones.
 const LOST_ROOM: usize = 128;

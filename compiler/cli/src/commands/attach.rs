@@ -59,7 +59,7 @@ impl AttachArgs {
 /// Attaches the programs until the tasks end or a signal comes.
 pub(crate) fn run(args: &AttachArgs, console: &Console) -> Result<(), Failure> {
     args.module.refuse_labels()?;
-    let module = args.module.counting(console)?;
+    let (module, policy) = args.module.counting(console)?;
     let telling = Telling { flags: args.flags(), json: args.json };
-    attached(&module, &args.tasks, telling, Some(&args.sink), console)
+    attached(&module, &args.tasks, telling, Some((&args.sink, policy)), console)
 }

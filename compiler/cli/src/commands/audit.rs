@@ -42,7 +42,7 @@ pub(crate) struct AuditArgs {
     output: Option<PathBuf>,
 
     /// Count calls instead: how many, how many of them failed, and how long they took
-    #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, default_missing_value = "call")]
+    #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true, default_missing_value = "call")]
     count: Option<By>,
 
     /// ABI whose constants a predicate has, where a record is of no call; this machine's if left out

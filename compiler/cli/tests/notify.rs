@@ -175,6 +175,10 @@ fn without_supervisor(place: &Place, options: &[&str]) -> (Child, Vec<u32>) {
     let command = children(supervisor)[0];
     let all = vec![command, number("child"), number("grandchild")];
     assert!(all.iter().all(|pid| alive(*pid)));
+    // `sleep` opens libraries before it sleeps.
+    let call = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let sleeps = |pid| ["230 ", "35 "].iter().any(|nr| call(pid).starts_with(nr));
+    until("they sleep", || all[1..].iter().all(sleeps));
     kill(supervisor, "KILL");
     (child, all)
 }

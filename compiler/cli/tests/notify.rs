@@ -199,13 +199,14 @@ fn or_calls_fail_where_that_was_asked_for() {
     // The command's own processes cannot be started any more, but it goes on: `[` needs none.
     fs::write(place.base.join("go"), "").unwrap();
     assert!(alive(all[1]) && alive(all[2]));
+    // They have its output open as well.
+    for pid in &all[1..] {
+        kill(*pid, "KILL");
+    }
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(5));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!said.contains("default allow"), "{said}");
-    for pid in &all[1..] {
-        kill(*pid, "KILL");
-    }
 }
 
 #[test]

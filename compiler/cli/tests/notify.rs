@@ -1,5 +1,11 @@
 //! `run --via notify`: commands behave as without it, but for what the policy says.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, which say what they skipped"
+)]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};

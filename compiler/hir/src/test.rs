@@ -134,7 +134,7 @@ impl<'a> Reader<'_, 'a> {
     }
 
     /// Whether a lone name is what a monitor knows of a task, and no constant.
-    fn is_of_task(&self, constant: &ast::Constant) -> bool {
+    fn is_of_task(&self, constant: &'a ast::Constant) -> bool {
         let ConstantKind::Name(name) = &constant.kind else { return false };
         asked::of_task(name).is_some() && !self.constants.is_known(self.scope, name)
     }

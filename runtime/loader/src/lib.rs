@@ -16,6 +16,7 @@
 //! * [`beside`]: a process that watches this one; [`mod@ptrace`]: what it watches with.
 //! * [`notify`]: calls of other tasks that wait for an answer; [`task`]: their memory, and acting in
 //!   another's name.
+//! * [`strict`]: functions that may do nothing but read, write and end.
 //! * [`probe`] asks the running kernel, in forked children, what it accepts and what a
 //!   filter does there. It is for tests and attestation; nothing else here uses it.
 //!
@@ -39,6 +40,7 @@ pub mod patch;
 pub mod probe;
 pub mod ptrace;
 mod shared;
+pub mod strict;
 pub mod supervised;
 mod sys;
 pub mod task;

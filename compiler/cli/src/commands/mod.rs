@@ -27,6 +27,7 @@ pub(crate) mod report;
 pub(crate) mod run;
 mod run_notify;
 mod run_ptrace;
+mod run_strict;
 pub(crate) mod subset;
 pub(crate) mod test;
 pub(crate) mod verify;

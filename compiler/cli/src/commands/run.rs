@@ -2,11 +2,11 @@
 
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use filterc::evaluate::evaluate;
-use filterc::{Compiled, Options, Target, compile, render};
+use filterc::{Compiled, Gate, Options, Target, compile, render};
 use filterc_abi::{self as abi, Action, Endian};
 use filterc_hir::eval::Reason;
 use filterc_loader::supervised::OnDeath;
@@ -16,14 +16,15 @@ use crate::console::{self, Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
 
+use super::run_strict::{self, Strict};
 use super::{run_notify, run_ptrace};
 
 /// Arguments of `run`.
 #[derive(Args, Debug)]
 pub(crate) struct RunArgs {
     /// The policy; `-` is standard input
-    #[arg(value_name = "POLICY")]
-    policy: PathBuf,
+    #[arg(value_name = "POLICY", required_unless_present = "strict")]
+    policy: Option<PathBuf>,
 
     /// The command and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
@@ -45,6 +46,18 @@ pub(crate) struct RunArgs {
     /// notify` is killed
     #[arg(long, value_enum, default_value_t = OnMonitorDeath::Kill)]
     on_monitor_death: OnMonitorDeath,
+
+    /// No policy: the command may read, write and end, and nothing else
+    #[arg(
+        long,
+        value_enum,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "bare",
+        conflicts_with_all = ["policy", "via", "no_seccomp", "on_monitor_death"],
+        value_name = "PROGRAM"
+    )]
+    strict: Option<Strict>,
 
     /// With `--via ptrace`: no filter, so that the supervisor decides every call
     #[arg(long)]
@@ -80,14 +93,22 @@ enum OnMonitorDeath {
 /// Becomes the command, under the filter; returns only if that failed. The command's exit
 /// status is then this process's, as there is no other process.
 pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
+    let flags = Flags { log: args.log, spec_allow: args.spec_allow, ..Flags::default() };
+    if let Some(strict) = args.strict {
+        let exec = prepare(&args.command)?;
+        let compiled = run_strict::policy(strict, &exec)?;
+        return become_command(&compiled, &exec, &flags);
+    }
+    let path = args.policy.as_deref().unwrap_or(Path::new("-"));
     let options = Options {
         target: match args.via {
-            Via::Auto | Via::Notify => Target::Monitor,
-            Via::Seccomp | Via::Ptrace => Target::Seccomp,
+            Via::Auto | Via::Notify | Via::Ptrace => Target::Monitor,
+            Via::Seccomp => Target::Seccomp,
         },
+        gate: if args.via == Via::Ptrace { Gate::Trace } else { Gate::Notify },
         ..input::options(&args.policy_args, console)?
     };
-    let compiled = compile(&input::source(&args.policy)?, &options)?;
+    let compiled = compile(&input::source(path)?, &options)?;
     console.diagnostics(compiled.sources(), compiled.warnings());
     input::is_finished(&compiled)?;
     let host = abi::host().map(|host| host.name);
@@ -98,14 +119,9 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
              would be foreign; add it to `arch`"
         )));
     }
-    let command: Result<Vec<_>, _> =
-        args.command.iter().map(|word| CString::new(word.clone().into_vec())).collect();
-    let command =
-        command.map_err(|_| Failure::Environment("a word of the command has a NUL".into()))?;
     // Everything that needs other system calls comes before the filter.
-    let exec = Exec::prepare(&command).map_err(|error| load_failure(&error))?;
+    let exec = prepare(&args.command)?;
     exec_is_allowed(&compiled, &exec)?;
-    let flags = Flags { log: args.log, spec_allow: args.spec_allow, ..Flags::default() };
     let is_asked = !compiled.policy().questions().is_empty();
     match args.via {
         _ if args.no_seccomp && args.via != Via::Ptrace => {
@@ -122,6 +138,15 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         }
         Via::Seccomp => become_command(&compiled, &exec, &flags),
     }
+}
+
+/// The command, found and ready.
+fn prepare(words: &[OsString]) -> Result<Exec, Failure> {
+    let words: Result<Vec<_>, _> =
+        words.iter().map(|word| CString::new(word.clone().into_vec())).collect();
+    let words =
+        words.map_err(|_| Failure::Environment("a word of the command has a NUL".into()))?;
+    Exec::prepare(&words).map_err(|error| load_failure(&error))
 }
 
 /// A failure with a page.
@@ -148,7 +173,8 @@ fn exec_is_allowed(compiled: &Compiled, exec: &Exec) -> Result<(), Failure> {
     let decision = evaluation.decision;
     // The supervisor will be asked.
     let program = Action::from_ret(evaluation.trace.outcome.ret);
-    if program == Action::Notify && !compiled.policy().questions().is_empty() {
+    let gates = [Gate::Notify, Gate::Trace].map(Gate::action);
+    if gates.contains(&program) && !compiled.policy().questions().is_empty() {
         return Ok(());
     }
     if matches!(decision.action, Action::Allow | Action::Log) {

@@ -2,16 +2,14 @@
 //! it watches.
 
 use filterc::{Compiled, Options, Source, compile};
+use filterc_abi::seccomp::ret;
 use filterc_abi::{Action, Endian, SeccompData};
 use filterc_loader::beside::{self, Side, Watcher};
 use filterc_loader::{Exec, Flags, action_available, install, ptrace};
-use filterc_monitor::ptrace::{ByPolicy, Guard, Mode, Notice, Settings, Supervisor, Watch, guard};
+use filterc_monitor::ptrace::{ByPolicy, Gate, Guard, Notice, Settings, Supervisor, Watch, guard};
 
-use super::run::coded;
+use super::run::{coded, load_failure};
 use crate::console::{Console, Failure};
-
-/// What `trace` comes with in a gate.
-const GATE: u16 = 0;
 
 /// Becomes the command, watched; returns only if that failed, or in the process that watches, when
 /// there is nothing left to watch.
@@ -49,9 +47,9 @@ pub(super) fn run(
                 // The guard first: the policy may forbid to install more.
                 let program = guard.program_for(Endian::HOST);
                 install(program.verified(), &Flags { tsync: false, ..*flags })
-                    .map_err(|error| super::run::load_failure(&error))?;
+                    .map_err(|error| load_failure(&error))?;
                 install(compiled.program_for(Endian::HOST).verified(), flags)
-                    .map_err(|error| super::run::load_failure(&error))?;
+                    .map_err(|error| load_failure(&error))?;
             }
             let error = exec.exec();
             Err(Failure::Environment(format!("{}: {error}", exec.path().display())))
@@ -69,14 +67,20 @@ fn guard(compiled: &Compiled, plain: bool) -> Result<Compiled, Failure> {
 }
 
 fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, console: &Console) {
+    let gate = || {
+        let program = compiled.program_for(Endian::HOST).verified().clone();
+        let bits = (filterc::Gate::Trace.action().to_ret() & ret::DATA) as u16;
+        Gate { bits, program }
+    };
     let settings = Settings {
-        mode: if plain { Mode::Plain } else { Mode::Gate(GATE) },
+        gate: (!plain).then(gate),
         guard: Guard::new(guard.program_for(Endian::HOST).verified().clone()),
         near: true,
     };
-    let judge = ByPolicy::new(compiled.policy().clone(), lines(compiled));
-    let supervisor =
-        Supervisor::seize(watcher.pid(), settings, judge, Messages::new(console), None);
+    let lines = lines(compiled);
+    let supervisor = ByPolicy::new(compiled.policy(), &[], &lines).and_then(|decider| {
+        Supervisor::seize(watcher.pid(), settings, decider, Messages::new(console), None)
+    });
     match supervisor {
         Err(error) => watcher.refuse(&error.to_string()),
         Ok(supervisor) => {

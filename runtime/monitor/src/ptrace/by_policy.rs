@@ -1,48 +1,51 @@
-//! A policy as a judge.
+//! A policy that decides.
 
 use std::collections::HashMap;
+use std::io;
 
 use filterc_abi::SeccompData;
 use filterc_audit::Task;
-use filterc_hir::eval::{self, Reason};
 use filterc_hir::policy::Policy;
 
-use super::judge::{Judge, Verdict};
+use super::decide::{Decide, Verdict};
+use crate::caller::Caller;
+use crate::judge::Judge;
+use crate::rights::Rights;
 use crate::view::task;
 
-/// Decides by the reference semantics.
+/// Decides by the reference semantics, over what is seen of a call.
 #[derive(Debug)]
-pub struct ByPolicy {
-    policy: Policy,
-    /// The line of each rule.
-    lines: Vec<u32>,
+pub struct ByPolicy<'p> {
+    judge: Judge<'p>,
+    rights: Rights,
     /// What is known of tasks, until they run another program.
     tasks: HashMap<u32, Task>,
 }
 
-impl ByPolicy {
-    /// A judge by a policy, whose rules stand on these lines.
-    #[must_use]
-    pub fn new(policy: Policy, lines: Vec<u32>) -> Self {
-        Self { policy, lines, tasks: HashMap::new() }
+impl<'p> ByPolicy<'p> {
+    /// A policy whose parameters have these values, and whose rules stand on these lines.
+    ///
+    /// # Errors
+    /// What this process may do is not to be found out.
+    pub fn new(policy: &'p Policy, params: &'p [u64], lines: &'p [u32]) -> io::Result<Self> {
+        let judge = Judge::new(policy, params, lines);
+        Ok(Self { judge, rights: Rights::own()?, tasks: HashMap::new() })
     }
 }
 
-impl Judge for ByPolicy {
-    fn judge(&mut self, _tid: u32, call: &SeccompData) -> Verdict {
-        let decision = eval::decide(&self.policy, call);
-        let rule = match decision.reason {
-            Reason::Rule(rule) => Some(rule.0),
-            Reason::Default | Reason::Unknown | Reason::Foreign => None,
+impl Decide for ByPolicy<'_> {
+    fn decide(&mut self, tid: u32, call: &SeccompData) -> Verdict {
+        let Some(caller) = Caller::new(tid, call, &self.rights) else {
+            return Verdict::of(self.judge.foreign(call));
         };
-        let line = rule.and_then(|rule| self.lines.get(rule as usize)).copied().unwrap_or(0);
+        let verdict = self.judge.judge(&caller);
         Verdict {
-            action: decision.action,
-            rule,
-            line,
-            read: Vec::new(),
-            unsettled: false,
-            uninstrumented: is_uninstrumented(&self.policy, call, decision.reason),
+            action: verdict.action,
+            rule: verdict.rule,
+            line: verdict.line,
+            unsettled: verdict.in_memory && !verdict.racy,
+            read: caller.seen(),
+            uninstrumented: verdict.uninstrumented,
         }
     }
 
@@ -53,16 +56,6 @@ impl Judge for ByPolicy {
     fn forget(&mut self, tid: u32) {
         self.tasks.remove(&tid);
     }
-}
-
-/// Whether no rule names the call, and no table has it.
-fn is_uninstrumented(policy: &Policy, call: &SeccompData, reason: Reason) -> bool {
-    let nr = call.nr.cast_unsigned();
-    let of_call = policy
-        .abis()
-        .iter()
-        .find(|part| part.abi().audit_arch == call.arch && part.abi().admits(nr));
-    reason == Reason::Unknown && of_call.is_some_and(|part| part.abi().syscall_by_nr(nr).is_none())
 }
 
 /// What records say of a task. What cannot be found out any more is left out.

@@ -20,14 +20,15 @@
 //! * A supervisor that dies takes everything that it supervises with it.
 
 pub mod by_policy;
+pub mod decide;
 pub mod guard;
-pub mod judge;
 mod near;
 pub mod supervisor;
 mod task;
 mod trap;
 
 pub use by_policy::ByPolicy;
+pub use decide::{Decide, Notice, Verdict, Watch};
 pub use guard::Guard;
-pub use judge::{Judge, Notice, Verdict, Watch};
-pub use supervisor::{Mode, Settings, Supervisor};
+
+pub use supervisor::{Gate, Settings, Supervisor};

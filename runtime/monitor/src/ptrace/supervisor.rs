@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use filterc_abi::{Action, SeccompData};
+use filterc_abi::{Action, Endian, SeccompData};
 use filterc_audit::{Answer, Call as Recorded, Event, Exit, Record, Sink};
+use filterc_cbpf::{Verified, interpret};
 use filterc_loader::ptrace::{self, Call, Change, Ended, Until};
 
+use super::decide::{Decide, Notice, Verdict, Watch};
 use super::guard::{self, Guard};
-use super::judge::{Judge, Notice, Verdict, Watch};
 use super::near::Near;
 use super::task::{Pending, Task};
 use super::trap;
@@ -20,21 +21,27 @@ const ENOSYS: i64 = 38;
 const ESRCH: i32 = 3;
 const EINTR: i32 = 4;
 
-/// Which calls stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Those that filters answer with `trace` and these bits, or the guard's. Others are answers
-    /// of filters that the command installed itself: for those there is no tracer.
-    Gate(u16),
-    /// All.
-    Plain,
+/// The filter whose answer `trace` stops calls.
+#[derive(Debug)]
+pub struct Gate {
+    /// The bits that come with it.
+    pub bits: u16,
+    /// The filter. A call that it does not stop was stopped by one that the command installed
+    /// itself: for that one there is no tracer.
+    pub program: Verified,
+}
+
+impl Gate {
+    fn stops(&self, call: &SeccompData) -> bool {
+        interpret(&self.program, call, Endian::HOST) == Action::Trace(self.bits).to_ret()
+    }
 }
 
 /// How tasks are supervised.
 #[derive(Debug)]
 pub struct Settings {
-    /// Which calls stop.
-    pub mode: Mode,
+    /// What stops calls; without it all of them stop.
+    pub gate: Option<Gate>,
     /// What closes the ways round.
     pub guard: Guard,
     /// Whether the supervisor moves to the processor that its tasks run on.
@@ -42,9 +49,9 @@ pub struct Settings {
 }
 
 /// Supervises a process, and all that it makes.
-pub struct Supervisor<'s, J, W> {
+pub struct Supervisor<'s, D, W> {
     settings: Settings,
-    judge: J,
+    decider: D,
     watch: W,
     sink: Option<&'s mut dyn Sink>,
     seq: u64,
@@ -56,7 +63,7 @@ pub struct Supervisor<'s, J, W> {
     near: Near,
 }
 
-impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
+impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
     /// Begins to supervise a process of one thread, which runs on. The thread that calls this is
     /// the one that must call [`Self::run`], and has no other children.
     ///
@@ -65,16 +72,16 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
     pub fn seize(
         pid: i32,
         settings: Settings,
-        judge: J,
+        decider: D,
         watch: W,
         sink: Option<&'s mut dyn Sink>,
     ) -> io::Result<Self> {
         ptrace::seize(pid)?;
-        let plain = settings.mode == Mode::Plain;
+        let plain = settings.gate.is_none();
         let near = Near::new(settings.near);
         let supervisor = Self {
             settings,
-            judge,
+            decider,
             watch,
             sink,
             seq: 0,
@@ -157,27 +164,25 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
     /// Lets a task go on to where it next needs an answer, or has a result to be seen.
     fn resume(&self, tid: i32, signal: i32) -> io::Result<()> {
         let pending = self.tasks.get(&tid).is_some_and(|task| task.pending.is_some());
-        let plain = self.settings.mode == Mode::Plain;
+        let plain = self.settings.gate.is_none();
         ptrace::resume(tid, if plain || pending { Until::Syscall } else { Until::Traced }, signal)
     }
 
     fn on_call(&mut self, tid: i32) -> io::Result<()> {
         self.near.stop_of(tid);
-        match (ptrace::call(tid)?, self.settings.mode) {
-            (Call::Seccomp(call, bits), Mode::Gate(gate)) => {
-                if bits == gate || bits == guard::DEBUGGER {
-                    return self.decide(tid, &call);
-                }
-                self.refuse(tid, -ENOSYS).and_then(|()| self.resume(tid, 0))
-            }
-            // Filters of the command's own: the call has been decided at its entry, and who asks
-            // a tracer has none.
-            (Call::Seccomp(..), Mode::Plain) => {
-                self.refuse(tid, -ENOSYS).and_then(|()| self.resume(tid, 0))
-            }
-            (Call::Entry(call), Mode::Plain) if self.is_judged(tid, &call) => {
+        match (ptrace::call(tid)?, &self.settings.gate) {
+            (Call::Seccomp(call, bits), Some(gate))
+                if bits == guard::DEBUGGER || bits == gate.bits && gate.stops(&call) =>
+            {
                 self.decide(tid, &call)
             }
+            // A filter of the command's own asks a tracer, and there is none. In the plain way the
+            // call has been decided at its entry.
+            (Call::Seccomp(..), _) => {
+                self.refuse(tid, -ENOSYS)?;
+                self.resume(tid, 0)
+            }
+            (Call::Entry(call), None) if self.is_judged(tid, &call) => self.decide(tid, &call),
             (Call::Exit(result), _) => self.on_result(tid, result),
             (Call::Entry(_) | Call::None, _) => self.resume(tid, 0),
         }
@@ -194,7 +199,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
 
     fn decide(&mut self, tid: i32, call: &SeccompData) -> io::Result<()> {
         let since = Instant::now();
-        let mut verdict = self.judge.judge(tid.cast_unsigned(), call);
+        let mut verdict = self.decider.decide(tid.cast_unsigned(), call);
         let id = tid.cast_unsigned();
         if verdict.uninstrumented {
             self.watch.notice(id, &Notice::Uninstrumented { call: *call });
@@ -219,7 +224,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
     }
 
     fn put_into_effect(&mut self, tid: i32, pending: Pending) -> io::Result<()> {
-        let plain = self.settings.mode == Mode::Plain;
+        let plain = self.settings.gate.is_none();
         let result = match pending.verdict.action {
             Action::Allow | Action::Log => None,
             Action::Errno(errno) => Some(-i64::from(errno)),
@@ -319,7 +324,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
         self.tasks.entry(child).or_default();
         if self.sink.is_some() {
             let child = child.cast_unsigned();
-            let thread = clone && self.judge.task(child).pid != child;
+            let thread = clone && self.decider.task(child).pid != child;
             self.record(tid, Event::Create { child, thread });
         }
         Ok(())
@@ -331,11 +336,11 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
         if former != tid
             && let Some(task) = self.tasks.remove(&former)
         {
-            self.judge.forget(former.cast_unsigned());
+            self.decider.forget(former.cast_unsigned());
             self.tasks.insert(tid, task);
         }
         self.started |= tid == self.root;
-        self.judge.forget(tid.cast_unsigned());
+        self.decider.forget(tid.cast_unsigned());
         self.remember(tid);
         self.record(tid, Event::Exec);
         Ok(())
@@ -355,7 +360,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
             self.record_exit(tid, ended);
         }
         self.tasks.remove(&tid);
-        self.judge.forget(tid.cast_unsigned());
+        self.decider.forget(tid.cast_unsigned());
         if tid == self.root {
             self.watch.command_ended();
         }
@@ -386,7 +391,7 @@ impl<'s, J: Judge, W: Watch> Supervisor<'s, J, W> {
     /// What is known of the task, for as long as it runs this program.
     fn remember(&mut self, tid: i32) {
         if self.sink.is_some() {
-            let facts = self.judge.task(tid.cast_unsigned());
+            let facts = self.decider.task(tid.cast_unsigned());
             self.tasks.entry(tid).or_default().facts = Some(facts);
         }
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use filterc_abi::SeccompData;
 use filterc_audit::Task as Facts;
 
-use super::judge::Verdict;
+use super::decide::Verdict;
 
 /// A task that is traced.
 #[derive(Debug, Default)]

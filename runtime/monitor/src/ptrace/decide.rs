@@ -21,10 +21,19 @@ pub struct Verdict {
     pub uninstrumented: bool,
 }
 
+impl Verdict {
+    /// What no rule decided.
+    #[must_use]
+    pub const fn of(action: Action) -> Self {
+        let read = Vec::new();
+        Self { action, rule: None, line: 0, read, unsettled: false, uninstrumented: false }
+    }
+}
+
 /// Decides calls.
-pub trait Judge {
+pub trait Decide {
     /// Decides a call of a task that has stopped at it.
-    fn judge(&mut self, tid: u32, call: &SeccompData) -> Verdict;
+    fn decide(&mut self, tid: u32, call: &SeccompData) -> Verdict;
 
     /// What is known of a task, which has stopped or is gone.
     fn task(&mut self, tid: u32) -> Task;

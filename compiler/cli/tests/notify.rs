@@ -1,5 +1,11 @@
 //! `run --via notify`: commands behave as without it, but for what the policy says.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests, which say what they skipped"
+)]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -175,6 +181,10 @@ fn without_supervisor(place: &Place, options: &[&str]) -> (Child, Vec<u32>) {
     let command = children(supervisor)[0];
     let all = vec![command, number("child"), number("grandchild")];
     assert!(all.iter().all(|pid| alive(*pid)));
+    // `sleep` opens libraries before it sleeps.
+    let call = |pid: &u32| fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let sleeps = |pid| ["230 ", "35 "].iter().any(|nr| call(pid).starts_with(nr));
+    until("they sleep", || all[1..].iter().all(sleeps));
     kill(supervisor, "KILL");
     (child, all)
 }
@@ -195,13 +205,14 @@ fn or_calls_fail_where_that_was_asked_for() {
     // The command's own processes cannot be started any more, but it goes on: `[` needs none.
     fs::write(place.base.join("go"), "").unwrap();
     assert!(alive(all[1]) && alive(all[2]));
+    // They have its output open as well.
+    for pid in &all[1..] {
+        kill(*pid, "KILL");
+    }
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(5));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(!said.contains("default allow"), "{said}");
-    for pid in &all[1..] {
-        kill(*pid, "KILL");
-    }
 }
 
 #[test]

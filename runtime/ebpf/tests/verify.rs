@@ -14,7 +14,8 @@ const MAPS: [MapSpec; 5] = [
 ];
 
 /// Offsets of the registers of system call arguments, as an example of a structure.
-const STRUCTURE: [Argument<'static>; 2] = [Argument::Structure(&[(96, 8), (104, 8), (112, 4)]), Argument::Number];
+const STRUCTURE: [Argument<'static>; 2] =
+    [Argument::Structure(&[(96, 8), (104, 8), (112, 4)]), Argument::Number];
 
 fn target(context: Context<'static>) -> Target<'static> {
     Target { context, maps: &MAPS, descriptors: &[(7, 1)], ..Target::SYSCALL }

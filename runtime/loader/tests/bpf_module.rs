@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 
+use filterc_ebpf::btf::{Mismatch, RelocateError};
 use filterc_ebpf::{Function, Hook, Line, MapKind, MapSpec, Module, NamedMap, Unit, assemble};
 use filterc_loader::bpf::{
     Action, BpfError, Btf, CODES, Loaded, Map, ModuleLoadError, Rejection, Update,
@@ -272,6 +273,11 @@ fn every_code_is_that_of_an_error() {
         log: String::new(),
     };
     assert!(rejection.to_string().contains("it does not say why"));
+    let no_field = RelocateError {
+        unit: "enter".to_owned(),
+        field: "pt_regs.orig_x0".to_owned(),
+        why: Mismatch::NoMember,
+    };
     let shown = [
         (bpf(Action::MakeMap, libc::EPERM, false), "F0835"),
         (bpf(Action::OpenTracepoint, libc::EACCES, false), "F0835"),
@@ -289,6 +295,7 @@ fn every_code_is_that_of_an_error() {
         (of(ModuleLoadError::NoTracefs), "F0845"),
         (of(ModuleLoadError::NoTaskMap), "F0846"),
         (of(ModuleLoadError::NoTask { id: 7, errno: libc::ESRCH }), "F0847"),
+        (of(ModuleLoadError::NoField(no_field)), "F0867"),
     ];
     for (code, expected) in shown {
         assert_eq!(code, expected);

@@ -8,8 +8,16 @@ use filterc_abi::seccomp;
 use filterc_ebpf::audit::{self, Moment, offset};
 
 use super::asking::asked;
-use super::tracing::Access;
 use super::who::Asked;
+
+/// How programs get the arguments of a tracepoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// As numbers; memory of the kernel is copied (`raw_tp`).
+    Numbers,
+    /// With the kernel's types; its memory is read at once (`tp_btf`).
+    Types,
+}
 
 /// What is where in the stack.
 #[derive(Clone, Debug)]

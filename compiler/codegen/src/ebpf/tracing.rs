@@ -27,18 +27,10 @@ use filterc_ebpf::verify::{Argument, Context, Patience};
 use filterc_ebpf::{Function, Hook, MapSpec, Module, NamedMap, Target, Unit, assemble};
 
 use super::asking::assemble_asking;
+pub use super::call::Access;
 use super::call::{Frame, at, put_together, stack};
 use super::object::Object;
 use super::who::Asked;
-
-/// How programs get the arguments of a tracepoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Access {
-    /// As numbers; memory of the kernel is copied (`raw_tp`).
-    Numbers,
-    /// With the kernel's types; its memory is read at once (`tp_btf`).
-    Types,
-}
 
 /// A module that watches tasks by a policy's function.
 ///

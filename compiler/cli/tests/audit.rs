@@ -14,8 +14,9 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Command, Output, Stdio};
 
+use filterc_abi::SeccompData;
 use filterc_audit::binary::{self, Item};
-use filterc_audit::{Event, Record, Stored, json};
+use filterc_audit::{Answer, Argument, Call, Event, Exit, Record, Stored, Task, json};
 use tool::{Files, filterc, status, text};
 
 /// One record of each sort.
@@ -442,4 +443,68 @@ fn a_watched_command_is_recorded() {
 
 fn stored_file(path: &str) -> Vec<Record> {
     stored(&fs::read(path).unwrap())
+}
+
+/// The seed's rule, and the policy's head.
+const RULES: &str = "arch x86_64\ndefault allow\n\
+    sequence net_then_crash within 3 calls per process {\n\
+    recvfrom, read if ret > 0 && fd.socket\n signal SIGSEGV\n\
+    } if ancestor.comm == \"inetd\" then log(\"possible exploit\"), kill_process\n";
+
+/// What a server does that inetd has started: it reads, makes some calls, and crashes.
+fn crash(read: Vec<Argument>, calls: u64) -> String {
+    let task = |pid: u32, ppid: u32, comm: &str| Task {
+        pid,
+        tid: pid,
+        ppid,
+        comm: comm.as_bytes().to_vec(),
+        ..Task::default()
+    };
+    let call = |nr: i32, read: Vec<Argument>| {
+        let data = SeccompData { nr, arch: 0xc000_003e, args: [3; 6], ..SeccompData::default() };
+        let answer = Answer { action: 0x7fff_0000, rule: None, line: 0 };
+        let call = Call { data, read, answer, ret: Some(5), duration: 1, uninstrumented: false };
+        Event::Call(Box::new(call))
+    };
+    let server = || task(20, 10, "server");
+    let mut events = vec![(task(10, 1, "inetd"), Event::Exec), (server(), Event::Exec)];
+    events.push((server(), call(0, read)));
+    events.extend((0..calls).map(|_| (server(), call(1, Vec::new()))));
+    events.push((server(), Event::Signal(11)));
+    events.push((server(), Event::Exit(Exit::Signal(11, false))));
+    let mut lines = Vec::new();
+    for (seq, (task, event)) in (0..).zip(events) {
+        json::write(&Record { time: seq, seq, task, event }, &mut lines);
+    }
+    String::from_utf8(lines).unwrap()
+}
+
+#[test]
+fn sequences_are_found_in_records() {
+    let files = Files::new("audit-rules");
+    let rules = files.write("rules.flt", RULES);
+    let of = |bytes: &[u8]| vec![Argument { index: 0, bytes: bytes.to_vec(), cut: false }];
+    let found = |read: Vec<Argument>, calls: u64| {
+        let from = files.write("a.jsonl", &crash(read, calls));
+        let output = filterc(&["audit", "--rules", &rules, &from]);
+        let shown = text(&output.stdout).matches("possible exploit").count();
+        (status(&output), shown, errors(&output).contains("F0973"))
+    };
+    assert_eq!(found(of(b"socket:[77]"), 0), (1, 1, false));
+    assert_eq!(found(of(b"socket:[77]"), 3), (1, 1, false));
+    assert_eq!(found(of(b"socket:[77]"), 4), (0, 0, false));
+    assert_eq!(found(of(b"/etc/hosts"), 0), (0, 0, false));
+    assert_eq!(found(Vec::new(), 0), (0, 0, true));
+}
+
+#[test]
+fn rules_without_sequences_are_refused() {
+    let files = Files::new("audit-no-rules");
+    let rules = files.write("rules.flt", "arch x86_64\ndefault allow\n");
+    let from = files.write("a.jsonl", &crash(Vec::new(), 0));
+    let output = filterc(&["audit", "--rules", &rules, &from]);
+    assert_eq!(status(&output), 2, "{output:?}");
+    assert!(errors(&output).contains("no `sequence`"), "{output:?}");
+    let bad = files.write("bad.flt", "sequence s { }\n");
+    assert_eq!(status(&filterc(&["audit", "--rules", &bad, &from])), 1);
 }

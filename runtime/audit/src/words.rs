@@ -40,7 +40,9 @@ impl Known {
         let (Some(abi), Some(known)) = (self.abi, self.call) else { return };
         for arg in known.args {
             let text = match (of_argument(&call.data, arg.regs), read_of(call, arg.regs)) {
-                (_, Some(read)) => behind(abi, arg, read),
+                (bits, Some(read)) => {
+                    behind(abi, arg, bits.unwrap_or_default() & mask(arg.width), read)
+                }
                 (Some(bits), None) => {
                     let spelling = spelling_of(abi, known, arg, &call.data);
                     value(spelling, arg, bits & mask(arg.width))
@@ -84,9 +86,12 @@ pub fn read_of(call: &Call, regs: Regs) -> Option<&Argument> {
     call.read.iter().find(|read| read.index == index)
 }
 
-/// What stands behind a pointer.
-fn behind(abi: &'static Abi, arg: &Arg, read: &Argument) -> String {
+/// What stands behind a pointer, or what a descriptor is of.
+fn behind(abi: &'static Abi, arg: &Arg, bits: u64, read: &Argument) -> String {
     let cut = if read.cut { "..." } else { "" };
+    if arg.kind == ArgKind::Fd {
+        return format!("{bits}<{}{cut}>", quoted(&read.bytes).trim_matches('"'));
+    }
     if arg.ctype.contains("struct sockaddr")
         && let Some(address) = address(abi, &read.bytes)
     {

@@ -37,6 +37,9 @@ pub struct Caller<'a> {
     seen: RefCell<Vec<Argument>>,
 }
 
+/// How the name of a socket begins that a descriptor is of, under `/proc/PID/fd`.
+pub(crate) const SOCKET: &[u8] = b"socket:";
+
 /// Most bytes of an argument that a record keeps.
 const SEEN_MAX: usize = 4096;
 
@@ -261,7 +264,10 @@ impl<'a> Caller<'a> {
         let fd = self.arg(argument) & 0xffff_ffff;
         let link = format!("/proc/{}/fd/{fd}", self.tid);
         match rustix::fs::readlink(link, Vec::new()) {
-            Ok(name) => Ok(name.as_bytes().starts_with(b"socket:")),
+            Ok(name) => {
+                self.saw(argument, name.as_bytes());
+                Ok(name.as_bytes().starts_with(SOCKET))
+            }
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(errno),
         }

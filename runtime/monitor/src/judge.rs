@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use crate::asking::Asking;
 use crate::caller::Caller;
-use crate::view::address::is_within;
+use crate::view::address::{Address, is_within};
 use crate::view::task::{self, Status, of_parent, of_some_ancestor};
 
 /// A policy that decides, with what records say of its rules.
@@ -113,36 +113,18 @@ pub fn number(errno: Errno) -> u16 {
 /// # Errors
 /// Why there is none.
 pub fn answer(caller: &Caller<'_>, asked: &Asked) -> Result<bool, Errno> {
-    let among = |ranges: &[(u16, u16)], value: Option<u16>| {
-        value.is_some_and(|value| {
-            ranges.iter().any(|(first, last)| (*first..=*last).contains(&value))
-        })
-    };
     match asked {
         Asked::Path { argument, folder, pattern } => {
             Ok(pattern.matches(&caller.path(*argument, *folder)?.path))
         }
         Asked::Text { argument, pattern } => Ok(pattern.matches(caller.text(*argument)?)),
-        Asked::Family { address, length, ranges } => {
-            Ok(among(ranges, caller.address(*address, *length)?.family()))
-        }
-        Asked::Port { address, length, ranges } => {
-            Ok(among(ranges, caller.address(*address, *length)?.port()))
-        }
-        Asked::Ip { address, length, networks } => {
-            let ip = caller.address(*address, *length)?.ip();
-            let within = |ip| networks.iter().any(|(net, bits)| is_within(ip, *net, *bits));
-            Ok(ip.is_some_and(within))
+        Asked::Family { address, length, .. }
+        | Asked::Port { address, length, .. }
+        | Asked::Ip { address, length, .. } => {
+            Ok(of_address(caller.address(*address, *length)?, asked))
         }
         Asked::Word { argument, index, pattern } => {
-            let words = caller.words(*argument)?;
-            Ok(match index {
-                Some(index) => {
-                    let at = usize::try_from(*index).ok();
-                    at.and_then(|at| words.get(at)).is_some_and(|word| pattern.matches(word))
-                }
-                None => words.iter().any(|word| pattern.matches(word)),
-            })
+            Ok(of_words(caller.words(*argument)?, *index, pattern))
         }
         Asked::Exe { who, pattern } => {
             of_task(caller.tid, *who, |tid| text(task::exe(tid), pattern))
@@ -173,6 +155,44 @@ pub fn answer(caller: &Caller<'_>, asked: &Asked) -> Result<bool, Errno> {
         Asked::Socket { argument } => caller.is_socket(*argument),
         // Only calls that have ended have one, and of those sequences ask.
         Asked::Result { .. } => Err(Errno::INVAL),
+    }
+}
+
+/// The answer to a question about a socket address; no to any other.
+pub(crate) fn of_address(address: &Address, asked: &Asked) -> bool {
+    let among = |ranges: &[(u16, u16)], value: Option<u16>| {
+        value.is_some_and(|value| {
+            ranges.iter().any(|(first, last)| (*first..=*last).contains(&value))
+        })
+    };
+    match asked {
+        Asked::Family { ranges, .. } => among(ranges, address.family()),
+        Asked::Port { ranges, .. } => among(ranges, address.port()),
+        Asked::Ip { networks, .. } => {
+            let within = |ip| networks.iter().any(|(net, bits)| is_within(ip, *net, *bits));
+            address.ip().is_some_and(within)
+        }
+        Asked::Path { .. }
+        | Asked::Text { .. }
+        | Asked::Word { .. }
+        | Asked::Exe { .. }
+        | Asked::Comm { .. }
+        | Asked::Cgroup { .. }
+        | Asked::Number { .. }
+        | Asked::Socket { .. }
+        | Asked::Result { .. } => false,
+    }
+}
+
+/// Whether a word of a command is like a pattern: that one, or some.
+pub(crate) fn of_words(words: &[impl AsRef<[u8]>], index: Option<u32>, pattern: &Pattern) -> bool {
+    let is = |word: &_| pattern.matches(AsRef::as_ref(word));
+    match index {
+        Some(index) => {
+            let at = usize::try_from(index).ok();
+            at.and_then(|at| words.get(at)).is_some_and(is)
+        }
+        None => words.iter().any(is),
     }
 }
 

@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use filterc::{Options, Target, analyse};
+use filterc_abi::Abi;
 use filterc_audit::binary::{self, Item};
 use filterc_audit::{Call, Event, Gap, Gaps, Record, Stored, json, sql, strace, table, words};
+use filterc_hir::policy::Policy;
+use filterc_monitor::sequences::stored::Stored as Sequences;
 use filterc_review::stored::{self, Selection};
 use serde_json::json;
 
@@ -45,6 +49,10 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_enum, value_name = "BY", num_args = 0..=1, require_equals = true, default_missing_value = "call")]
     count: Option<By>,
 
+    /// Policy whose sequences are looked for: each that has happened becomes a record too
+    #[arg(long, value_name = "POLICY")]
+    rules: Option<PathBuf>,
+
     /// ABI whose constants a predicate has, where a record is of no call; this machine's if left out
     #[arg(long, value_name = "ABI")]
     arch: Option<String>,
@@ -55,7 +63,8 @@ pub(crate) struct AuditArgs {
 }
 
 const EXIT_STATUS: &str = "\
-Exit status: 0 all records are there; 1 some are lost, missing or damaged, or the predicate is at fault; \
+Exit status: 0 all records are there; 1 some are lost, missing or damaged, a sequence of --rules has happened, \
+or the predicate or the policy is at fault; \
 2 bad usage, a file that cannot be read, or one without records.";
 
 /// A form of records.
@@ -107,10 +116,14 @@ pub(crate) fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
     let defines = defines.collect::<Result<Vec<_>, _>>()?;
     let predicate = predicate.as_deref();
     let selection = predicate.map(|text| Selection::read(text, native, &defines)).transpose()?;
+    let policy = args.rules.as_deref().map(|path| rules(path, native, &defines, console));
+    let policy = policy.transpose()?;
     let mut reading = Reading {
         selection,
+        sequences: policy.as_ref().map(|policy| Sequences::new(policy, &[])),
+        happened: 0,
         console,
-        out: Out::new(args, predicate.is_some())?,
+        out: Out::new(args, predicate.is_some() || policy.is_some())?,
         counts: args.count.map(|by| (by, BTreeMap::new())),
         uninstrumented: BTreeSet::new(),
         missing: 0,
@@ -122,6 +135,33 @@ pub(crate) fn run(args: &AuditArgs, console: &Console) -> Result<(), Failure> {
         Err(Failure::No(text)) if text == GONE => Ok(()),
         other => other,
     }
+}
+
+/// The policy whose sequences are looked for.
+fn rules(
+    path: &Path,
+    native: &'static Abi,
+    defines: &[(String, i128)],
+    console: &Console,
+) -> Result<Policy, Failure> {
+    let options = Options {
+        target: Target::Monitor,
+        default_abi: Some(native),
+        defines: defines.to_vec(),
+        ..Options::default()
+    };
+    let analysis = analyse(&input::source(path)?, &options);
+    console.diagnostics(&analysis.sources, &analysis.diagnostics);
+    let policy = analysis.policy.ok_or_else(|| Failure::No("the policy is at fault".to_owned()))?;
+    if policy.sequences().is_empty() {
+        let text = format!("{}: the policy has no `sequence`", path.display());
+        return Err(Failure::Environment(text));
+    }
+    if !policy.params().is_empty() {
+        let text = format!("{}: its parameters have no values here", path.display());
+        return Err(Failure::Environment(text));
+    }
+    Ok(policy)
 }
 
 /// The predicate, and the files.
@@ -247,6 +287,8 @@ type Counts = BTreeMap<String, (u64, u64, u64)>;
 
 struct Reading<'c> {
     selection: Option<Selection>,
+    sequences: Option<Sequences<'c>>,
+    happened: u64,
     console: &'c Console,
     out: Out,
     counts: Option<(By, Counts)>,
@@ -335,6 +377,23 @@ impl Reading<'_> {
                 call.data.nr, call.data.arch
             ));
         }
+        let happened = self.sequences.as_mut().map(|it| it.take(record)).unwrap_or_default();
+        self.wanted(record, line)?;
+        for sequence in happened {
+            self.happened += 1;
+            let quiet = [sequence.name.clone()];
+            let texts = if sequence.logs.is_empty() { &quiet[..] } else { &sequence.logs };
+            for text in texts {
+                let (name, text) = (sequence.name.clone(), text.clone());
+                let event = Event::Sequence { name, text };
+                self.wanted(&Record { event, ..record.clone() }, line)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes or counts a record, if it is wanted.
+    fn wanted(&mut self, record: &Record, line: &mut Vec<u8>) -> Result<(), Failure> {
         if let Some(selection) = &mut self.selection
             && !selection.keeps(record)
         {
@@ -361,7 +420,15 @@ impl Reading<'_> {
             sink.write_all(text.as_bytes()).map_err(written)?;
         }
         self.out.finish(counted).map_err(written)?;
+        let unanswered = self.sequences.as_ref().map_or(0, Sequences::unanswered);
+        if unanswered > 0 {
+            self.console.note(&format!(
+                "[F0973] the records do not say what sequences ask for, {unanswered} times: it did \
+                 not count as having happened"
+            ));
+        }
         let text = match (self.missing, self.damaged) {
+            (0, 0) if self.happened > 0 => format!("sequences have happened: {}", self.happened),
             (0, 0) => return Ok(()),
             (missing, 0) => format!("{missing} records are not there, or out of order"),
             (0, damaged) => format!("{damaged} parts are damaged"),

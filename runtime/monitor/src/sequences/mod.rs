@@ -5,6 +5,7 @@
 //! later, with the same outcome where the records have all that is asked for.
 
 mod automaton;
+pub mod stored;
 #[cfg(test)]
 mod tests;
 

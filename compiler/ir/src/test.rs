@@ -73,7 +73,7 @@ impl Word {
     pub const ARCH: Self = Self(1);
 
     /// Where answers to questions are, for a machine: no program can look there, and none that
-    /// does is verified. [Staging](crate::stage) leaves no test of answers.
+    /// does is verified. [Staging](crate::stage()) leaves no test of answers.
     const NOWHERE: Self = Self(NOWHERE);
 
     /// The word of the data with that index; `None` from 16 on.

@@ -11,7 +11,7 @@ use filterc::{
 };
 use filterc_abi::Endian;
 use filterc_ebpf::btf::{Btf, relocate};
-use filterc_ebpf::{Line, Module};
+use filterc_ebpf::{Hook, Line, Module};
 use filterc_loader::bpf::{Loaded, Log, ModuleLoadError, Rejection, machine};
 use filterc_object::ObjectError;
 use serde_json::{Value, json};
@@ -55,12 +55,7 @@ impl ModuleArgs {
     /// Refuses what nobody fills in yet: without labels, programs at hooks would take all objects
     /// for unlabelled.
     pub(crate) fn refuse_labels(&self) -> Result<(), Failure> {
-        if self.target != Target::Lsm {
-            return Ok(());
-        }
-        let text = "--target lsm: objects get their labels from a loader, which this version does not \
-                    have; `filterc load` asks whether the kernel accepts the programs";
-        Err(Failure::Environment(text.to_owned()))
+        if self.target == Target::Lsm { Err(no_labels()) } else { Ok(()) }
     }
 
     /// The programs.
@@ -77,6 +72,9 @@ impl ModuleArgs {
             return Err(Failure::Environment(text.to_owned()));
         }
         let (module, compiled) = self.read(how, console)?;
+        if module.units.iter().any(|unit| matches!(unit.hook, Hook::Lsm(_))) {
+            return Err(no_labels());
+        }
         let module = counting(module).map_err(|error| Failure::Environment(error.to_string()))?;
         Ok((module, compiled))
     }
@@ -138,6 +136,13 @@ impl ModuleArgs {
             .map_err(|error| Failure::io(&self.file, &error))?;
         Ok(filterc_object::is_object(&magic))
     }
+}
+
+/// Nobody fills the maps of labels in yet.
+fn no_labels() -> Failure {
+    let text = "--target lsm: objects get their labels from a loader, which this version does not \
+                have; `filterc load` asks whether the kernel accepts the programs";
+    Failure::Environment(text.to_owned())
 }
 
 fn unreadable(path: &Path, error: &ObjectError) -> Failure {

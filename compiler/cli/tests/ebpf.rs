@@ -527,3 +527,26 @@ fn kernels_that_programs_do_not_fit_are_told_apart() {
     let unknown = filterc(&[path(&policy), "--machine", "vax", "--target", "tp_btf"]);
     assert!(stderr(&unknown).contains("the machines are aarch64, arm,"), "{}", stderr(&unknown));
 }
+
+/// An object file has the patterns of labels; without a loader that fills their maps, its programs
+/// are not attached, as they are not where they come from a policy.
+#[test]
+fn programs_at_hooks_are_made_and_not_attached() {
+    let (folder, _) = scratch("labels");
+    let policy = folder.join("labels.flt");
+    let text = "arch x86_64\ndefault allow\nunknown allow\nforeign allow\n\
+                label secret = \"/etc/shadow\"\nerrno(EACCES) openat if label & secret\n";
+    fs::write(&policy, text).unwrap();
+    let object = folder.join("labels.bpf.o");
+    let made = filterc(&[path(&policy), "--target", "lsm", "-o", path(&object)]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    let (module, _) = filterc_object::read(&fs::read(&object).unwrap()).unwrap();
+    let notes: Vec<String> =
+        module.labels.iter().map(filterc_ebpf::LabelPattern::to_note).collect();
+    assert_eq!(notes, ["filterc:label:0:secret:/etc/shadow"]);
+    for args in [&[path(&object)][..], &[path(&policy), "--target", "lsm"]] {
+        let output = filterc(&[&["attach"], args, &["--for", "true"]].concat());
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains("does not have"), "{}", stderr(&output));
+    }
+}

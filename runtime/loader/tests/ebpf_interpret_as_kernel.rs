@@ -19,7 +19,8 @@ use ebpf_sample::{CONTEXT, Features, MAPS, Random, program};
 use filterc_abi::Endian;
 use filterc_ebpf::interp::MapId;
 use filterc_ebpf::{
-    DisasmOptions, Fixed, Host, Insn, WellFormed, assemble, disassemble, interpret, well_formed,
+    DisasmOptions, Fixed, Host, Insn, Target, WellFormed, assemble, disassemble, interpret, verify,
+    well_formed,
 };
 use filterc_loader::bpf::{
     BpfError, Log, Map, MapKind, MapSpec, Program, ProgramKind, ProgramSpec, Refusal, RingReader,
@@ -207,6 +208,32 @@ fn same_outcome_of_random_programs() {
     );
     println!("refused by the kernel: {refused:#?}");
     assert!(accepted * RUNS > 100_000);
+}
+
+/// Signals and registers, which random programs do not ask for: no signal at all is sent, and a
+/// task has registers. Control groups are kept from programs that can be run on request.
+#[test]
+fn helpers_that_random_programs_do_not_call() {
+    if !available() {
+        return;
+    }
+    let text = "r6 = r1\nr1 = 0\ncall bpf_send_signal\nr7 = r0\n\
+                call bpf_get_current_task_btf\nr1 = r0\ncall bpf_task_pt_regs\n\
+                if r0 != 0 goto is\nr7 |= 256\nis: *(u64 *)(r6 + 0) = r7\nr0 = 0\nexit";
+    let insns = assemble(text).unwrap();
+    let kernel = load(&insns, &[], Log::Refusals).unwrap();
+    let environment = Fixed { task: 1 << 63, registers: 1 << 62, ..Fixed::default() };
+    let mut host = Host::new(environment, Endian::HOST);
+    let (mut theirs, mut mine) = ([7; CONTEXT], [7; CONTEXT]);
+    kernel.test_run(&mut theirs).unwrap();
+    interpret(&well_formed(&insns).unwrap(), &mut host, &mut mine, FUEL).unwrap();
+    assert_eq!(theirs, mine);
+    let spec = MapSpec { kind: MapKind::CgroupArray, key_size: 4, value_size: 4, max_entries: 3 };
+    let map = Map::create(spec, "filterc_test").unwrap();
+    let asks = "r1 = map[idx:0] ll\nr2 = 0\ncall bpf_current_task_under_cgroup\nr0 = 0\nexit";
+    let insns = assemble(asks).unwrap();
+    assert!(verify(&insns, &Target { maps: &[spec], ..Target::SYSCALL }).is_err());
+    assert!(load(&insns, &[&map], Log::Refusals).is_err());
 }
 
 /// Values that operations treat in ways of their own.

@@ -11,10 +11,11 @@ use super::call::returned;
 use super::flow::{Flow, called};
 use super::memory::Access;
 use super::scalar::{Link, Scalar};
-use super::target::{Patience, Target};
+use super::target::{Context, Patience, Target};
 use super::value::{Frame, Id, Object, Pointer, State, Value};
 use crate::error::{Kind, VerifyError};
 use crate::machine::{Alu, Extend, MAX_FRAMES, Reg, Size, Source, Symbol, Test, Width};
+use crate::map::MapKind;
 use crate::op::{Callee, Op};
 
 /// How far a walk goes; the kernel's own limits are above all of these.
@@ -283,8 +284,14 @@ impl<'a> Explorer<'a> {
         let missing = Kind::NotThere { what: "map" };
         let place = place.ok_or(missing)?;
         let spec = self.target.maps.get(place).ok_or(missing)?;
+        // Programs on request may sleep, and the kernel keeps these from them.
+        if spec.kind == MapKind::CgroupArray && self.target.context == Context::Syscall {
+            return Err(Kind::NotThere {
+                what: "map of control groups in a program that may sleep",
+            });
+        }
         let Some(offset) = offset else { return Ok(Value::Map(place)) };
-        let is_array = spec.kind == crate::map::MapKind::Array && spec.max_entries == 1;
+        let is_array = spec.kind == MapKind::Array && spec.max_entries == 1;
         if !is_array || offset >= spec.value_size {
             return Err(Kind::NotThere { what: "map with one value" });
         }

@@ -25,6 +25,7 @@ macro_rules! tests {
 
 tests! {
     asm_disasm
+    audit_round_trips
     boxes_are_sound
     bytes_never_panic
     compiled_is_reference

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
-    explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
+    asm, attach, audit, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval,
+    event, explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
     report, run, subset, test, verify,
 };
 use crate::options::{ColorChoice, MessageFormat};
@@ -67,6 +67,8 @@ pub(crate) enum Command {
     Lift(lift::LiftArgs),
     /// Write a page for browsers about a policy
     Report(report::ReportArgs),
+    /// Show stored audit records, those that a predicate wants
+    Audit(audit::AuditArgs),
     /// Report what a reviewer would flag in a policy or program
     AuditPolicy(audit_policy::AuditPolicyArgs),
     /// Say what a policy decides about one call, by which rule

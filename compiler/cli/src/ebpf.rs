@@ -6,7 +6,9 @@ use std::path::Path;
 
 use clap::Args;
 use filterc::options::{Layout, Offsets};
-use filterc::{EventOptions, Monitored, Options, Target, compile_events_for, compile_module};
+use filterc::{
+    CompiledModule, EventOptions, Monitored, Options, Target, compile_events_for, compile_module,
+};
 use filterc_abi::Endian;
 use filterc_ebpf::{Line, Module};
 use filterc_loader::bpf::{
@@ -53,12 +55,15 @@ impl ModuleArgs {
 
     /// The programs.
     pub(crate) fn module(&self, console: &Console) -> Result<Module, Failure> {
-        self.read(self.program.options(), console)
+        self.read(self.program.options(), console).map(|(module, _)| module)
     }
 
     /// The programs; those of event filters count what they keep and drop, unless they are in an
-    /// object file already.
-    pub(crate) fn counting(&self, console: &Console) -> Result<Module, Failure> {
+    /// object file already. With the policy, where there is one that decides about calls.
+    pub(crate) fn counting(
+        &self,
+        console: &Console,
+    ) -> Result<(Module, Option<Box<CompiledModule>>), Failure> {
         let how = EventOptions { counted: Some(0), ..self.program.options() };
         if how.monitored == Monitored::Everybody {
             let text = "programs for all tasks watch nobody: leave --all-tasks out";
@@ -67,7 +72,11 @@ impl ModuleArgs {
         self.read(how, console)
     }
 
-    fn read(&self, how: EventOptions, console: &Console) -> Result<Module, Failure> {
+    fn read(
+        &self,
+        how: EventOptions,
+        console: &Console,
+    ) -> Result<(Module, Option<Box<CompiledModule>>), Failure> {
         if self.target == Target::Seccomp {
             let text =
                 "a seccomp filter is no eBPF program: `filterc run` starts a command under it";
@@ -76,6 +85,7 @@ impl ModuleArgs {
         if self.is_object()? {
             let bytes = input::bytes(&self.file)?;
             return filterc_object::read_as(&bytes, Endian::HOST)
+                .map(|module| (module, None))
                 .map_err(|error| unreadable(&self.file, &error));
         }
         let options = input::options(&self.policy_args, console)?;
@@ -89,15 +99,16 @@ impl ModuleArgs {
             let kernel = RunningKernel::default();
             let compiled = compile_events_for(&source, &options, &how, &kernel.machine(None))?;
             console.diagnostics(&compiled.sources, &compiled.warnings);
-            return Ok(compiled.module);
+            return Ok((compiled.module, None));
         }
         let compiled = compile_module(&input::source(&self.file)?, &options)?;
         console.diagnostics(compiled.sources(), compiled.warnings());
         let here = compiled.programs().find(|program| program.endian() == Endian::HOST);
-        here.map(|program| program.module().clone()).ok_or_else(|| {
+        let module = here.map(|program| program.module().clone()).ok_or_else(|| {
             let text = "the policy covers no ABI of this machine's byte order; add one with --arch";
             Failure::Environment(text.to_owned())
-        })
+        })?;
+        Ok((module, Some(Box::new(compiled))))
     }
 
     /// Whether the file is an object file, whatever its name is.

@@ -53,7 +53,7 @@ pub(crate) fn options(args: &PolicyArgs, console: &Console) -> Result<Options, F
 fn profile(path: &Path, console: &Console) -> Result<Profile, Failure> {
     let bytes = bytes(path)?;
     let name = path.display().to_string();
-    let (profile, warnings) = Profile::read(&name, &String::from_utf8_lossy(&bytes))?;
+    let (profile, warnings) = Profile::read_bytes(&name, &bytes)?;
     console.diagnostics(&warnings.sources, &warnings.list);
     Ok(profile)
 }

@@ -16,7 +16,7 @@ pub(crate) fn read(
     console: &Console,
 ) -> Result<Reading, Failure> {
     let bytes = input::bytes(path)?;
-    let reading = records::read(&String::from_utf8_lossy(&bytes), native);
+    let reading = records::read_bytes(&bytes, native);
     for fault in reading.faults.iter().take(5) {
         let (line, code) = (fault.line, fault.code);
         console.note(&format!("{}:{line}: [{code}] {}", path.display(), fault.reason));

@@ -1,6 +1,7 @@
 //! `filterc`, the command-line tool. One file for each subcommand under `commands`.
 
 mod args;
+mod auditing;
 mod changes;
 mod commands;
 mod console;
@@ -9,6 +10,7 @@ mod ebpf;
 mod explained;
 mod foreign;
 mod input;
+mod kernel_audit;
 mod logs;
 mod naming;
 mod options;
@@ -33,8 +35,8 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::args::{Cli, Command};
 use crate::commands::{
-    asm, attach, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval, event,
-    explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
+    asm, attach, audit, audit_policy, check, compile, completions, diff, disasm, doc, equiv, eval,
+    event, explain, explain_call, explain_denial, fmt, import, learn, lift, list, load, man, merge,
     report, run, subset, test, verify,
 };
 use crate::console::{Console, Failure};
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Some(Command::Report(args)) => report::run(args, &console),
         Some(Command::Learn(args)) => learn::run(args, &console),
         Some(Command::Lift(args)) => lift::run(args, &console),
+        Some(Command::Audit(args)) => audit::run(args, &console),
         Some(Command::AuditPolicy(args)) => audit_policy::run(args, &console),
         Some(Command::Eval(args)) => eval::run(args, &console),
         Some(Command::ExplainCall(args)) => explain_call::run(args, &console),

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use filterc::CompiledModule;
 use filterc::event_module::{COUNTS, counts};
 use filterc_abi::Endian;
+use filterc_audit::{OnLoss, Ring};
 use filterc_ebpf::audit::{self, Record};
 use filterc_ebpf::{Hook, Module};
 use filterc_loader::bpf::{
@@ -19,8 +21,10 @@ use filterc_loader::wait::{Interrupts, ready};
 use filterc_loader::{Exec, Held, Status};
 use serde_json::json;
 
+use crate::auditing::{self, SinkArgs};
 use crate::console::{Console, Failure, stdout};
 use crate::ebpf::{self, refused};
+use crate::kernel_audit::Recorder;
 use crate::record;
 
 /// Which tasks programs are about: the group `tasks`.
@@ -59,8 +63,14 @@ pub(crate) fn attached(
     module: &Module,
     tasks: &TaskArgs,
     telling: Telling,
+    recording: Option<(&SinkArgs, Option<Box<CompiledModule>>)>,
     console: &Console,
 ) -> Result<(), Failure> {
+    // Programs that watch hold nobody up.
+    let (sink, policy) = match recording {
+        Some((sink, policy)) => (sink.open(OnLoss::Continue)?, policy),
+        None => (None, None),
+    };
     let mut held = if tasks.command.is_empty() { None } else { Some(hold(&tasks.command)?) };
     // Signals that come from here on are heard, and the child has none of this.
     let interrupts = Interrupts::new().map_err(|error| system("signals", &error))?;
@@ -86,8 +96,15 @@ pub(crate) fn attached(
         held.start().map_err(|error| system("the command", &error))?;
     }
     let forever = !tasks.cgroup.is_empty();
-    follow(telling, records.as_mut(), &interrupts, processes, forever)?;
+    let mut teller = match sink {
+        Some(ring) => {
+            Teller::Record(Box::new(Recorder::new(telling.flags & audit::EXIT != 0, policy)), ring)
+        }
+        None => Teller::Print(telling),
+    };
+    follow(&loaded, &mut teller, records.as_mut(), &interrupts, processes, forever)?;
     drop((links, groups));
+    teller.finish(console)?;
     report(&loaded, held.as_mut(), console);
     tell_counts(&loaded, telling)
 }
@@ -162,9 +179,10 @@ fn records(loaded: &Loaded) -> Result<Option<RingReader>, Failure> {
         .map_err(|error| refused(&ModuleLoadError::Bpf { what: "map `records`".to_owned(), error }))
 }
 
-/// Prints records until all processes have ended, or a signal comes.
+/// Tells records until all processes have ended, or a signal comes.
 fn follow(
-    telling: Telling,
+    loaded: &Loaded,
+    teller: &mut Teller,
     mut records: Option<&mut RingReader>,
     interrupts: &Interrupts,
     mut processes: Vec<Process>,
@@ -177,12 +195,13 @@ fn follow(
         list.extend(records.as_deref().map(AsFd::as_fd));
         let ready = ready(&list, PATIENCE).map_err(|error| system("waiting", &error))?;
         // What was written before an end is there by now.
+        teller.look_again();
         for bytes in records.as_mut().map(|records| records.consume()).unwrap_or_default() {
             if let Some(record) = Record::from_bytes(&bytes, Endian::HOST) {
-                let text = if telling.json { record::json(&record) } else { record::text(&record) };
-                stdout(text.as_bytes())?;
+                teller.tell(record)?;
             }
         }
+        teller.lost(lost(loaded));
         let mut ended = ready.iter().take(count).skip(1);
         processes.retain(|_| !ended.next().copied().unwrap_or(false));
         if ready.first() == Some(&true) || (processes.is_empty() && !forever) {
@@ -191,12 +210,59 @@ fn follow(
     }
 }
 
-/// What should be known besides.
-fn report(loaded: &Loaded, held: Option<&mut Held>, console: &Console) {
+/// What becomes of records.
+enum Teller {
+    /// They are printed.
+    Print(Telling),
+    /// They go to a sink.
+    Record(Box<Recorder>, Ring),
+}
+
+impl Teller {
+    fn look_again(&mut self) {
+        if let Self::Record(recorder, _) = self {
+            recorder.look_again();
+        }
+    }
+
+    fn tell(&mut self, record: Record) -> Result<(), Failure> {
+        match self {
+            Self::Print(telling) => {
+                let text = if telling.json { record::json(&record) } else { record::text(&record) };
+                stdout(text.as_bytes())
+            }
+            Self::Record(recorder, ring) => {
+                // What is lost there says so there.
+                recorder.told(record, ring);
+                Ok(())
+            }
+        }
+    }
+
+    fn lost(&mut self, total: u64) {
+        if let Self::Record(recorder, ring) = self {
+            recorder.lost(total, ring);
+        }
+    }
+
+    fn finish(self, console: &Console) -> Result<(), Failure> {
+        let Self::Record(mut recorder, mut ring) = self else { return Ok(()) };
+        recorder.finish(&mut ring);
+        auditing::report(&ring.finish(), console)
+    }
+}
+
+/// How many records the kernel has had no room for.
+fn lost(loaded: &Loaded) -> u64 {
     let lost = audit::MAPS.get(audit::LOST).and_then(|(name, _)| loaded.map(name));
     let lost = lost.and_then(|map| map.lookup(&[0; 4]).ok().flatten());
     let lost = lost.and_then(|value| value.first_chunk().map(|bytes| u64::from_ne_bytes(*bytes)));
-    if let Some(lost @ 1..) = lost {
+    lost.unwrap_or(0)
+}
+
+/// What should be known besides.
+fn report(loaded: &Loaded, held: Option<&mut Held>, console: &Console) {
+    if let lost @ 1.. = lost(loaded) {
         console.note(&format!("{lost} calls are not told: there was no room for their records"));
     }
     match held.and_then(Held::try_wait) {

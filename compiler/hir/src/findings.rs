@@ -293,7 +293,10 @@ impl Finding {
 }
 
 /// Known names within a few slips of the given one, best first, at most three.
-fn similar<T: AsRef<str>>(name: &str, known: impl IntoIterator<Item = T>) -> Vec<String> {
+pub(crate) fn similar<T: AsRef<str>>(
+    name: &str,
+    known: impl IntoIterator<Item = T>,
+) -> Vec<String> {
     // Long garbage is not worth the quadratic comparison.
     if name.len() > 64 {
         return Vec::new();

@@ -47,6 +47,7 @@ mod params;
 mod paths;
 pub mod policy;
 mod predicate;
+pub mod query;
 pub mod questions;
 mod raced;
 mod raw;

@@ -21,6 +21,7 @@ pub mod patch;
 pub mod records;
 pub mod seen;
 pub mod stack;
+pub mod stored;
 pub mod suite;
 pub mod verdict;
 pub mod words;

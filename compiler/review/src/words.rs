@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use filterc_abi::{self as abi, Abi, Action, Arg, ArgKind, Set, SetKind};
-use filterc_cbpf::errno::errno_name_on;
+use filterc_abi::{self as abi, Abi, Arg};
+pub(crate) use filterc_audit::words::one_name;
+pub use filterc_audit::words::{action, mask, value};
 
 use crate::seen::{Bits, Seen};
 
@@ -27,16 +28,6 @@ pub fn call(seen: &Seen) -> String {
     // Writing to a string cannot fail.
     let _ = write!(text, " on {}", abi.name);
     text
-}
-
-/// An action as a policy writes it, its errno by the name that it has on an ABI.
-#[must_use]
-pub fn action(action: Action, abi: Option<&'static Abi>) -> String {
-    let Action::Errno(number) = action else { return action.to_string() };
-    match abi.and_then(|abi| errno_name_on(abi, number)) {
-        Some(name) => format!("errno({name})"),
-        None => action.to_string(),
-    }
 }
 
 /// The name of a call, or its number.
@@ -67,96 +58,6 @@ fn argument(abi: &'static Abi, arg: &Arg, seen: &Seen) -> String {
         let _ = write!(text, " [register {:#x}]", bits.value);
     }
     text
-}
-
-/// The low bits.
-#[must_use]
-pub fn mask(width: u8) -> u64 {
-    u64::MAX.checked_shr(64 - u32::from(width.min(64))).unwrap_or_default()
-}
-
-/// A value of an argument, in the names that it has: also as a policy can write it, but for the
-/// case that it has none.
-#[must_use]
-pub fn value(abi: &'static Abi, arg: &Arg, value: u64) -> String {
-    // Permissions are read as octal digits.
-    let set = arg.set.filter(|_| arg.kind != ArgKind::Mode);
-    if let Some(text) = set.and_then(abi::set).and_then(|set| in_set(abi, set, arg, value)) {
-        return text;
-    }
-    let sign = 1_u64 << (arg.width.clamp(1, 64) - 1);
-    let negative = arg.signed && value & sign != 0;
-    let magnitude = (!value & (sign - 1)).wrapping_add(1);
-    let bits = matches!(arg.kind, ArgKind::Flags | ArgKind::Pointer | ArgKind::Address);
-    if arg.kind == ArgKind::Fd && negative && magnitude == 100 {
-        "AT_FDCWD".to_owned()
-    } else if arg.kind == ArgKind::Mode {
-        if value == 0 { "0".to_owned() } else { format!("0{value:o}") }
-    } else if bits || (!arg.signed && value > 0xffff) {
-        format!("{value:#x}")
-    } else if negative {
-        format!("-{magnitude}")
-    } else {
-        value.to_string()
-    }
-}
-
-/// A value as a member of a set: one of its values, or several flags.
-fn in_set(abi: &'static Abi, set: &Set, arg: &Arg, value: u64) -> Option<String> {
-    let of = |name: &str| {
-        let bits = abi.constant(name)? & i128::from(mask(arg.width));
-        u64::try_from(bits).ok()
-    };
-    let named =
-        |value: u64| one_name(set.values().iter().copied().filter(|it| of(it) == Some(value)));
-    if set.kind != SetKind::Flags
-        && let Some(name) = named(value)
-    {
-        return Some(name.to_owned());
-    }
-    if set.kind == SetKind::Enum || value == 0 {
-        return None;
-    }
-    let mut parts = Vec::new();
-    let mut left = value;
-    if let Some(enumerated) = set.mask.and_then(of)
-        && let Some(name) = named(value & enumerated)
-    {
-        parts.push(name.to_owned());
-        left &= !enumerated;
-    }
-    let mut flags: Vec<(&str, u64)> =
-        set.flags().iter().filter_map(|name| Some((*name, of(name)?))).collect();
-    // Names of many bits first: `O_SYNC` before `O_DSYNC`.
-    flags.sort_by_key(|(_, bits)| (std::cmp::Reverse(bits.count_ones()), *bits));
-    for (name, bits) in flags {
-        if bits != 0 && left & bits == bits {
-            parts.push(name.to_owned());
-            left &= !bits;
-        }
-    }
-    if parts.is_empty() {
-        return None;
-    }
-    if left != 0 {
-        parts.push(format!("{left:#x}"));
-    }
-    Some(parts.join(" | "))
-}
-
-/// The name of a value. `AF_UNIX` and `PF_LOCAL` are one thing, but where names of several sorts have
-/// the value (`IPPROTO_IP`, `BTPROTO_L2CAP`), which is meant depends on what is not asked here.
-pub(crate) fn one_name(names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
-    let all: Vec<&str> = names.collect();
-    // Signals have no common beginning but `SIG`.
-    let sort = |name: &str| match name.split_once('_') {
-        Some((sort, _)) => sort.replace("PF", "AF"),
-        None => String::new(),
-    };
-    let first = *all.first()?;
-    let same = all.iter().all(|name| sort(name) == sort(first));
-    let preferred = all.iter().find(|name| **name == "AF_UNIX").copied();
-    same.then(|| preferred.unwrap_or(first))
 }
 
 /// The spelling of a mask of an argument: the set's own name for it, or its flags, in parentheses

@@ -31,6 +31,7 @@ const TIERS: &[(&str, u32)] = &[
     ("filterc-ir", 2),
     ("filterc-loader", 2),
     ("filterc-object", 2),
+    ("filterc-audit-parquet", 3),
     ("filterc-gen", 3),
     ("filterc-check", 3),
     ("filterc-codegen", 3),
@@ -139,6 +140,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc::profile::CODES,
         filterc_hir::error::CODES,
         filterc_hir::event::lower::CODES,
+        filterc_hir::query::CODES,
         filterc_import::error::CODES,
         filterc_import::fault::CODES,
         filterc_import::ftrace2011::CODES,
@@ -159,6 +161,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_review::audit::CODES,
         &[filterc_review::learn::INCOMPLETE],
         filterc_review::records::CODES,
+        filterc_review::stored::CODES,
     ];
     let mut codes = BTreeSet::new();
     for code in stages.into_iter().flatten() {
@@ -191,6 +194,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
             let crates = [
                 "compiler/driver",
                 "compiler/import",
+                "compiler/cli/tests/audit.rs",
                 "compiler/review",
                 "runtime/loader",
                 "compiler/codegen",

@@ -1,6 +1,7 @@
 //! The properties: one file and one line each.
 
 pub mod asm_disasm;
+pub mod audit_round_trips;
 pub mod boxes_are_sound;
 pub mod bytes_never_panic;
 pub mod compiled_is_reference;
@@ -26,6 +27,7 @@ use crate::Property;
 /// Every property by its name, which is that of its file and of its cargo-fuzz target.
 pub const PROPERTIES: &[(&str, Property)] = &[
     ("asm_disasm", asm_disasm::property),
+    ("audit_round_trips", audit_round_trips::property),
     ("boxes_are_sound", boxes_are_sound::property),
     ("bytes_never_panic", bytes_never_panic::property),
     ("compiled_is_reference", compiled_is_reference::property),

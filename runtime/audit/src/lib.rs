@@ -5,6 +5,22 @@
 //! to a [`Sink`]. The forms that they are stored in, and what is asked of them later, know nothing
 //! of who made them.
 
+pub mod binary;
+pub mod columns;
+mod crc;
+pub mod gaps;
+pub mod json;
 pub mod record;
+pub mod ring;
+pub mod sql;
+pub mod stored;
+pub mod strace;
+pub mod table;
+mod target;
+mod wire;
+pub mod words;
 
-pub use record::{Answer, Argument, Call, Event, Exit, Record, Sink, Task};
+pub use gaps::{Gap, Gaps};
+pub use record::{Answer, Argument, Call, Event, Exit, OnLoss, Record, Sink, Task};
+pub use ring::{Form, Ring, Summary};
+pub use stored::Stored;

@@ -102,7 +102,8 @@ pub enum Event {
 pub struct Record {
     /// Nanoseconds since the epoch.
     pub time: u64,
-    /// Its number among all that were made, from 0: also those that were lost count.
+    /// Its number among all that were made, from 0: also those that were lost count. A record of
+    /// lost ones has the number of the first of them, and none of its own.
     pub seq: u64,
     /// Who.
     pub task: Task,
@@ -110,9 +111,57 @@ pub struct Record {
     pub event: Event,
 }
 
+/// What is to happen where a record has no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnLoss {
+    /// The tasks go on, and a record says how many are missing.
+    #[default]
+    Continue,
+    /// The tasks wait: the sink takes no record before there is room. Where there can be none any
+    /// more, because the reader has gone, the tasks may not go on: they are to be killed.
+    Stop,
+    /// The tasks are to be killed: no call goes on that nobody can read of.
+    Kill,
+}
+
+impl OnLoss {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Continue, Self::Stop, Self::Kill];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Continue => "continue",
+            Self::Stop => "stop",
+            Self::Kill => "kill",
+        }
+    }
+
+    /// Whether the tasks must be killed when [`Sink::take`] was `false`.
+    #[must_use]
+    pub const fn kills(self) -> bool {
+        matches!(self, Self::Stop | Self::Kill)
+    }
+}
+
+impl std::str::FromStr for OnLoss {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|way| way.name() == name);
+        found.ok_or_else(|| "the ways are `continue`, `stop` and `kill`".to_owned())
+    }
+}
+
 /// Where records go. What does not take one counts it, and tells of it in a record.
 pub trait Sink {
-    /// Takes a record. `false` if it was lost, and the way that was asked for then
-    /// (`--on-loss stop|kill`) is for whoever watches.
+    /// Takes a record. `false` if it was lost, or others were since the last one; what was asked
+    /// for then, [`Sink::on_loss`], is for whoever watches.
     fn take(&mut self, record: &Record) -> bool;
+
+    /// What is to happen then.
+    fn on_loss(&self) -> OnLoss {
+        OnLoss::Continue
+    }
 }

@@ -27,6 +27,7 @@
 
 pub mod beside;
 pub mod bpf;
+pub mod clock;
 mod entry;
 pub mod error;
 pub mod exec;

@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 use filterc_ebpf::audit;
 
+use crate::auditing::SinkArgs;
 use crate::console::{Console, Failure};
 use crate::ebpf::ModuleArgs;
 use crate::watching::{TaskArgs, Telling, attached};
@@ -25,6 +26,10 @@ pub(crate) struct AttachArgs {
     /// Also tell calls that the policy allows
     #[arg(long)]
     all: bool,
+
+    /// Instead of printing, write
+    #[command(flatten)]
+    sink: SinkArgs,
 
     /// Print one JSON object for each call, or for the counts of each event
     #[arg(long)]
@@ -54,6 +59,7 @@ impl AttachArgs {
 /// Attaches the programs until the tasks end or a signal comes.
 pub(crate) fn run(args: &AttachArgs, console: &Console) -> Result<(), Failure> {
     args.module.refuse_labels()?;
-    let module = args.module.counting(console)?;
-    attached(&module, &args.tasks, Telling { flags: args.flags(), json: args.json }, console)
+    let (module, policy) = args.module.counting(console)?;
+    let telling = Telling { flags: args.flags(), json: args.json };
+    attached(&module, &args.tasks, telling, Some((&args.sink, policy)), console)
 }

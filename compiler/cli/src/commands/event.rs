@@ -185,7 +185,7 @@ fn attach(args: &EventArgs, read: &EventFilter, console: &Console) -> Result<(),
     let how = EventOptions { counted: Some(0), ..args.program.options() };
     // Any value makes a task a watched one.
     let telling = Telling { flags: audit::ENTER, json: args.json };
-    attached(&module(read, &how)?, &args.tasks, telling, console)
+    attached(&module(read, &how)?, &args.tasks, telling, None, console)
 }
 
 /// A form that has no place for these programs.

@@ -2,6 +2,7 @@
 
 pub(crate) mod asm;
 pub(crate) mod attach;
+pub(crate) mod audit;
 pub(crate) mod audit_policy;
 pub(crate) mod check;
 pub(crate) mod compile;

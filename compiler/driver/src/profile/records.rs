@@ -14,10 +14,15 @@
 //! | `args` | up to six argument registers: numbers, or text with `0x`; the rest are 0 |
 //! | `count` | how many such calls, 1 if it is not there |
 //!
+//! Audit records are among them; those that are not of calls (`event`) are passed over. Their binary
+//! form is read as well.
+//!
 //! Without `abi` and `arch` a record is of the policy's own ABI: the first, where there are
 //! several machines. What else is in an object is passed over.
 
 use filterc_abi::{self as abi, Abi};
+use filterc_audit::binary::Item;
+use filterc_audit::{Event, Stored, json};
 use serde_json::{Map, Value};
 
 use super::calls::{Profile, Side, Which, is_known};
@@ -26,12 +31,35 @@ use super::error::{Findings, Line, lines};
 pub(super) fn read(text: &str, profile: &mut Profile, findings: &mut Findings) {
     for line in lines(text).filter(|line| !line.text.trim().is_empty()) {
         match serde_json::from_str::<Map<String, Value>>(line.text) {
+            // A record of a task.
+            Ok(object) if json::claims(&object) && !is_call(&object) => {}
             Ok(object) => {
                 if let Err(reason) = record(line, &object, profile, findings) {
                     findings.malformed(line, reason);
                 }
             }
             Err(_) => findings.malformed(line, "this is no JSON object"),
+        }
+    }
+}
+
+/// Whether an audit record is of a call.
+#[must_use]
+pub fn is_call(object: &Map<String, Value>) -> bool {
+    object.get("event").and_then(Value::as_str) == Some("call")
+}
+
+/// Reads audit records in their binary form. What is damaged is left out, as calls are of which
+/// nothing was recorded: a profile is no evidence.
+pub(super) fn read_stored(bytes: &[u8], profile: &mut Profile) {
+    let mut stored = Stored::new(bytes, false);
+    while let Ok(Some(item)) = stored.next_item() {
+        let Item::Record(filterc_audit::Record { event: Event::Call(call), .. }) = item else {
+            continue;
+        };
+        let nr = call.data.nr.cast_unsigned();
+        if let Some(abi) = abi::abi_of_call(call.data.arch, nr) {
+            profile.add(Side::Abi(abi.name), Which::Nr(nr), Some(call.data.args), 1.0);
         }
     }
 }

@@ -6,12 +6,14 @@
 //! | JSON with `_AUDIT_TYPE` or `MESSAGE` | `journalctl -o json` | none |
 //! | `openat(AT_FDCWD, "/etc/hosts", O_RDONLY) = 3` | `strace` | numbers; not addresses |
 //! | JSON with `nr` or `call` | recorded streams, `filterc attach --json` | all |
+//! | JSON with `event`, and its binary form | audit records (`--audit`) | all |
 //!
 //! Lines of all forms may be mixed, and what is none of them is passed over. What claims to be a
 //! record and is not one is told with its line. Nothing is guessed: an argument that cannot be read
 //! is an argument that is not known.
 
 mod audit;
+mod audited;
 mod journal;
 mod record;
 mod recorded;
@@ -19,6 +21,8 @@ mod strace;
 mod values;
 
 use filterc_abi::Abi;
+use filterc_audit::Gaps;
+use filterc_audit::binary::MAGIC;
 use serde_json::{Map, Value};
 
 use record::Bad;
@@ -31,11 +35,22 @@ pub const CODES: &[&str] = &["F0716", "F0717", "F0718", "F0719"];
 /// Longest line that is looked at, in bytes.
 const MAX_LINE: usize = 1 << 20;
 
+/// Reads records, which may be audit records in their binary form. Of text, what is no UTF-8 is
+/// shown as such. `native` is as for [`read`].
+#[must_use]
+pub fn read_bytes(bytes: &[u8], native: &'static Abi) -> Reading {
+    match bytes.starts_with(&MAGIC) {
+        true => audited::read(bytes),
+        false => read(&String::from_utf8_lossy(bytes), native),
+    }
+}
+
 /// Reads records. `native` is the ABI of those that do not say theirs, as `strace` does not.
 #[must_use]
 pub fn read(text: &str, native: &'static Abi) -> Reading {
     let mut reading = Reading::default();
     let mut trace = Strace::new(native);
+    let mut gaps = Gaps::default();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         let number = index + 1;
@@ -48,7 +63,7 @@ pub fn read(text: &str, native: &'static Abi) -> Reading {
         }
         reading.lost += lost(line);
         let made = match line.starts_with('{') {
-            true => json(line, native),
+            true => json(line, native, &mut reading, &mut gaps),
             false if audit::claims(line) => audit::record(line).map(Some),
             false => {
                 trace.line(number, line, &mut reading);
@@ -66,9 +81,19 @@ pub fn read(text: &str, native: &'static Abi) -> Reading {
     reading
 }
 
-fn json(line: &str, native: &'static Abi) -> Result<Option<Record>, Bad> {
+fn json(
+    line: &str,
+    native: &'static Abi,
+    reading: &mut Reading,
+    gaps: &mut Gaps,
+) -> Result<Option<Record>, Bad> {
     let object: Map<String, Value> =
         serde_json::from_str(line).map_err(|_| Bad::from("this is no JSON object"))?;
+    if filterc_audit::json::claims(&object) {
+        let record = filterc_audit::json::read_object(&object).map_err(Bad::Malformed)?;
+        audited::see(&record, gaps, reading);
+        return Ok(audited::record(&record, reading));
+    }
     match journal::is_entry(&object) {
         true => journal::record(&object),
         false => recorded::record(&object, native).map(Some),
@@ -98,8 +123,7 @@ pub fn warnings(reading: &Reading) -> Vec<(&'static str, String)> {
         list.push(("F0716", text.to_owned()));
     }
     if reading.lost > 0 {
-        let text =
-            format!("the kernel dropped at least {} records: calls are missing", reading.lost);
+        let text = format!("at least {} records were dropped: calls are missing", reading.lost);
         list.push(("F0719", text));
     }
     list

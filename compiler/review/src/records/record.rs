@@ -67,7 +67,8 @@ pub struct Reading {
     pub faults: Vec<Fault>,
     /// Lines with nothing of the kind.
     pub passed_over: usize,
-    /// Records that the kernel says it dropped; as many again may be missing unsaid.
+    /// Records that are missing: the kernel says that it dropped them, when as many again may be
+    /// missing unsaid, or their numbers say so.
     pub lost: u64,
 }
 

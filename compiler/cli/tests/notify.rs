@@ -171,8 +171,9 @@ fn without_supervisor(place: &Place, options: &[&str]) -> (Child, Vec<u32>) {
     // The last line is said by who is asked about it.
     let script = "sleep 60 & (sleep 60 & echo $! > grandchild); echo $! > child; echo ready
                   while [ ! -e go ]; do sleep 0.05; done; cat policy.flt 2>&1 | head -c 200; exit 5";
-    let mut child =
-        place.command(options, &["/bin/sh", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = place.command(options, &["/bin/sh", "-c", script]);
+    child.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
     assert_eq!(line(&mut child), "ready");
     let number = |name: &str| -> u32 {
         fs::read_to_string(place.base.join(name)).unwrap().trim().parse().unwrap()
@@ -195,6 +196,7 @@ fn when_the_supervisor_is_killed_so_is_everything() {
     let (child, all) = without_supervisor(&place, &[]);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("F0922"));
     until("all are killed", || all.iter().all(|pid| !alive(*pid)));
 }
 
@@ -224,6 +226,29 @@ fn what_outlives_the_command_is_served() {
     let text = |path: &Path| fs::read_to_string(path).unwrap_or_default();
     until("the rest is served", || text(&late).ends_with("made\n"));
     assert!(text(&late).contains("Operation not permitted"));
+}
+
+/// What `run --via notify` says under a policy of its own.
+fn said_under(place: &Place, outer: &str) -> String {
+    fs::write(place.base.join("outer.flt"), format!("arch x86_64\ndefault allow\n{outer}\n"))
+        .unwrap();
+    let mut run = Command::new(env!("CARGO_BIN_EXE_filterc"));
+    run.args(["run", "outer.flt", "--", env!("CARGO_BIN_EXE_filterc")]);
+    run.args(["run", "--via", "notify", "policy.flt", "--", "cat", "secret"]);
+    let output = run.current_dir(&place.base).output().unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn what_a_supervisor_lacks_is_said() {
+    let Some(place) = Place::new() else { return };
+    let unavailable = "errno(EOPNOTSUPP) seccomp if op == SECCOMP_GET_ACTION_AVAIL";
+    assert!(said_under(&place, unavailable).contains("F0920"));
+    let crowded = said_under(&place, "errno(EAGAIN) fork, clone, clone3");
+    assert!(crowded.contains("F0921"), "{crowded}");
+    let forbidden = said_under(&place, "errno(EPERM) unshare");
+    assert!(forbidden.contains("F0923"), "{forbidden}");
 }
 
 #[test]

@@ -156,6 +156,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_loader::CODES,
         filterc_loader::bpf::CODES,
         filterc_loader::live::CODES,
+        filterc_monitor::notify::CODES,
         filterc_object::CODES,
         filterc::emit::CODES,
         filterc_review::audit::CODES,

@@ -1,3 +1,5 @@
+//! Answers about calls of this very thread, and what is decided by them.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};

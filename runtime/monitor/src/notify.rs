@@ -56,6 +56,10 @@ const TRIES: u32 = 16;
 /// SIGSYS, on all architectures but mips.
 const SIGSYS: i32 = if cfg!(any(target_arch = "mips", target_arch = "mips64")) { 12 } else { 31 };
 
+/// The codes of what a supervised command can fail with: no notifications, no processes, no supervisor
+/// any more, no answers.
+pub const CODES: &[&str] = &["F0920", "F0921", "F0922", "F0923"];
+
 /// What is supervised, and how.
 #[derive(Debug)]
 pub struct Supervision<'p> {
@@ -112,6 +116,8 @@ pub fn supervise(
     sink: Option<&mut (dyn Sink + Send)>,
 ) -> io::Result<Ended> {
     prepare_interruption()?;
+    // What each thread will do: where this is forbidden, nobody could answer.
+    own_fs()?;
     // Older kernels do not know it; it only makes answers quicker.
     let _unknown = listener.take_turns();
     let supervisor = Supervisor {

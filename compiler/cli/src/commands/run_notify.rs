@@ -44,7 +44,7 @@ pub(super) fn run(
     match side {
         Side::Front(front) => stand_for(front, exec),
         Side::Supervisor(supervisor) => {
-            let result = answer(compiled, supervisor);
+            let result = answer(compiled, supervisor, console);
             if let Err(error) = &result {
                 console.report(error);
             }
@@ -80,13 +80,24 @@ fn stand_for(front: Front, exec: &Exec) -> Result<(), Failure> {
 }
 
 /// Answers calls until nothing is left that makes them.
-fn answer(compiled: &Compiled, mut supervisor: Supervisor) -> Result<(), Failure> {
+fn answer(
+    compiled: &Compiled,
+    mut supervisor: Supervisor,
+    console: &Console,
+) -> Result<(), Failure> {
     let failed = |error: std::io::Error| coded("F0923", format!("the supervisor ends: {error}"));
     let Ok(listener) = supervisor.listener() else {
         // The process in front has been told.
         return supervisor.reap().map_err(failed);
     };
-    let listener = Listener::new(listener).map_err(failed)?;
+    let listener = match Listener::new(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            console.report(&failed(error));
+            supervisor.kill();
+            return supervisor.reap().map_err(failed);
+        }
+    };
     let lines = lines(compiled);
     let what = Supervision { policy: compiled.policy(), params: &[], lines: &lines };
     // The threads beside this one end with the process.
@@ -94,11 +105,12 @@ fn answer(compiled: &Compiled, mut supervisor: Supervisor) -> Result<(), Failure
     let (reaping, waiting) = (supervisor.clone(), supervisor.clone());
     let reaper = thread::spawn(move || reaping.reap());
     thread::spawn(move || waiting.wait_for_front());
-    let result = supervise(what, listener, None);
-    if result.is_err() {
+    if let Err(error) = supervise(what, listener, None) {
+        // Before the command ends, and with it who reads this.
+        console.report(&failed(error));
         supervisor.kill();
     }
     // What is no task under the filter any more may still be one to be told of.
     let _reaped = reaper.join();
-    result.map(|_| ()).map_err(failed)
+    Ok(())
 }

@@ -1,3 +1,5 @@
+//! Made-up memory, and our own.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use super::*;

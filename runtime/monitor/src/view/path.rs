@@ -3,7 +3,7 @@
 //!
 //! The way is walked by descriptors, one component after the other, and what was looked at is
 //! handed out: the object itself, or the folder and the name in it. What the path is called at the
-//! end is the kernel's own word for that very object ([`Found::path`]), without `.`, `..` and
+//! end is the kernel's own word for that very object ([`Resolved::path`]), without `.`, `..` and
 //! symbolic links, seen from the task's root.
 //!
 //! The walk has the rights of the calling thread.

@@ -1,3 +1,5 @@
+//! Where paths lead, held against where the kernel goes.
+
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::fs;

@@ -154,6 +154,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_loader::CODES,
         filterc_loader::bpf::CODES,
         filterc_loader::live::CODES,
+        filterc_monitor::ptrace::codes::CODES,
         filterc_object::CODES,
         filterc_review::audit::CODES,
         &[filterc_review::learn::INCOMPLETE],
@@ -197,6 +198,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "compiler/testkit/tests/event_forms.rs",
                 "runtime/cbpf",
                 "runtime/ebpf",
+                "runtime/monitor",
                 "runtime/object",
             ];
             tests.iter().filter(|path| crates.iter().any(|c| path.starts_with(c))).any(|path| {

@@ -63,6 +63,13 @@ pub(crate) fn answer_bit(question: u16) -> (WordIndex, u8) {
     (FIRST_ANSWER.saturating_add(word).min(WordSet::SIZE - 1), bits)
 }
 
+/// The question whose answer is a bit of a word, if the word is one of answers.
+#[must_use]
+pub fn question_of(word: u8, bit: u8) -> Option<u16> {
+    let at = u16::from(word.checked_sub(FIRST_ANSWER)?);
+    Some(at * u16::from(WORD_BITS) + u16::from(bit))
+}
+
 /// The words with bits 31…0 and 63…32 of a fact.
 fn words_of_fact(fact: Fact, endian: Endian) -> (WordIndex, Option<WordIndex>) {
     let first = fact_word(word_at(fact.offset()));
@@ -320,6 +327,15 @@ mod tests {
             let cgroup = if endian == Endian::Little { 4 << 32 | 3 } else { 3 << 32 | 4 };
             assert_eq!((params[MAX_PARAMS + 1], params[MAX_PARAMS + 5]), (5, cgroup));
         }
+    }
+
+    #[test]
+    fn answers_have_bits_of_their_own() {
+        for question in [0, 31, 32, 1023] {
+            let (word, bit) = answer_bit(question);
+            assert!(word >= FIRST_ANSWER && question_of(word, bit) == Some(question));
+        }
+        assert_eq!(question_of(FIRST_ANSWER - 1, 0), None);
     }
 
     #[test]

@@ -105,7 +105,7 @@ use filterc_hir::types::BESIDE;
 
 pub use certificate::{NoCertificate, Stated, certificate, certificate_of};
 pub use count::Count;
-pub use layout::halves;
+pub use layout::{halves, question_of};
 pub use machine::{Outside, What};
 pub use order::{precedence, weaker};
 pub use outcomes::{Answer, Ask, Decision, Part, outcomes};

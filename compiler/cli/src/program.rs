@@ -1,8 +1,8 @@
 //! What is made of a policy or of event filters, as the command line says it.
 
 use clap::Args;
-use filterc::options::TARGETS;
-use filterc::{EventOptions, Monitored, Target};
+use filterc::options::{GATES, TARGETS};
+use filterc::{EventOptions, Gate, Monitored, Target};
 
 /// What programs are made for.
 #[derive(Args, Debug)]
@@ -23,6 +23,13 @@ impl ProgramArgs {
         let monitored = if self.all_tasks { Monitored::Everybody } else { Monitored::Tasks };
         EventOptions { monitored, event_id: self.event_id, counted: None }
     }
+}
+
+/// A gate by its name.
+pub(crate) fn parse_gate(text: &str) -> Result<Gate, String> {
+    let known = GATES.iter().find(|(name, _)| *name == text).map(|(_, gate)| *gate);
+    let names = || GATES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    known.ok_or_else(|| format!("the gates are {}", names()))
 }
 
 /// A target by its name.

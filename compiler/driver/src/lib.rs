@@ -38,6 +38,7 @@ pub mod prove;
 mod ranking;
 pub mod render;
 pub mod source;
+pub mod stages;
 
 pub use compiled::{Compiled, CompiledProgram};
 pub use diagnostics::Diagnostics;

@@ -376,7 +376,7 @@ fn of_address(call: &'static Syscall, what: &str) -> Result<Seen, Kind> {
 }
 
 /// What is known of a task, by its name.
-fn of_task(name: &str) -> Option<Seen> {
+pub(crate) fn of_task(name: &str) -> Option<Seen> {
     let (who, what) = match name.split_once('.') {
         None => (Who::Caller, name),
         Some(("parent", what)) => (Who::Parent, what),

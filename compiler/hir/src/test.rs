@@ -5,6 +5,7 @@ use filterc_grammar::ast::{self, ConstantKind};
 use filterc_grammar::source::Span;
 
 use crate::absent;
+use crate::asked;
 use crate::comm;
 use crate::error::{Blindness, Kind, Limit, Unasked};
 use crate::expr::{CmpOp, Predicate, Test, TypeError};
@@ -101,7 +102,9 @@ impl<'a> Reader<'_, 'a> {
         let name = field.name().to_owned();
         let left = Left { field, arg: None, mask: None, span, subject };
         let is_constant = |reader: &Self, constant: &'a ast::Constant| {
-            reader.param_named(constant).is_none() && reader.lone_field(constant, subject).is_none()
+            reader.param_named(constant).is_none()
+                && reader.lone_field(constant, subject).is_none()
+                && !reader.is_of_task(constant)
         };
         match &test.relation {
             _ if test.mask.is_some() => {}
@@ -128,6 +131,12 @@ impl<'a> Reader<'_, 'a> {
         }
         self.findings.about(span, Kind::Unasked(Unasked::Number { field: name }), subject);
         None
+    }
+
+    /// Whether a lone name is what a monitor knows of a task, and no constant.
+    fn is_of_task(&self, constant: &'a ast::Constant) -> bool {
+        let ConstantKind::Name(name) = &constant.kind else { return false };
+        asked::of_task(name).is_some() && !self.constants.is_known(self.scope, name)
     }
 
     /// The fact that a field is which is no number.

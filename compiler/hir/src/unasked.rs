@@ -57,6 +57,7 @@ pub(crate) fn help(unasked: &Unasked) -> Vec<String> {
         Unasked::Path { field, .. } => {
             vec![format!("`{field}.ustring == \"text\"` asks for the bytes that stand there")]
         }
+        Unasked::Pattern { why } if why.contains("command name") => Vec::new(),
         Unasked::Pattern { .. } => one(
             "paths are compared as the kernel finds them: absolute, without `.`, `..` and links",
         ),

@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 use filterc_abi::Action;
 use filterc_hir::types::Place;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::build::MAX_NODES;
 use crate::builder::DagBuilder;
@@ -158,9 +158,10 @@ impl Stager<'_> {
         Ok(results.pop().unwrap_or_else(|| self.builder.leaf(self.gate, Origin::Nobody)))
     }
 
-    fn spend(&mut self, steps: usize) -> Result<(), LimitError> {
-        self.steps += steps;
-        if self.steps > MAX_STEPS || steps > MAX_MEMBERS || self.builder.len() > MAX_NODES {
+    /// Counts a member of a state, of which there are so many.
+    fn spend(&mut self, members: usize) -> Result<(), LimitError> {
+        self.steps += 1;
+        if self.steps > MAX_STEPS || members > MAX_MEMBERS || self.builder.len() > MAX_NODES {
             return Err(LimitError { kind: Kind::TooManyNodes, limit: MAX_NODES, rule: None });
         }
         Ok(())
@@ -188,16 +189,19 @@ impl Stager<'_> {
     /// A state in its one form: no member asks for an answer, and none says what another does.
     fn settle(&mut self, members: State) -> Result<State, LimitError> {
         let mut waiting = members;
+        let mut seen: HashSet<Member> = HashSet::new();
         let mut settled = State::new();
-        let mut looked = 0;
         while let Some((id, mut given)) = waiting.pop() {
-            looked += 1;
-            self.spend(1)?;
-            if looked + waiting.len() > MAX_MEMBERS {
-                self.spend(looked + waiting.len())?;
+            let matters = self.below.get(id.index());
+            given.retain(|question, _| {
+                matters.is_some_and(|below| below.binary_search(question).is_ok())
+            });
+            // Chains of rules meet again and again.
+            if !seen.insert((id, given.clone())) {
+                continue;
             }
-            let node = self.dag.node(id);
-            match (question(node), node) {
+            self.spend(seen.len())?;
+            match (question(self.dag.node(id)), self.dag.node(id)) {
                 (Some((question, holds_for)), Node::Branch { then, otherwise, .. }) => {
                     let to = |answer: bool| if answer == holds_for { *then } else { *otherwise };
                     match given.get(&question) {
@@ -209,17 +213,12 @@ impl Stager<'_> {
                         })),
                     }
                 }
-                _ => {
-                    let matters = self.below.get(id.index());
-                    given.retain(|question, _| {
-                        matters.is_some_and(|below| below.binary_search(question).is_ok())
-                    });
+                (None | Some(_), Node::Leaf(_) | Node::Branch { .. } | Node::Switch(_)) => {
                     settled.push((id, given));
                 }
             }
         }
         settled.sort_unstable_by(|a, b| b.cmp(a));
-        settled.dedup();
         // Where nothing is given, all that can be given is meant.
         let free: Vec<NodeId> =
             settled.iter().filter(|(_, given)| given.is_empty()).map(|(id, _)| *id).collect();

@@ -37,7 +37,7 @@ fn rendered(path: &Path) -> (String, Vec<&'static str>) {
         Some(_) | None => Target::Seccomp,
     };
     let (sources, list) = match options.target {
-        Target::Seccomp => match compile(&source, &options) {
+        Target::Seccomp | Target::Monitor => match compile(&source, &options) {
             Ok(compiled) => (compiled.sources().clone(), compiled.warnings().to_vec()),
             Err(diagnostics) => (diagnostics.sources, diagnostics.list),
         },

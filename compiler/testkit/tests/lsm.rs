@@ -15,7 +15,7 @@
 mod objects;
 
 use filterc::options::Offsets;
-use filterc::{CompiledModule, Options, Source, Target, compile_module};
+use filterc::{CompiledModule, Options, Source, Target, compile, compile_module};
 use filterc_abi::objects::{ObjectHook, object_hook};
 use filterc_abi::{Action, Endian, Facts, SeccompData, x86_64};
 use filterc_codegen::ebpf::tracing;
@@ -229,6 +229,14 @@ fn examples_of_the_reference_compile() {
         let target = match block.lines().next() {
             Some("# for tracepoints") => Target::TracepointBtf,
             Some("# for objects") => Target::Lsm,
+            Some("# for monitors") => {
+                let options = Options { target: Target::Monitor, ..Options::default() };
+                let compiled = compile(&Source::text("README.md", block), &options);
+                let compiled = compiled.unwrap_or_else(|errors| panic!("{errors}"));
+                assert!(compiled.program().proof().is_some());
+                count += 1;
+                continue;
+            }
             Some(_) | None => continue,
         };
         let options = Options { target, ..Options::default() };
@@ -237,7 +245,7 @@ fn examples_of_the_reference_compile() {
         assert!(compiled.program().proof().is_some());
         count += 1;
     }
-    assert_eq!(count, 2);
+    assert_eq!(count, 3);
 }
 
 /// The kernel refuses programs at these hooks on some machines, whatever they do. Their

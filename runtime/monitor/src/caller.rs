@@ -8,10 +8,11 @@ use filterc_audit::record::Argument;
 use rustix::io::Errno;
 
 use crate::calls::{How, manner};
-use crate::rights::Rights;
+use crate::rights::{Rights, Taken};
 use crate::view::address::Address;
 use crate::view::memory::{OfThread, PATH_MAX, TEXT_MAX, Width, text, words};
-use crate::view::path::{Resolved, Scene, Start};
+use crate::view::path::{Manner, Resolved, Scene, Start};
+use crate::view::task::Status;
 
 /// A call that is looked at.
 pub struct Caller<'a> {
@@ -30,6 +31,8 @@ pub struct Caller<'a> {
     address: OnceCell<Result<Address, Errno>>,
     words: OnceCell<Result<Vec<Vec<u8>>, Errno>>,
     how: OnceCell<Result<How, Errno>>,
+    status: OnceCell<Result<Status, Errno>>,
+    taken: OnceCell<Result<Taken, Errno>>,
     in_memory: Cell<bool>,
     seen: RefCell<Vec<Argument>>,
 }
@@ -58,6 +61,8 @@ impl<'a> Caller<'a> {
             address: OnceCell::new(),
             words: OnceCell::new(),
             how: OnceCell::new(),
+            status: OnceCell::new(),
+            taken: OnceCell::new(),
             in_memory: Cell::new(false),
             seen: RefCell::default(),
         })
@@ -113,7 +118,23 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// [`Errno::PERM`] where this process cannot take them on.
     pub fn as_task<T>(&self, act: impl FnOnce() -> T) -> Result<T, Errno> {
-        self.rights.with(self.tid, act)
+        let taken = self.taken.get_or_init(|| {
+            if self.rights.are_none() {
+                Ok(Taken::OWN)
+            } else {
+                self.rights.of(self.tid, self.status()?)
+            }
+        });
+        self.rights.with(taken.as_ref().map_err(|errno| *errno)?, act)
+    }
+
+    /// What the task's `status` says: of a task that waits it stays true.
+    ///
+    /// # Errors
+    /// Where it is gone.
+    pub fn status(&self) -> Result<&Status, Errno> {
+        let status = self.status.get_or_init(|| Status::read(self.tid));
+        status.as_ref().map_err(|errno| *errno)
     }
 
     /// The bytes up to a NUL behind an argument.
@@ -186,11 +207,7 @@ impl<'a> Caller<'a> {
     ///
     /// # Errors
     /// As [`Caller::path`].
-    pub fn other_path(
-        &self,
-        path: &[u8],
-        manner: crate::view::path::Manner,
-    ) -> Result<Resolved, Errno> {
+    pub fn other_path(&self, path: &[u8], manner: Manner) -> Result<Resolved, Errno> {
         let scene = Scene::new(self.tid, Start::Cwd, path)?;
         self.as_task(|| scene.resolve(path, manner))
     }

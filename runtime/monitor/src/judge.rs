@@ -198,7 +198,13 @@ pub fn answer(caller: &Caller<'_>, asked: &Asked) -> Result<bool, Errno> {
             of_task(caller.tid, *who, |tid| text(task::cgroup(tid), pattern))
         }
         Asked::Number { who, number, op, value } => of_task(caller.tid, *who, |tid| {
-            let status = Status::read(tid)?;
+            let other;
+            let status = if tid == caller.tid {
+                caller.status()?
+            } else {
+                other = Status::read(tid)?;
+                &other
+            };
             let ([uid, ..], [gid, ..]) = (status.uids, status.gids);
             let number = match number {
                 Number::Pid => status.pid,

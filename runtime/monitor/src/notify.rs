@@ -49,6 +49,8 @@ const THREADS_MAX: usize = 256;
 const SPARE: usize = 2;
 /// How often acts are looked at whose task may have gone.
 const LOOK: Duration = Duration::from_millis(50);
+/// Looks without an act, after which it is waited for one.
+const QUIET: u32 = 20;
 /// How often a call is judged anew because its path changed under the act.
 const TRIES: u32 = 16;
 /// SIGSYS, on all architectures but mips.
@@ -78,6 +80,8 @@ struct Supervisor<'p, 's> {
     all: Mutex<Vec<u32>>,
     acts: Mutex<BTreeMap<u64, u32>>,
     acting: Condvar,
+    /// Whether whoever looks after acts waits to be told of one.
+    resting: AtomicBool,
     /// The first record that was lost in a way that must end the command.
     lost: AtomicBool,
     answered: AtomicU64,
@@ -121,6 +125,7 @@ pub fn supervise(
         all: Mutex::default(),
         acts: Mutex::default(),
         acting: Condvar::new(),
+        resting: AtomicBool::new(false),
         lost: AtomicBool::new(false),
         answered: AtomicU64::new(0),
     };
@@ -161,6 +166,8 @@ impl<'p> Supervisor<'p, '_> {
             }
         }
         self.done.store(true, Ordering::Release);
+        // With the lock: between its last look and its rest it would not hear this.
+        drop(lock(&self.acts));
         self.acting.notify_all();
         // A thread may just be on its way into the system call that is to be interrupted.
         while self.threads.load(Ordering::Acquire) != 0 {
@@ -209,21 +216,29 @@ impl<'p> Supervisor<'p, '_> {
         }
     }
 
-    /// Interrupts acts for tasks that wait no more.
+    /// Interrupts acts for tasks that wait no more. Nobody is told of an act that is quicker than a
+    /// look: that would cost more than the act.
     fn look_after_acts(&self) {
-        let mut acts = lock(&self.acts);
-        while !self.done.load(Ordering::Acquire) {
-            if acts.is_empty() {
-                acts = self.acting.wait(acts).unwrap_or_else(PoisonError::into_inner);
-                continue;
+        let mut quiet = 0;
+        loop {
+            let mut acts = lock(&self.acts);
+            if self.done.load(Ordering::Acquire) {
+                return;
             }
-            let waited = self.acting.wait_timeout(acts, LOOK);
-            acts = waited.unwrap_or_else(PoisonError::into_inner).0;
+            quiet = if acts.is_empty() { quiet + 1 } else { 0 };
+            if quiet > QUIET {
+                self.resting.store(true, Ordering::Release);
+                acts = self.acting.wait(acts).unwrap_or_else(PoisonError::into_inner);
+                self.resting.store(false, Ordering::Release);
+                quiet = 0;
+            }
             for (id, tid) in acts.iter() {
                 if !self.listener.is_valid(*id) {
                     let _gone = interrupt(*tid);
                 }
             }
+            drop(acts);
+            thread::sleep(LOOK);
         }
     }
 
@@ -279,7 +294,9 @@ impl<'p> Supervisor<'p, '_> {
     ) -> Result<Option<i64>, Failure> {
         let id = notification.id;
         lock(&self.acts).insert(id, own_tid());
-        self.acting.notify_all();
+        if self.resting.load(Ordering::Acquire) {
+            self.acting.notify_all();
+        }
         let outcome = perform(caller);
         lock(&self.acts).remove(&id);
         match outcome? {

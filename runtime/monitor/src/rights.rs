@@ -26,6 +26,26 @@ pub struct Rights {
 /// Changing users, groups and capabilities of a thread.
 const NEEDED: CapabilitySet = CapabilitySet::SETUID.union(CapabilitySet::SETGID);
 
+/// The rights of a task, to act with.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// Where they are not the monitor's own.
+    other: Option<Other>,
+}
+
+#[derive(Clone, Debug)]
+struct Other {
+    user: u32,
+    group: u32,
+    groups: Vec<u32>,
+    effective: CapabilitySet,
+}
+
+impl Taken {
+    /// Those of the monitor itself.
+    pub const OWN: Self = Self { other: None };
+}
+
 impl Rights {
     /// Those of this thread.
     ///
@@ -46,22 +66,18 @@ impl Rights {
         self.user != 0 && self.capabilities.effective.is_empty()
     }
 
-    /// Does something with the rights that a task has.
+    /// Which rights a task has. They stay the same while it waits for its call.
     ///
     /// # Errors
-    /// [`Errno::PERM`] where this process cannot take them on.
-    pub fn with<T>(&self, tid: u32, act: impl FnOnce() -> T) -> Result<T, Errno> {
-        if self.are_none() {
-            return Ok(act());
-        }
-        let status = Status::read(tid)?;
+    /// [`Errno::PERM`] where this process cannot take them on; what keeps it from looking.
+    pub fn of(&self, tid: u32, status: &Status) -> Result<Taken, Errno> {
         let ([_, user, _, fs_user], [_, group, _, fs_group]) = (status.uids, status.gids);
         if (user, group) != (fs_user, fs_group) {
             // What file servers did; it cannot be told by whose rights they want to act.
             return Err(Errno::PERM);
         }
         // Capabilities over another namespace of users are none over this one.
-        let theirs = if users(tid)? == self.users {
+        let theirs = if status.capabilities != 0 && users(tid)? == self.users {
             CapabilitySet::from_bits_retain(status.capabilities)
         } else {
             CapabilitySet::empty()
@@ -69,12 +85,22 @@ impl Rights {
         let effective = theirs.intersection(self.capabilities.permitted);
         let same = user == self.user && group == self.group && status.groups == self.groups;
         if same && effective == self.capabilities.effective {
-            return Ok(act());
+            return Ok(Taken { other: None });
         }
         if !self.capabilities.effective.contains(NEEDED) {
             return Err(Errno::PERM);
         }
-        let taken = self.take(user, group, &status.groups, effective);
+        let other = Other { user, group, groups: status.groups.clone(), effective };
+        Ok(Taken { other: Some(other) })
+    }
+
+    /// Does something with rights that a task has.
+    ///
+    /// # Errors
+    /// What the kernel says to taking them on.
+    pub fn with<T>(&self, rights: &Taken, act: impl FnOnce() -> T) -> Result<T, Errno> {
+        let Some(other) = &rights.other else { return Ok(act()) };
+        let taken = self.take(other);
         let result = taken.map(|()| act());
         if self.restore().is_err() {
             // This thread would go on with rights that are nobody's.
@@ -91,17 +117,12 @@ impl Rights {
         Ok(users(tid)? == self.users)
     }
 
-    fn take(
-        &self,
-        user: u32,
-        group: u32,
-        groups: &[u32],
-        effective: CapabilitySet,
-    ) -> Result<(), Errno> {
-        set_groups(groups)?;
-        set_group(group)?;
+    fn take(&self, other: &Other) -> Result<(), Errno> {
+        set_groups(&other.groups)?;
+        set_group(other.group)?;
         // The kernel clears the effective capabilities with this, or not: they are set below.
-        set_user(user)?;
+        set_user(other.user)?;
+        let effective = other.effective;
         set_capabilities(None, CapabilitySets { effective, ..self.capabilities })
     }
 
@@ -156,9 +177,10 @@ mod tests {
         std::os::unix::process::CommandExt::gid(&mut command, 23456);
         let mut child = command.arg("60").spawn().unwrap();
         let rights = Rights::own().unwrap();
+        let taken = rights.of(child.id(), &Status::read(child.id()).unwrap()).unwrap();
         let before = own_status();
-        let during = rights
-            .with(child.id(), || (own_status(), std::fs::File::open("/etc/shadow").map(|_| ())));
+        let during =
+            rights.with(&taken, || (own_status(), std::fs::File::open("/etc/shadow").map(|_| ())));
         child.kill().unwrap();
         child.wait().unwrap();
         let (status, opened) = during.unwrap();
@@ -174,7 +196,9 @@ mod tests {
     fn own_rights_are_not_changed() {
         let own = std::process::id();
         let rights = Rights::own().unwrap();
-        assert_eq!(rights.with(own, || 7), Ok(7));
+        let taken = rights.of(own, &own_status()).unwrap();
+        assert!(taken.other.is_none());
+        assert_eq!(rights.with(&taken, || 7), Ok(7));
         assert_eq!(rights.has_same_users(own), Ok(true));
     }
 }

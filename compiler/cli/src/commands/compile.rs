@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use filterc::emit::{self, FORMATS, Format};
 use filterc::module::compile_module_observed;
-use filterc::{Options, Source, Target, compile_events_for, compile_observed};
+use filterc::{Gate, Options, Source, Target, compile_events_for, compile_observed};
 use filterc_hir::event::kernel::Machine;
 
 use crate::commands::event;
@@ -13,7 +13,7 @@ use crate::console::{Console, Failure, refuse_terminal, write_output, write_outp
 use crate::input;
 use crate::naming;
 use crate::options::PolicyArgs;
-use crate::program::{ProgramArgs, parse_target};
+use crate::program::{ProgramArgs, parse_gate, parse_target};
 use crate::symbols::RunningKernel;
 use crate::timing::Stopwatch;
 
@@ -36,6 +36,10 @@ pub(crate) struct CompileArgs {
     /// What is made
     #[arg(long, value_parser = parse_target, value_name = "TARGET", help = target_help())]
     pub(crate) target: Option<Target>,
+
+    /// For `--target monitor`: how the filter asks it, by `notify` (the default) or `trace`
+    #[arg(long, value_parser = parse_gate, value_name = "GATE")]
+    pub(crate) gate: Option<Gate>,
 
     /// Also write a certificate, which `filterc-certify` checks, that the program is what the
     /// policy says; `%a` as for the output
@@ -73,7 +77,8 @@ fn target_help() -> &'static str {
      seccomp_data` on request (`syscall`); or eBPF programs that tell what the policy says of the \
      calls of watched tasks (`raw_tracepoint`, `tp_btf`), or that keep or drop events by the \
      `event` statements (`tracepoint`), or that carry out what the policy says where calls come \
-     to labelled objects (`lsm`). By default `tp_btf` for object files, \
+     to labelled objects (`lsm`); or the filter of a monitor, which asks it where registers do not \
+     decide (`monitor`). By default `tp_btf` for object files, \
      and else `seccomp`"
 }
 
@@ -117,7 +122,11 @@ pub(crate) fn run(args: &CompileArgs, console: &Console) -> Result<(), Failure> 
     if target == Target::Tracepoint {
         return events(args, format, &source, &options, console);
     }
-    if target != Target::Seccomp {
+    let options = Options { target, gate: args.gate.unwrap_or_default(), ..options };
+    if args.gate.is_some() && target != Target::Monitor {
+        return Err(Failure::Environment("--gate is for --target monitor".to_owned()));
+    }
+    if !matches!(target, Target::Seccomp | Target::Monitor) {
         return module(args, format, &source, &Options { target, ..options }, console);
     }
     let mut stopwatch = Stopwatch::start();

@@ -12,7 +12,6 @@ use rustix::process::umask;
 use super::{DONE, Failure, Outcome, low};
 use crate::caller::Caller;
 use crate::view::path::{Found, Last, own_link};
-use crate::view::task::Status;
 
 /// A folder, and a name in it.
 struct Entry {
@@ -154,7 +153,7 @@ pub(super) fn masked<T>(
     caller: &Caller<'_>,
     make: impl FnOnce() -> Result<T, Errno>,
 ) -> Result<T, Errno> {
-    let before = umask(Mode::from_raw_mode(Status::read(caller.tid)?.umask));
+    let before = umask(Mode::from_raw_mode(caller.status()?.umask));
     let result = caller.as_task(make);
     umask(before);
     result?

@@ -13,7 +13,7 @@ use super::{Failure, Outcome};
 use crate::caller::Caller;
 use crate::calls::How;
 use crate::view::path::{Found, own_link};
-use crate::view::task::{Status, terminal};
+use crate::view::task::terminal;
 
 /// `/dev/tty`: the terminal of whoever opens it.
 const OWN_TERMINAL: (u32, u32) = (5, 0);
@@ -36,12 +36,14 @@ pub(super) fn open(
     let makes = flags.intersects(OFlags::CREATE | OFlags::TMPFILE);
     let opening = Opening {
         strict: caller.name == "openat2",
-        mask: if makes { Status::read(caller.tid)?.umask } else { 0 },
+        mask: if makes { caller.status()?.umask } else { 0 },
         how,
     };
-    let before = umask(Mode::from_raw_mode(opening.mask));
+    let before = makes.then(|| umask(Mode::from_raw_mode(opening.mask)));
     let fd = caller.as_task(|| opening.open(found));
-    umask(before);
+    if let Some(before) = before {
+        umask(before);
+    }
     let fd = fd??;
     Ok(Outcome::Descriptor { fd, close_on_exec })
 }

@@ -3,7 +3,7 @@
 //!
 //! The way is walked by descriptors, one component after the other, and what was looked at is
 //! handed out: the object itself, or the folder and the name in it. What the path is called at the
-//! end is the kernel's own word for that very object ([`Found::path`]), without `.`, `..` and
+//! end is the kernel's own word for that very object ([`Resolved::path`]), without `.`, `..` and
 //! symbolic links, seen from the task's root.
 //!
 //! The walk has the rights of the calling thread.
@@ -11,6 +11,7 @@
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::sync::OnceLock;
 
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, fstat, fstatfs, openat,
@@ -206,6 +207,12 @@ impl Identity {
     }
 }
 
+/// The root of this process, which stays what it was at first.
+fn own_root() -> Option<Identity> {
+    static ROOT: OnceLock<Option<Identity>> = OnceLock::new();
+    *ROOT.get_or_init(|| Identity::of(CWD, c"/", AtFlags::empty()).ok())
+}
+
 /// Where a task's paths live.
 #[derive(Debug)]
 struct Space {
@@ -223,7 +230,7 @@ impl Space {
     fn of(tid: u32) -> Result<Self, Errno> {
         let root = open_path(CWD, format!("/proc/{tid}/root").as_str(), OFlags::DIRECTORY)?;
         let identity = Identity::of_fd(&root)?;
-        let ours = identity == Identity::of(CWD, c"/", AtFlags::empty())?;
+        let ours = Some(identity) == own_root();
         let name = if ours { Vec::new() } else { link::name(&root)? };
         Ok(Self { tid, root, identity, ours, name })
     }

@@ -1,9 +1,9 @@
 //! What is known of tasks, by `/proc` of this process: numbers are those of its own namespaces.
 
 use std::fs;
-use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
 
+use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
 /// What a task's `status` says, as far as it is asked for.
@@ -169,13 +169,27 @@ fn ancestors(tid: u32) -> Result<Vec<u32>, Errno> {
     Ok(all)
 }
 
-/// A file of `/proc` in one read, as most of them are made anew for each.
+/// A file of `/proc`, as most of them are made anew for each read: nearly always in one.
 fn small_file(path: &str) -> Result<Vec<u8>, Errno> {
-    let mut text = Vec::with_capacity(2048);
-    let read = fs::File::open(path).and_then(|mut file| file.read_to_end(&mut text));
-    read.map_err(|error| errno(&error))?;
-    Ok(text)
+    let gone = |errno| if errno == Errno::NOENT { Errno::SRCH } else { errno };
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let file = openat(CWD, path, flags, Mode::empty()).map_err(gone)?;
+    let (mut text, mut length) = (vec![0; SMALL], 0);
+    loop {
+        let rest = text.get_mut(length..).unwrap_or_default();
+        let room = rest.len();
+        let count = rustix::io::read(&file, rest).map_err(gone)?;
+        length += count;
+        if count < room {
+            text.truncate(length);
+            return Ok(text);
+        }
+        text.resize(text.len() + SMALL, 0);
+    }
 }
+
+/// Room for a file of `/proc`: they come in one piece where it fits.
+const SMALL: usize = 4096;
 
 fn errno(error: &std::io::Error) -> Errno {
     match Errno::from_io_error(error) {

@@ -488,7 +488,7 @@ fn sequences_are_found_in_records() {
         let from = files.write("a.jsonl", &crash(read, calls));
         let output = filterc(&["audit", "--rules", &rules, &from]);
         let shown = text(&output.stdout).matches("possible exploit").count();
-        (status(&output), shown, errors(&output).contains("F0973"))
+        (status(&output), shown, errors(&output).contains("F0918"))
     };
     assert_eq!(found(of(b"socket:[77]"), 0), (1, 1, false));
     assert_eq!(found(of(b"socket:[77]"), 3), (1, 1, false));

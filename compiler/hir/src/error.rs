@@ -115,14 +115,14 @@ pub enum Unasked {
     },
     /// F0908: `racy` with a number.
     RacyNumber,
-    /// F0970: a reaction that comes too late.
+    /// F0915: a reaction that comes too late.
     TooLate,
-    /// F0971: no signal of that name.
+    /// F0916: no signal of that name.
     Signal {
         /// The name.
         name: String,
     },
-    /// F0972: a sequence with too many steps.
+    /// F0917: a sequence with too many steps.
     Steps,
     /// F0907: labels, where the monitor does not see the object that is acted on.
     Label {
@@ -145,9 +145,9 @@ impl Unasked {
             Self::Network { .. } => "F0906",
             Self::Label { .. } => "F0907",
             Self::RacyNumber => "F0908",
-            Self::TooLate => "F0970",
-            Self::Signal { .. } => "F0971",
-            Self::Steps => "F0972",
+            Self::TooLate => "F0915",
+            Self::Signal { .. } => "F0916",
+            Self::Steps => "F0917",
         }
     }
 }

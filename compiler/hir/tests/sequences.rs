@@ -77,12 +77,12 @@ fn what_is_wrong_has_a_code() {
         refused(&format!("sequence s within 2 calls per thread {{ read {step} }} then {then}"))
     };
     assert_eq!(of("", "log"), [""; 0]);
-    assert_eq!(of("", "errno(EPERM)"), ["F0970"]);
-    assert_eq!(of("signal SIGNOT", "log"), ["F0971"]);
+    assert_eq!(of("", "errno(EPERM)"), ["F0915"]);
+    assert_eq!(of("signal SIGNOT", "log"), ["F0916"]);
     assert_eq!(of("no_such_call", "log"), ["F0201"]);
     assert_eq!(of("write if ret == \"x\"", "log"), ["F0904"]);
     assert_eq!(of("if descriptor == 3", "log"), ["F0203"]);
-    assert_eq!(of(&"write ".repeat(40), "log"), ["F0972"]);
+    assert_eq!(of(&"write ".repeat(40), "log"), ["F0917"]);
     // A policy decides about calls that have no result yet.
     assert_eq!(refused("kill read if ret > 0"), ["F0222"]);
 }

@@ -157,6 +157,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_loader::bpf::CODES,
         filterc_loader::live::CODES,
         filterc_monitor::notify::CODES,
+        filterc_monitor::ptrace::codes::CODES,
         filterc_object::CODES,
         filterc::emit::CODES,
         filterc_review::audit::CODES,
@@ -205,6 +206,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "compiler/testkit/tests/pfc.rs",
                 "runtime/cbpf",
                 "runtime/ebpf",
+                "runtime/monitor",
                 "runtime/object",
             ];
             tests.iter().filter(|path| crates.iter().any(|c| path.starts_with(c))).any(|path| {

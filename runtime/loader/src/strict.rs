@@ -13,7 +13,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd as _, RawFd};
-use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::panic;
 
 use filterc_cbpf::Verified;
 use libc::{c_int, c_ulong};
@@ -74,10 +74,7 @@ impl Confined {
         }
         if pid == 0 {
             let status = child(confinement, heap, [&theirs, &thine], work);
-            // SAFETY: ends the thread, which is the only one. Nothing of the copy is dropped.
-            loop {
-                unsafe { libc::syscall(libc::SYS_exit, status) };
-            }
+            end(status);
         }
         Ok(Self { pid, to: Some(to), from, ended: None })
     }
@@ -176,8 +173,8 @@ fn child(
         return NOT_CONFINED;
     }
     reserve(heap);
-    // There is nobody to tell, and finding out where it was takes other calls.
-    panic::set_hook(Box::new(|_| {}));
+    // Unwinding, and telling where a panic was, take other calls; and there is nobody to tell.
+    panic::set_hook(Box::new(|_| end(PANICKED)));
     let confined = match &program {
         None => sys::prctl(libc::PR_SET_SECCOMP, c_ulong::from(libc::SECCOMP_MODE_STRICT)),
         Some(program) => {
@@ -187,8 +184,15 @@ fn child(
     if confined.is_err() {
         return NOT_CONFINED;
     }
-    let work = AssertUnwindSafe(|| work(&mut Ends(())));
-    catch_unwind(work).map_or(PANICKED, c_int::from)
+    c_int::from(work(&mut Ends(())))
+}
+
+/// Ends the thread, which is the process's only one. Nothing of the copy is dropped.
+fn end(status: c_int) -> ! {
+    loop {
+        // SAFETY: a system call that does not return.
+        unsafe { libc::syscall(libc::SYS_exit, status) };
+    }
 }
 
 /// Leaves the process two descriptors: the pipes, as standard input and output.

@@ -423,7 +423,7 @@ impl Reading<'_> {
         let unanswered = self.sequences.as_ref().map_or(0, Sequences::unanswered);
         if unanswered > 0 {
             self.console.note(&format!(
-                "[F0973] the records do not say what sequences ask for, {unanswered} times: it did \
+                "[F0918] the records do not say what sequences ask for, {unanswered} times: it did \
                  not count as having happened"
             ));
         }

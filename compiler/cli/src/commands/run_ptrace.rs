@@ -6,7 +6,9 @@ use filterc_abi::seccomp::ret;
 use filterc_abi::{Action, Endian, SeccompData};
 use filterc_loader::beside::{self, Side, Watcher};
 use filterc_loader::{Exec, Flags, action_available, install, ptrace};
-use filterc_monitor::ptrace::{ByPolicy, Gate, Guard, Notice, Settings, Supervisor, Watch, guard};
+use filterc_monitor::ptrace::{
+    ByPolicy, Gate, Guard, Notice, Settings, Supervisor, Watch, codes, guard,
+};
 
 use super::run::{coded, load_failure};
 use crate::console::{Console, Failure};
@@ -22,7 +24,7 @@ pub(super) fn run(
 ) -> Result<(), Failure> {
     if !ptrace::can_change_calls() {
         return Err(coded(
-            "F0970",
+            codes::NO_MACHINE,
             "on this machine a supervisor can change calls only by \
              PTRACE_SET_SYSCALL_INFO, which Linux 6.16 and later have"
                 .into(),
@@ -31,7 +33,7 @@ pub(super) fn run(
     let plain = no_seccomp || !action_available(Action::Trace(0)).unwrap_or(false);
     let guard = guard(compiled, plain)?;
     let side = beside::split().map_err(|error| {
-        coded("F0971", format!("the process that is to watch cannot be made: {error}"))
+        coded(codes::NO_WATCHER, format!("the process that is to watch cannot be made: {error}"))
     })?;
     match side {
         Side::Watcher(watcher) => {
@@ -41,7 +43,7 @@ pub(super) fn run(
         Side::Watched(watched) => {
             watched.wait().map_err(|why| {
                 let why = if why.is_empty() { "it has ended" } else { why.as_str() };
-                coded("F0972", format!("the command cannot be watched: {why}"))
+                coded(codes::NOT_WATCHED, format!("the command cannot be watched: {why}"))
             })?;
             if !plain {
                 // The guard first: the policy may forbid to install more.
@@ -61,7 +63,10 @@ pub(super) fn run(
 fn guard(compiled: &Compiled, plain: bool) -> Result<Compiled, Failure> {
     let text = guard::text(compiled.policy(), plain);
     let text = text.ok_or_else(|| {
-        coded("F0970", "a supervisor by ptrace is not known to work on this machine".into())
+        coded(
+            codes::NO_MACHINE,
+            "a supervisor by ptrace is not known to work on this machine".into(),
+        )
     })?;
     Ok(compile(&Source::text("<guard of the supervisor>", text), &Options::default())?)
 }
@@ -87,7 +92,7 @@ fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, co
             if watcher.ready().is_ok()
                 && let Err(error) = supervisor.run()
             {
-                console.report(&coded("F0973", format!("the supervisor ends: {error}")));
+                console.report(&coded(codes::ENDS, format!("the supervisor ends: {error}")));
             }
         }
     }
@@ -120,7 +125,7 @@ impl Watch for Messages<'_> {
     fn notice(&mut self, tid: u32, notice: &Notice) {
         let (code, nr, text) = match notice {
             Notice::Debugger { request } => (
-                "F0974",
+                codes::DEBUGGER,
                 i32::try_from(*request).unwrap_or(0),
                 format!(
                     "task {tid} asked to trace, or to be traced ({}), and got EPERM: a task has \
@@ -130,7 +135,7 @@ impl Watch for Messages<'_> {
                 ),
             ),
             Notice::Unsettled { call } => (
-                "F0975",
+                codes::UNSETTLED,
                 call.nr,
                 format!(
                     "task {tid}: {} would be allowed because of what stands in memory, which others \
@@ -140,12 +145,12 @@ impl Watch for Messages<'_> {
                 ),
             ),
             Notice::Uninstrumented { call } => (
-                "F0976",
+                codes::UNINSTRUMENTED,
                 call.nr,
                 format!("task {tid} made {}, which no rule names and no table knows", name(call)),
             ),
             Notice::Killed { errno } => (
-                "F0977",
+                codes::KILLED,
                 *errno,
                 format!(
                     "the process of task {tid} was killed: it could not be answered (errno {errno})"

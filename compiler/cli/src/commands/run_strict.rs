@@ -13,6 +13,7 @@ use std::path::Path;
 use clap::ValueEnum;
 use filterc::{Compiled, Options, Source, compile};
 use filterc_loader::Exec;
+use filterc_monitor::ptrace::codes;
 
 use super::run::coded;
 use crate::console::Failure;
@@ -51,7 +52,7 @@ pub(super) fn policy(strict: Strict, exec: &Exec) -> Result<Compiled, Failure> {
              have to open files",
             exec.path().display()
         );
-        return Err(coded("F0978", text));
+        return Err(coded(codes::NOT_STATIC, text));
     }
     let host = filterc_abi::host();
     let (Some(host), Some(call)) = (host, exec.seccomp_data()) else {

@@ -58,7 +58,7 @@ until(rb"got hello", "it has the terminal again")
 line("echo sta''tus $?")
 until(rb"status 3\r", "its status is seen")
 # One that is interrupted.
-line(START + " sh -c 'echo run\"\"ning; sleep 100'")
+line(START + " sh -c 'echo run\"\"ning; exec sleep 100'")
 until(rb"running", "a job runs")
 os.write(fd, b"\x03")
 line("echo sta''tus $?")

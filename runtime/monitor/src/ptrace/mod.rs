@@ -20,6 +20,7 @@
 //! * A supervisor that dies takes everything that it supervises with it.
 
 pub mod by_policy;
+pub mod codes;
 pub mod decide;
 pub mod guard;
 mod near;

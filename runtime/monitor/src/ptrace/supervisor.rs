@@ -367,6 +367,11 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
     }
 
     fn record_exit(&mut self, tid: i32, ended: Ended) {
+        // The call that it ended in or by, which never returns.
+        let pending = self.tasks.get_mut(&tid).and_then(|task| task.pending.take());
+        if let Some(pending) = pending {
+            self.record_call(tid, pending, None);
+        }
         let byte = |number: i32| u8::try_from(number & 0xff).unwrap_or(0);
         let exit = match ended {
             Ended::Exited(status) => Exit::Status(byte(status)),

@@ -90,6 +90,9 @@ struct Place<'t> {
 /// The code of texts that say in no known way where a call is made.
 const NO_PLACE: &str = "F0757";
 
+/// The codes of this module.
+pub const CODES: &[&str] = &[NO_PLACE];
+
 fn place<'t>(file: FileId, abi: &'static Abi, text: &'t str) -> Result<Place<'t>, Diagnostic> {
     // Whatever strings there are, they stand before the last parenthesis.
     let end = text.rfind(')').map_or(text.len(), |last| last + 1);

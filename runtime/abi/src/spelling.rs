@@ -38,7 +38,7 @@ pub fn set_of(
         let value = selected(row.on);
         let width = call.arg(row.on).map_or(64, |on| on.width);
         let is = |name: &&str| value.is_some() && pattern(abi, name, width) == value;
-        row.values.iter().any(|name| is(&name))
+        row.values.iter().any(is)
     })?;
     set(row.set)
 }

@@ -10,6 +10,7 @@ use filterc_abi::{self as abi, Action, SeccompData};
 use filterc_cbpf::errno::{errno_name, errno_name_on};
 use filterc_grammar::diagnostic::Diagnostic;
 use filterc_grammar::source::SourceMap;
+use filterc_hir::eval::Reason;
 use serde_json::{Value, json};
 
 use crate::options::{ColorChoice, MessageFormat};
@@ -187,6 +188,16 @@ pub(crate) fn action(action: Action, call: &SeccompData) -> String {
         | Action::Trap(_)
         | Action::KillThread
         | Action::KillProcess => action.to_string(),
+    }
+}
+
+/// What decides, in words.
+pub(crate) fn reason(reason: Reason) -> String {
+    match reason {
+        Reason::Rule(rule) => format!("by rule {}", rule.0 + 1),
+        Reason::Default => "by the default".to_owned(),
+        Reason::Unknown => "as for any call newer than the policy".to_owned(),
+        Reason::Foreign => "as for any call of an ABI that is not listed".to_owned(),
     }
 }
 

@@ -191,16 +191,6 @@ fn decider(compiled: &Compiled, written: &Written, decision: &Decision) -> Optio
     }
 }
 
-/// What decides, in words.
-pub(crate) fn reason(reason: Reason) -> String {
-    match reason {
-        Reason::Rule(rule) => format!("by rule {}", rule.0 + 1),
-        Reason::Default => "by the default".to_owned(),
-        Reason::Unknown => "as for any call newer than the policy".to_owned(),
-        Reason::Foreign => "as for any call of an ABI that is not listed".to_owned(),
-    }
-}
-
 /// Whether a call goes through, and what becomes of it.
 pub(crate) fn fate(action: Action, call: &SeccompData) -> String {
     let text = console::action(action, call);
@@ -300,7 +290,7 @@ impl OfFilter {
 
 impl OfPolicy {
     fn text(&self, fate: &str, call: &SeccompData, console: &Console, text: &mut String) {
-        let message = format!("{fate}, {}", reason(self.decision.reason));
+        let message = format!("{fate}, {}", console::reason(self.decision.reason));
         // Of interest is who would have decided otherwise.
         let otherwise = |near: &Near| passes(near.action) != passes(self.decision.action);
         let missed: Vec<&Near> =

@@ -16,7 +16,6 @@ use filterc_hir::policy::{AbiPolicy, Param, Policy};
 
 use crate::console::{self, Console, Failure};
 use crate::decide;
-use crate::explained;
 use crate::foreign::{self, Format, Reading, Text};
 use crate::input;
 use crate::options::{ByteOrder, PolicyArgs};
@@ -448,7 +447,7 @@ impl<'i> Judged<'i> {
             Self::Policy(policy, sources) => {
                 let decision = decide_with(&policy.of_order(endian), params, call);
                 let (action, reason) =
-                    (console::action(decision.action, call), explained::reason(decision.reason));
+                    (console::action(decision.action, call), console::reason(decision.reason));
                 let text = format!("{action}, {reason}");
                 let rule = match decision.reason {
                     Reason::Rule(rule) => policy.rules().get(rule.0 as usize),

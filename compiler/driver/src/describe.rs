@@ -10,7 +10,7 @@ use filterc_check::{Unknown, Why};
 use filterc_hir::eval::{Decision, Reason};
 use filterc_hir::policy::Param;
 
-/// A call with its arguments decoded: `openat(dfd = -100, filename = 0x0, …) on x86_64`. Bits
+/// A call with its arguments decoded: `openat(dfd = AT_FDCWD, filename = 0x0, …) on x86_64`. Bits
 /// that the kernel does not use are shown where they are not 0.
 #[must_use]
 pub fn call(call: &SeccompData) -> String {
@@ -269,7 +269,7 @@ mod tests {
         };
         assert_eq!(
             call(&openat),
-            "openat(dfd = -100, filename = 0x7fff0000, flags = 0x241, \
+            "openat(dfd = AT_FDCWD, filename = 0x7fff0000, flags = 0x241, \
              mode = 0x1a4 [register 0x101a4]) on x86_64"
         );
         let i386 = abi::abi("i386").unwrap().audit_arch;

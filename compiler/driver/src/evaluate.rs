@@ -67,7 +67,7 @@ pub fn read_call(
     let (name, contents) = ("<call>".to_owned(), text.to_owned());
     let file = sources.add(SourceFile { name, text: contents, included_from: None });
     let place = place(file, abi, text);
-    let made = place.map_err(|wrong| vec![wrong]).and_then(|place| {
+    let made = place.and_then(|place| {
         let (example, errors) = parser::parse_call(file, place.call);
         if !errors.is_empty() {
             return Err(errors);
@@ -90,21 +90,24 @@ struct Place<'t> {
 /// The code of texts that say in no known way where a call is made.
 const NO_PLACE: &str = "F0757";
 
-fn place<'t>(file: FileId, abi: &'static Abi, text: &'t str) -> Result<Place<'t>, Diagnostic> {
+/// The codes of this module.
+pub const CODES: &[&str] = &[NO_PLACE];
+
+fn place<'t>(file: FileId, abi: &'static Abi, text: &'t str) -> Result<Place<'t>, Vec<Diagnostic>> {
     // Whatever strings there are, they stand before the last parenthesis.
     let end = text.rfind(')').map_or(text.len(), |last| last + 1);
     let (call, behind) = text.split_at(end);
     let wrong = |message: String| {
         let of = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let span = Span { file, start: of(end), end: of(text.len()) };
-        Diagnostic {
+        vec![Diagnostic {
             code: Code(NO_PLACE),
             severity: Severity::Error,
             message,
             primary: Some(Label { span, message: "not understood".to_owned() }),
             secondary: Vec::new(),
             help: vec!["such as `on i386`, or `on x86_64 at 0x7fff00001000`".to_owned()],
-        }
+        }]
     };
     let mut place = Place { call, abi, arch: abi.audit_arch, at: None };
     let mut words = behind.split_whitespace();

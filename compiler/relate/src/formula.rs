@@ -176,9 +176,9 @@ impl Build<'_> {
         let left = self.diagram.not(a.0)?;
         let left = self.diagram.and(b.0, left)?;
         let (stronger, rest) = (self.formula(a.0)?, self.formula(left)?);
-        let test = |test| match test {
-            Test::True => Rc::new(Formula::True),
-            test => Rc::new(Formula::Test(slot, test)),
+        let test = |test| match test == Test::True {
+            true => Rc::new(Formula::True),
+            false => Rc::new(Formula::Test(slot, test)),
         };
         Some(or(vec![and(test(either), stronger), and(test(only), rest)]))
     }

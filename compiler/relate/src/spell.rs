@@ -234,7 +234,9 @@ impl Speller<'_> {
             && flags
             && value != 0
         {
-            return self.joined(value, spelling.bits(value));
+            // Where only some flags count, nothing is said of the rest.
+            let bits = if masked { spelling.mask(value) } else { spelling.bits(value) };
+            return self.joined(value, bits);
         }
         let negative = signed && !masked && value >> (width - 1) & 1 == 1;
         if negative {

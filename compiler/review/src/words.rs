@@ -77,9 +77,8 @@ pub fn spelling(abi: &'static Abi, seen: &Seen, arg: &Arg) -> Option<Spelling> {
 #[must_use]
 pub fn mask_of(spelling: Option<Spelling>, arg: &Arg, bits: u64) -> String {
     let own = spelling.map(|spelling| spelling.mask(bits)).filter(|it| it.left == 0);
-    match own.as_ref().map(|it| it.names.as_slice()) {
-        Some([name]) => return (*name).to_owned(),
-        Some([_, _, ..]) | Some([]) | None => {}
+    if let Some([name]) = own.as_ref().map(|it| it.names.as_slice()) {
+        return (*name).to_owned();
     }
     let text = value(spelling, arg, bits);
     if text.contains('|') { format!("({text})") } else { text }

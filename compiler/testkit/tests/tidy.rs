@@ -150,6 +150,7 @@ fn codes() -> BTreeSet<&'static str> {
         filterc_codegen::ebpf::event::CODES,
         filterc::module::CODES,
         filterc::event_module::CODES,
+        filterc::evaluate::CODES,
         filterc_cbpf::error::CODES,
         filterc_cbpf::template::CODES,
         filterc_ebpf::error::CODES,

@@ -10,7 +10,9 @@ const SECOND_NAMES: &[&str] = &[
     "AF_LOCAL",
     "AF_ROUTE",
     "MAP_ANON",
+    "O_FSYNC",
     "O_NDELAY",
+    "O_RSYNC",
     "SIGCLD",
     "SIGIOT",
     "SIGPOLL",
@@ -36,7 +38,7 @@ pub fn set_of(
         let value = selected(row.on);
         let width = call.arg(row.on).map_or(64, |on| on.width);
         let is = |name: &&str| value.is_some() && pattern(abi, name, width) == value;
-        row.values.iter().any(|name| is(&name))
+        row.values.iter().any(is)
     })?;
     set(row.set)
 }
@@ -104,8 +106,10 @@ impl Spelling {
     #[must_use]
     pub fn bits(&self, number: u64) -> Bits {
         let mut bits = Bits { names: Vec::new(), left: number };
-        let part = number & self.enumerated();
-        if part != 0
+        // `O_RDONLY | O_CLOEXEC`: no bit is one of the values, too.
+        let (mask, part) = (self.enumerated(), number & self.enumerated());
+        if mask != 0
+            && number != 0
             && let Some(name) = self.one(self.set.values(), part)
         {
             bits.names.push(name);
@@ -236,10 +240,11 @@ mod tests {
 
     #[test]
     fn flags_stand_beside_what_is_enumerated() {
+        assert_eq!(of("openat", "flags").whole(0o2_000_000).unwrap(), ["O_RDONLY", "O_CLOEXEC"]);
         let names = of("personality", "personality").whole(0x0002_0008).unwrap();
         assert_eq!(names, ["PER_LINUX32", "UNAME26"]);
         let bits = of("openat", "flags").bits(0o4_010_002);
-        assert_eq!((bits.names, bits.left), (vec!["O_RDWR", "O_DSYNC"], 0o4_000_000));
+        assert_eq!((bits.names, bits.left), (vec!["O_RDWR", "O_SYNC"], 0));
         assert_eq!(of("socket", "type").mask(0xf).names, ["SOCK_TYPE_MASK"]);
     }
 

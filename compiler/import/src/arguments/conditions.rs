@@ -142,7 +142,10 @@ pub(crate) fn test(
         width: arg.width,
         signed: arg.signed,
         pointer: arg.kind == ArgKind::Pointer,
-        set: call.and_then(|call| Some(spelling::set_of(abi, call, arg, |_| None)?.name)),
+        // Permissions are read as numbers.
+        set: call
+            .filter(|_| arg.kind != ArgKind::Mode)
+            .and_then(|call| Some(spelling::set_of(abi, call, arg, |_| None)?.name)),
         ..register
     };
     match arg.map(|arg| (arg, of_argument(&part(arg), arg))) {

@@ -63,8 +63,8 @@ pub(crate) fn of_mask(bits: u64, field: &Field, abi: &'static Abi) -> Constant {
         let others = enclosed(whole(!bits & largest(field.width))?);
         Some(constant(ConstantKind::Complement(Box::new(others))))
     };
-    in_set(bits, field, abi)
-        .or_else(|| whole(bits))
+    whole(bits)
+        .or_else(|| in_set(bits, field, abi))
         .or_else(|| others(bits))
         .unwrap_or_else(|| integer(bits))
 }

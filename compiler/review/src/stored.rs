@@ -10,7 +10,7 @@ use filterc_grammar::source::{SourceFile, SourceMap};
 use filterc_hir::query::{self, Column, Query, Row, Shape};
 
 /// The codes of what can be wrong with stored records, sorted.
-pub const CODES: &[&str] = &["F0918", "F0953", "F0954", "F0955", "F0956", "F0957", "F0918"];
+pub const CODES: &[&str] = &["F0918", "F0953", "F0954", "F0955", "F0956", "F0957", "F0958"];
 
 /// The columns that a predicate can look at; those of SQL and Parquet have the same names.
 pub const COLUMNS: &[Column] = &[

@@ -451,6 +451,9 @@ impl Constant {
                     let (first, last) = match item {
                         ast::Item::One(one) => (one, one),
                         ast::Item::Range(first, last) => (first, last),
+                        ast::Item::Text(text) => {
+                            return reader.operator(text.span, "texts have `==`, `!=` and `~`");
+                        }
                     };
                     ranges.push((reader.constant(first)?, reader.constant(last)?));
                 }

@@ -20,6 +20,16 @@ pub(crate) struct SinkArgs {
 }
 
 impl SinkArgs {
+    /// Whether records are asked for.
+    pub(crate) const fn is_asked(&self) -> bool {
+        self.audit.is_some()
+    }
+
+    /// Whether they go to standard output.
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.audit.as_deref() == Some(Path::new("-"))
+    }
+
     /// The sink, if one was asked for.
     pub(crate) fn open(&self, on_loss: OnLoss) -> Result<Option<Ring>, Failure> {
         let Some(path) = &self.audit else { return Ok(None) };

@@ -228,6 +228,18 @@ fn what_outlives_the_command_is_served() {
     assert!(text(&late).contains("Operation not permitted"));
 }
 
+#[test]
+fn calls_that_are_decided_leave_records() {
+    let Some(place) = Place::new() else { return };
+    let mut run = place.command(&["--audit", "records.jsonl"], &["cat", "secret"]);
+    assert!(!run.output().unwrap().status.success());
+    // The supervisor writes them when it ends, which is after the command.
+    let text = || fs::read_to_string(place.base.join("records.jsonl")).unwrap_or_default();
+    until("the refused call is recorded", || text().contains("secret"));
+    let output = place.command(&["--audit", "-"], &["true"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
 /// What `run --via notify` says under a policy of its own.
 fn said_under(place: &Place, outer: &str) -> String {
     fs::write(place.base.join("outer.flt"), format!("arch x86_64\ndefault allow\n{outer}\n"))

@@ -406,7 +406,7 @@ impl<'p> Supervisor<'p, '_> {
         let seq = numbered.next;
         numbered.next += 1;
         let record = Record { time, seq, task, event: Event::Call(Box::new(call)) };
-        if !numbered.sink.take(&record) {
+        if !numbered.sink.take(&record) && numbered.sink.on_loss().kills() {
             self.lost.store(true, Ordering::Relaxed);
             self.done.store(true, Ordering::Release);
         }

@@ -8,14 +8,17 @@ use clap::{Args, ValueEnum};
 use filterc::evaluate::evaluate;
 use filterc::{Compiled, Gate, Options, Target, compile, render};
 use filterc_abi::{self as abi, Action, Endian};
+use filterc_audit::OnLoss;
 use filterc_hir::eval::Reason;
 use filterc_loader::supervised::OnDeath;
 use filterc_loader::{Exec, Flags, LoadError, install};
 
+use crate::auditing::SinkArgs;
 use crate::console::{self, Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
 
+use super::run_notify::Records;
 use super::run_strict::{self, Strict};
 use super::{run_notify, run_ptrace};
 
@@ -62,6 +65,14 @@ pub(crate) struct RunArgs {
     /// With `--via ptrace`: no filter, so that the supervisor decides every call
     #[arg(long)]
     no_seccomp: bool,
+
+    #[command(flatten)]
+    sink: SinkArgs,
+
+    /// What happens where a record of `--audit` is lost: the command goes on, waits for room, or is
+    /// killed
+    #[arg(long, value_name = "continue|stop|kill", default_value = "continue")]
+    on_loss: OnLoss,
 
     #[command(flatten)]
     policy_args: PolicyArgs,
@@ -127,14 +138,18 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         _ if args.no_seccomp && args.via != Via::Ptrace => {
             Err(Failure::Environment("`--no-seccomp` needs `--via ptrace`".into()))
         }
+        Via::Seccomp | Via::Ptrace if args.sink.is_asked() => Err(Failure::Environment(
+            "`--audit` needs `--via notify`: records are made by its supervisor".into(),
+        )),
         Via::Ptrace => run_ptrace::run(&compiled, &exec, &flags, args.no_seccomp, console),
-        Via::Auto if !is_asked => become_command(&compiled, &exec, &flags),
+        Via::Auto if !is_asked && !args.sink.is_asked() => become_command(&compiled, &exec, &flags),
         Via::Auto | Via::Notify => {
             let on_death = match args.on_monitor_death {
                 OnMonitorDeath::Kill => OnDeath::Kill,
                 OnMonitorDeath::Errno => OnDeath::Errno,
             };
-            run_notify::run(&compiled, &exec, &flags, on_death, console)
+            let records = Records { sink: &args.sink, on_loss: args.on_loss };
+            run_notify::run(&compiled, &exec, &flags, (on_death, records), console)
         }
         Via::Seccomp => become_command(&compiled, &exec, &flags),
     }

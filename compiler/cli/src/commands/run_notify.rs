@@ -5,6 +5,7 @@ use std::{process, thread};
 
 use filterc::Compiled;
 use filterc_abi::{Action, Endian};
+use filterc_audit::{OnLoss, Ring, Sink};
 use filterc_loader::notify::Listener;
 use filterc_loader::supervised::{self, End, Front, OnDeath, Side, Supervisor, die_by};
 use filterc_loader::{Exec, Flags, action_available};
@@ -12,7 +13,17 @@ use filterc_monitor::notify::{Supervision, supervise};
 
 use super::run::coded;
 use super::run_ptrace::lines;
+use crate::auditing::{self, SinkArgs};
 use crate::console::{Console, Failure};
+
+/// Where records go.
+#[derive(Clone, Copy)]
+pub(super) struct Records<'a> {
+    /// The sink.
+    pub(super) sink: &'a SinkArgs,
+    /// What happens where one is lost.
+    pub(super) on_loss: OnLoss,
+}
 
 /// Runs the command; returns only if that failed, and in the supervisor's process, when nothing is
 /// left to supervise.
@@ -20,9 +31,14 @@ pub(super) fn run(
     compiled: &Compiled,
     exec: &Exec,
     flags: &Flags,
-    on_death: OnDeath,
+    (on_death, records): (OnDeath, Records<'_>),
     console: &Console,
 ) -> Result<(), Failure> {
+    if records.sink.is_stdout() {
+        return Err(Failure::Environment(
+            "standard output is the command's: `--audit` needs a file here".into(),
+        ));
+    }
     if !action_available(Action::Notify).unwrap_or(false) {
         return Err(coded(
             "F0920",
@@ -44,7 +60,7 @@ pub(super) fn run(
     match side {
         Side::Front(front) => stand_for(front, exec),
         Side::Supervisor(supervisor) => {
-            let result = answer(compiled, supervisor, console);
+            let result = answer(compiled, supervisor, records, console);
             if let Err(error) = &result {
                 console.report(error);
             }
@@ -83,6 +99,7 @@ fn stand_for(front: Front, exec: &Exec) -> Result<(), Failure> {
 fn answer(
     compiled: &Compiled,
     mut supervisor: Supervisor,
+    records: Records<'_>,
     console: &Console,
 ) -> Result<(), Failure> {
     let failed = |error: std::io::Error| coded("F0923", format!("the supervisor ends: {error}"));
@@ -105,12 +122,29 @@ fn answer(
     let (reaping, waiting) = (supervisor.clone(), supervisor.clone());
     let reaper = thread::spawn(move || reaping.reap());
     thread::spawn(move || waiting.wait_for_front());
-    if let Err(error) = supervise(what, listener, None) {
-        // Before the command ends, and with it who reads this.
-        console.report(&failed(error));
-        supervisor.kill();
+    let mut ring = match records.sink.open(records.on_loss) {
+        Ok(ring) => ring,
+        Err(error) => {
+            supervisor.kill();
+            return Err(error);
+        }
+    };
+    let sink = ring.as_mut().map(|ring| -> &mut (dyn Sink + Send) { ring });
+    match supervise(what, listener, sink) {
+        Err(error) => {
+            // Before the command ends, and with it who reads this.
+            console.report(&failed(error));
+            supervisor.kill();
+        }
+        // The front kills what is left when this process is gone.
+        Ok(ended) if ended.lost => {
+            console.report(&coded("F0923", "a record was lost (`--on-loss`)".into()));
+            process::exit(1);
+        }
+        Ok(_) => {}
     }
+    let summary = ring.map(Ring::finish);
     // What is no task under the filter any more may still be one to be told of.
     let _reaped = reaper.join();
-    Ok(())
+    summary.map_or(Ok(()), |summary| auditing::report(&summary, console))
 }

@@ -30,6 +30,15 @@ impl SinkArgs {
         self.audit.as_deref() == Some(Path::new("-"))
     }
 
+    /// The same, for a process that may be in another folder.
+    pub(crate) fn absolute(&self) -> Self {
+        let absolute = |path: &PathBuf| match path.as_os_str() == "-" {
+            true => path.clone(),
+            false => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+        };
+        Self { audit: self.audit.as_ref().map(absolute) }
+    }
+
     /// The sink, if one was asked for.
     pub(crate) fn open(&self, on_loss: OnLoss) -> Result<Option<Ring>, Failure> {
         let Some(path) = &self.audit else { return Ok(None) };

@@ -5,21 +5,11 @@
 //! whole sequence at its last event, is typed as a rule about `any` call is. So each of them is the
 //! arms of a rule, on each ABI, and that rule's position is the step's.
 
-use filterc_abi::{Abi, Action};
+use filterc_abi::Abi;
 pub use filterc_grammar::ast::{Scope as Whose, Unit};
 use filterc_grammar::source::Span;
 
 use crate::arm::{Arm, RuleId, Selector};
-use crate::expr::Predicate;
-
-/// What is done to the task when a sequence has happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kill {
-    /// The thread is killed.
-    Thread,
-    /// The process is killed.
-    Process,
-}
 
 /// A sequence on one ABI.
 #[derive(Clone, Debug)]
@@ -69,8 +59,8 @@ pub struct Sequence {
     pub on: Vec<OnAbi>,
     /// What is written into the records then.
     pub logs: Vec<String>,
-    /// What becomes of the task then.
-    pub kill: Option<Kill>,
+    /// Whether its process is killed then.
+    pub kills: bool,
 }
 
 impl Sequence {
@@ -81,26 +71,15 @@ impl Sequence {
     }
 }
 
-/// What a filter in the kernel must send to a tracer, so that it sees sequences begin: on each ABI
-/// the arms of calls that are first steps, with `trace`.
+/// Which calls a tracer must see end, so that it sees sequences begin: the calls of first steps, by
+/// ABI.
 ///
 /// What follows a first step is seen by stopping at every call of the task, which a tracer does
 /// for as long as something is under way.
-#[must_use]
-pub fn watched(sequences: &[Sequence], abi: &Abi) -> Vec<Arm> {
-    let mut arms = Vec::new();
-    for on in sequences.iter().flat_map(|sequence| &sequence.on) {
-        let is_call = on.signals.first().is_some_and(Option::is_none);
-        if on.abi.name != abi.name || !is_call {
-            continue;
-        }
-        arms.extend(on.arms.iter().filter(|arm| arm.rule == RuleId(0)).map(|arm| Arm {
-            rule: RuleId(0),
-            selector: arm.selector,
-            // Whatever is asked of it, it is asked when the call has ended.
-            predicate: Predicate::True,
-            action: Action::Trace(0),
-        }));
-    }
-    arms
+pub fn firsts(sequences: &[Sequence]) -> impl Iterator<Item = (&'static Abi, Selector)> {
+    let of_calls = |on: &&OnAbi| on.signals.first().is_some_and(Option::is_none);
+    sequences.iter().flat_map(|sequence| &sequence.on).filter(of_calls).flat_map(|on| {
+        let of_first = on.arms.iter().filter(|arm| arm.rule == RuleId(0));
+        of_first.map(|arm| (on.abi, arm.selector))
+    })
 }

@@ -10,7 +10,7 @@ use crate::findings::Findings;
 use crate::limits::MAX_STEPS;
 use crate::resolve::{Calls, Entry};
 use crate::scope::Scope;
-use crate::sequences::{Kill, OnAbi, Sequence};
+use crate::sequences::{OnAbi, Sequence};
 
 /// What stands for the action of a step's rule.
 static ALLOW: ast::Action = ast::Action {
@@ -88,15 +88,15 @@ impl<'a> Written<'a> {
             on.push(OnAbi { abi, arms, signals: signals.collect() });
         }
         let mut logs = Vec::new();
-        let mut kill = None;
+        let mut kills = false;
         for reaction in &self.parts.reactions {
             match reaction {
                 Reaction::Log(text, _) => logs.push(text.text.clone()),
                 Reaction::Action(action) => match action.kind {
                     ActionKind::Log => logs.push(self.name.text.clone()),
-                    ActionKind::KillThread => kill = kill.max(Some(Kill::Thread)),
-                    ActionKind::KillProcess => kill = kill.max(Some(Kill::Process)),
+                    ActionKind::KillProcess => kills = true,
                     ActionKind::Allow
+                    | ActionKind::KillThread
                     | ActionKind::Notify
                     | ActionKind::Trace(_)
                     | ActionKind::Trap(_)
@@ -115,7 +115,7 @@ impl<'a> Written<'a> {
             steps: self.parts.steps.len(),
             on,
             logs,
-            kill,
+            kills,
         };
         (sequence, rules)
     }

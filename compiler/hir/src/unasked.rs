@@ -20,7 +20,7 @@ pub(crate) fn message(unasked: &Unasked) -> String {
         Unasked::Network { .. } => "no address, and no network".to_owned(),
         Unasked::Label { .. } => "the monitor does not know these labels".to_owned(),
         Unasked::RacyNumber => "`racy` names calls".to_owned(),
-        Unasked::TooLate => "this comes too late".to_owned(),
+        Unasked::TooLate => "a sequence is not answered so".to_owned(),
         Unasked::Signal { name } => format!("there is no signal `{name}`"),
         Unasked::Steps => "the sequence has too many steps".to_owned(),
     }
@@ -50,7 +50,8 @@ pub(crate) fn label(unasked: &Unasked, about: &str) -> String {
             format!("there is nothing to look at{about}")
         }
         Unasked::RacyNumber => "a number is of no call whose memory could be looked at".to_owned(),
-        Unasked::TooLate => "when the sequence has happened, its last event has".to_owned(),
+        Unasked::TooLate => "when it has happened, its last event has: nothing can be refused, and no thread is killed alone"
+                .to_owned(),
         Unasked::Signal { .. } => "not on every ABI of the policy".to_owned(),
         Unasked::Steps => format!("a sequence has at most {MAX_STEPS}"),
     }
@@ -90,9 +91,7 @@ pub(crate) fn help(unasked: &Unasked) -> Vec<String> {
             one("the target `lsm` knows an object's labels, whatever the call")
         }
         Unasked::RacyNumber => one("write `racy execve, @exec`"),
-        Unasked::TooLate => {
-            one("`log(\"text\")`, `log`, `kill_thread` and `kill_process` can be done then")
-        }
+        Unasked::TooLate => one("`log(\"text\")`, `log` and `kill_process` can be done then"),
         Unasked::Signal { .. } => one("such as `SIGSEGV`"),
         Unasked::Steps => one("several sequences can be under way at once"),
     }

@@ -9,12 +9,12 @@
 
 mod read;
 
-use filterc_abi::{Action, x86_64};
+use filterc_abi::x86_64;
 use filterc_grammar::ast::{Scope, Unit};
 use filterc_hir::expr::CmpOp;
 use filterc_hir::policy::Selector;
 use filterc_hir::questions::{Asked, Pattern, Who};
-use filterc_hir::sequences::{Kill, watched};
+use filterc_hir::sequences::firsts;
 use read::{codes, policy};
 
 const HEAD: &str = "# for monitors\ndefault allow\n";
@@ -36,7 +36,7 @@ fn steps_are_rules_about_calls_that_have_ended() {
     let [sequence] = policy.sequences() else { panic!("{policy:?}") };
     assert_eq!((sequence.name.as_str(), sequence.within), ("net_then_crash", 3));
     assert_eq!((sequence.unit, sequence.whose), (Unit::Calls, Scope::Process));
-    assert_eq!((sequence.steps, sequence.kill), (2, Some(Kill::Process)));
+    assert_eq!((sequence.steps, sequence.kills), (2, true));
     assert_eq!(sequence.logs, ["possible exploit"]);
     let part = sequence.part(x86_64().audit_arch, Some(0)).unwrap();
     assert_eq!(part.signals, [None, Some(1 << 10 | 1 << 6)]);
@@ -66,9 +66,9 @@ fn first_steps_are_watched() {
     let text = "sequence a within 1 second per thread { read if fd == 3 write } then log\n\
                 sequence b within 1 call per thread { signal SIGINT write } then log\n";
     let policy = policy(&format!("{HEAD}{text}"));
-    let watched = watched(policy.sequences(), x86_64());
-    let of: Vec<_> = watched.iter().map(|arm| (arm.selector, arm.action)).collect();
-    assert_eq!(of, [(Selector::Nr(0), Action::Trace(0))]);
+    let firsts: Vec<_> =
+        firsts(policy.sequences()).map(|(abi, selector)| (abi.name, selector)).collect();
+    assert_eq!(firsts, [("x86_64", Selector::Nr(0))]);
 }
 
 #[test]
@@ -78,6 +78,7 @@ fn what_is_wrong_has_a_code() {
     };
     assert_eq!(of("", "log"), [""; 0]);
     assert_eq!(of("", "errno(EPERM)"), ["F0915"]);
+    assert_eq!(of("", "kill_thread"), ["F0915"]);
     assert_eq!(of("signal SIGNOT", "log"), ["F0916"]);
     assert_eq!(of("no_such_call", "log"), ["F0201"]);
     assert_eq!(of("write if ret == \"x\"", "log"), ["F0904"]);

@@ -81,7 +81,8 @@ pub(crate) struct RunArgs {
 /// Who decides what the kernel cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Via {
-    /// Nobody where the policy asks for registers only, else as `notify`
+    /// Nobody where the policy asks for registers only; as `ptrace` where it has sequences; else as
+    /// `notify`
     Auto,
     /// Nobody: the filter in the kernel decides all calls
     Seccomp,
@@ -119,7 +120,15 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
         gate: if args.via == Via::Ptrace { Gate::Trace } else { Gate::Notify },
         ..input::options(&args.policy_args, console)?
     };
-    let compiled = compile(&input::source(path)?, &options)?;
+    let source = input::source(path)?;
+    let mut via = args.via;
+    let mut compiled = compile(&source, &options)?;
+    let has_sequences = !compiled.policy().sequences().is_empty();
+    // Only a tracer sees calls end, and signals.
+    if via == Via::Auto && has_sequences {
+        via = Via::Ptrace;
+        compiled = compile(&source, &Options { gate: Gate::Trace, ..options })?;
+    }
     console.diagnostics(compiled.sources(), compiled.warnings());
     input::is_finished(&compiled)?;
     let host = abi::host().map(|host| host.name);
@@ -134,14 +143,21 @@ pub(crate) fn run(args: &RunArgs, console: &Console) -> Result<(), Failure> {
     let exec = prepare(&args.command)?;
     exec_is_allowed(&compiled, &exec)?;
     let is_asked = !compiled.policy().questions().is_empty();
-    match args.via {
-        _ if args.no_seccomp && args.via != Via::Ptrace => {
+    match via {
+        _ if args.no_seccomp && via != Via::Ptrace => {
             Err(Failure::Environment("`--no-seccomp` needs `--via ptrace`".into()))
         }
-        Via::Seccomp | Via::Ptrace if args.sink.is_asked() => Err(Failure::Environment(
-            "`--audit` needs `--via notify`: records are made by its supervisor".into(),
+        Via::Seccomp if args.sink.is_asked() => Err(Failure::Environment(
+            "`--audit` needs a supervisor, which makes records: `--via notify` or `--via ptrace`"
+                .into(),
         )),
-        Via::Ptrace => run_ptrace::run(&compiled, &exec, &flags, args.no_seccomp, console),
+        Via::Notify if has_sequences => Err(Failure::Environment(
+            "the policy has sequences: only `--via ptrace` sees calls end and signals".into(),
+        )),
+        Via::Ptrace => {
+            let records = Records { sink: &args.sink, on_loss: args.on_loss };
+            run_ptrace::run(&compiled, &exec, &flags, (args.no_seccomp, records), console)
+        }
         Via::Auto if !is_asked && !args.sink.is_asked() => become_command(&compiled, &exec, &flags),
         Via::Auto | Via::Notify => {
             let on_death = match args.on_monitor_death {

@@ -4,6 +4,7 @@
 use filterc::{Compiled, Options, Source, compile};
 use filterc_abi::seccomp::ret;
 use filterc_abi::{Action, Endian, SeccompData};
+use filterc_audit::{Ring, Sink};
 use filterc_loader::beside::{self, Side, Watcher};
 use filterc_loader::{Exec, Flags, action_available, install, ptrace};
 use filterc_monitor::ptrace::{
@@ -11,6 +12,8 @@ use filterc_monitor::ptrace::{
 };
 
 use super::run::{coded, load_failure};
+use super::run_notify::Records;
+use crate::auditing;
 use crate::console::{Console, Failure};
 
 /// Becomes the command, watched; returns only if that failed, or in the process that watches, when
@@ -19,7 +22,7 @@ pub(super) fn run(
     compiled: &Compiled,
     exec: &Exec,
     flags: &Flags,
-    no_seccomp: bool,
+    (no_seccomp, records): (bool, Records<'_>),
     console: &Console,
 ) -> Result<(), Failure> {
     if !ptrace::can_change_calls() {
@@ -30,16 +33,20 @@ pub(super) fn run(
                 .into(),
         ));
     }
+    if records.sink.is_stdout() {
+        return Err(Failure::Environment(
+            "standard output is the command's: `--audit` needs a file here".into(),
+        ));
+    }
+    let sink = records.sink.absolute();
+    let records = Records { sink: &sink, ..records };
     let plain = no_seccomp || !action_available(Action::Trace(0)).unwrap_or(false);
     let guard = guard(compiled, plain)?;
     let side = beside::split().map_err(|error| {
         coded(codes::NO_WATCHER, format!("the process that is to watch cannot be made: {error}"))
     })?;
     match side {
-        Side::Watcher(watcher) => {
-            watch(compiled, guard, plain, watcher, console);
-            Ok(())
-        }
+        Side::Watcher(watcher) => watch(compiled, (guard, plain), watcher, records, console),
         Side::Watched(watched) => {
             watched.wait().map_err(|why| {
                 let why = if why.is_empty() { "it has ended" } else { why.as_str() };
@@ -71,7 +78,13 @@ fn guard(compiled: &Compiled, plain: bool) -> Result<Compiled, Failure> {
     Ok(compile(&Source::text("<guard of the supervisor>", text), &Options::default())?)
 }
 
-fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, console: &Console) {
+fn watch(
+    compiled: &Compiled,
+    (guard, plain): (Compiled, bool),
+    watcher: Watcher,
+    records: Records<'_>,
+    console: &Console,
+) -> Result<(), Failure> {
     let gate = || {
         let program = compiled.program_for(Endian::HOST).verified().clone();
         let bits = (filterc::Gate::Trace.action().to_ret() & ret::DATA) as u16;
@@ -83,8 +96,16 @@ fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, co
         near: true,
     };
     let lines = lines(compiled);
+    let mut ring = match records.sink.open(records.on_loss) {
+        Ok(ring) => ring,
+        Err(error) => {
+            watcher.refuse("its audit records cannot be written");
+            return Err(error);
+        }
+    };
+    let sink = ring.as_mut().map(|ring| -> &mut dyn Sink { ring });
     let supervisor = ByPolicy::new(compiled.policy(), &[], &lines).and_then(|decider| {
-        Supervisor::seize(watcher.pid(), settings, decider, Messages::new(console), None)
+        Supervisor::seize(watcher.pid(), settings, decider, Messages::new(console), sink)
     });
     match supervisor {
         Err(error) => watcher.refuse(&error.to_string()),
@@ -96,6 +117,7 @@ fn watch(compiled: &Compiled, guard: Compiled, plain: bool, watcher: Watcher, co
             }
         }
     }
+    ring.map(Ring::finish).map_or(Ok(()), |summary| auditing::report(&summary, console))
 }
 
 /// The line on which each rule begins.
@@ -149,6 +171,11 @@ impl Watch for Messages<'_> {
                 call.nr,
                 format!("task {tid} made {}, which no rule names and no table knows", name(call)),
             ),
+            // Each time.
+            Notice::Happened { name } => {
+                let text = format!("task {tid}: the sequence `{name}` has happened");
+                return self.console.report(&coded(codes::HAPPENED, text));
+            }
             Notice::Killed { errno } => (
                 codes::KILLED,
                 *errno,

@@ -19,6 +19,9 @@ pub const KILLED: &str = "F0977";
 /// The command of a strict run is not linked statically.
 pub const NOT_STATIC: &str = "F0978";
 
+/// A sequence of events has happened.
+pub const HAPPENED: &str = "F0979";
+
 /// All of them, sorted.
 pub const CODES: &[&str] = &[
     NO_MACHINE,
@@ -30,14 +33,15 @@ pub const CODES: &[&str] = &[
     UNINSTRUMENTED,
     KILLED,
     NOT_STATIC,
+    HAPPENED,
 ];
 
 #[cfg(test)]
 mod tests {
     #[test]
-    fn codes_are_sorted_and_go_from_f0970_to_f0978() {
+    fn codes_are_sorted_and_go_from_f0970_to_f0979() {
         // F0971, F0972, F0973, F0976 and F0977 come of kernels and races that a test cannot have.
         assert!(super::CODES.is_sorted());
-        assert_eq!((super::CODES.first(), super::CODES.last()), (Some(&"F0970"), Some(&"F0978")));
+        assert_eq!((super::CODES.first(), super::CODES.last()), (Some(&"F0970"), Some(&"F0979")));
     }
 }

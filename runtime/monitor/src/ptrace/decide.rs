@@ -30,8 +30,48 @@ impl Verdict {
     }
 }
 
+/// A sequence of events that has happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happened {
+    /// Its name.
+    pub name: String,
+    /// What is to be written into the records.
+    pub logs: Vec<String>,
+    /// Whether the process is to be killed.
+    pub kills: bool,
+}
+
 /// Decides calls.
 pub trait Decide {
+    /// Whether a call may be the first event of a sequence: its end must be told then.
+    fn begins(&self, _call: &SeccompData) -> bool {
+        false
+    }
+
+    /// Whether a sequence is under way in a task's process: all its calls must be told then.
+    fn is_under_way(&mut self, _tid: u32) -> bool {
+        false
+    }
+
+    /// A call of a task has ended. Returns what has happened with it, and what was read of the
+    /// task then.
+    fn call_ended(
+        &mut self,
+        _tid: u32,
+        _call: &SeccompData,
+        _ret: i64,
+    ) -> (Vec<Happened>, Vec<Argument>) {
+        (Vec::new(), Vec::new())
+    }
+
+    /// A signal is delivered to a task. Returns what has happened with it.
+    fn signalled(&mut self, _tid: u32, _signal: u8) -> Vec<Happened> {
+        Vec::new()
+    }
+
+    /// A task is gone.
+    fn ended(&mut self, _tid: u32) {}
+
     /// Decides a call of a task that has stopped at it.
     fn decide(&mut self, tid: u32, call: &SeccompData) -> Verdict;
 
@@ -43,7 +83,7 @@ pub trait Decide {
 }
 
 /// Something that whoever started the command should know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// The task asked to trace, or to be traced, by this request of `ptrace`, which was refused.
     Debugger {
@@ -60,6 +100,11 @@ pub enum Notice {
     Uninstrumented {
         /// The call.
         call: SeccompData,
+    },
+    /// A sequence has happened.
+    Happened {
+        /// Its name.
+        name: String,
     },
     /// The task could not be answered, and its process was killed; with what the kernel said.
     Killed {

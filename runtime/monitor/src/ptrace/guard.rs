@@ -1,12 +1,18 @@
 //! What keeps a supervised task from going round its supervisor, as a policy of its own that
 //! stands beside every other. The stricter of the two answers counts.
 
+use std::collections::BTreeSet;
+
 use filterc_abi::{Action, Endian, SeccompData};
 use filterc_cbpf::{Verified, interpret};
-use filterc_hir::policy::Policy;
+use filterc_hir::policy::{Policy, Selector};
+use filterc_hir::sequences::firsts;
 
 /// The bits that come with `trace` from the guard: a tracer is asked for.
 pub const DEBUGGER: u16 = 0xf17d;
+
+/// The bits that come with `trace` from the guard: the call goes on, and its end is seen.
+pub const WATCH: u16 = 0xf17e;
 
 /// Numbers that no kernel has, and that the guard answers with `kill_process`, `kill_thread` and
 /// `trap`: a supervisor makes a call one of these to have the kernel do what it cannot, exactly.
@@ -60,7 +66,29 @@ pub fn text(policy: &Policy, plain: bool) -> Option<String> {
             text.push_str(&format!("{action} syscall({nr:#x})\n"));
         }
     }
+    // What stands before is stricter, or never ends.
+    text.push_str(&watched(policy));
     Some(text)
+}
+
+/// A rule for the calls that sequences begin with.
+fn watched(policy: &Policy) -> String {
+    let mut calls = BTreeSet::new();
+    for (abi, selector) in firsts(policy.sequences()) {
+        calls.insert(match selector {
+            Selector::Nr(nr) => match abi.syscall_by_nr(nr) {
+                Some(call) => call.name.to_owned(),
+                None => format!("syscall({nr})"),
+            },
+            Selector::Range(first, last) => format!("syscall({first}..{last})"),
+            Selector::Known => "any".to_owned(),
+        });
+    }
+    if calls.is_empty() {
+        return String::new();
+    }
+    let calls: Vec<_> = calls.into_iter().collect();
+    format!("trace({WATCH:#x}) {}\n", calls.join(", "))
 }
 
 /// Whether a rule names the call, on some ABI.
@@ -84,6 +112,10 @@ impl Guard {
 
     /// What the guard says about a call.
     pub(super) fn answer(&self, call: &SeccompData) -> Action {
-        Action::from_ret(interpret(&self.0, call, Endian::HOST))
+        match Action::from_ret(interpret(&self.0, call, Endian::HOST)) {
+            // That is no answer.
+            Action::Trace(WATCH) => Action::Allow,
+            answer => answer,
+        }
     }
 }

@@ -29,7 +29,7 @@ mod task;
 mod trap;
 
 pub use by_policy::ByPolicy;
-pub use decide::{Decide, Notice, Verdict, Watch};
+pub use decide::{Decide, Happened, Notice, Verdict, Watch};
 pub use guard::Guard;
 
 pub use supervisor::{Gate, Settings, Supervisor};

@@ -5,11 +5,11 @@ use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use filterc_abi::{Action, Endian, SeccompData};
-use filterc_audit::{Answer, Call as Recorded, Event, Exit, Record, Sink};
+use filterc_audit::{Answer, Call as Recorded, Event, Exit, OnLoss, Record, Sink};
 use filterc_cbpf::{Verified, interpret};
 use filterc_loader::ptrace::{self, Call, Change, Ended, Until};
 
-use super::decide::{Decide, Notice, Verdict, Watch};
+use super::decide::{Decide, Happened, Notice, Verdict, Watch};
 use super::guard::{self, Guard};
 use super::near::Near;
 use super::task::{Pending, Task};
@@ -61,6 +61,8 @@ pub struct Supervisor<'s, D, W> {
     /// for the `execve` that starts the command.
     started: bool,
     near: Near,
+    /// Whether a record was lost that must not be.
+    lost: bool,
 }
 
 impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
@@ -89,6 +91,7 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
             root: pid,
             started: !plain,
             near,
+            lost: false,
         };
         if plain {
             // From its next stop on it stops at every call.
@@ -116,7 +119,8 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
     /// Supervises until no task is left.
     ///
     /// # Errors
-    /// Waiting failed. Whoever is still supervised dies when this process ends.
+    /// Waiting failed, or a record was lost (`--on-loss kill`). Whoever is still supervised dies
+    /// when this process ends.
     pub fn run(mut self) -> io::Result<()> {
         while let Some((tid, change)) = self.wait()? {
             match self.on(tid, change) {
@@ -129,6 +133,9 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
                     self.watch.notice(tid.cast_unsigned(), &Notice::Killed { errno });
                     let _gone = ptrace::kill(tid);
                 }
+            }
+            if self.lost {
+                return Err(io::Error::other("a record was lost (`--on-loss kill`)"));
             }
         }
         Ok(())
@@ -163,16 +170,17 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
 
     /// Lets a task go on to where it next needs an answer, or has a result to be seen.
     fn resume(&self, tid: i32, signal: i32) -> io::Result<()> {
-        let pending = self.tasks.get(&tid).is_some_and(|task| task.pending.is_some());
-        let plain = self.settings.gate.is_none();
-        ptrace::resume(tid, if plain || pending { Until::Syscall } else { Until::Traced }, signal)
+        let stops = |task: &Task| task.pending.is_some() || task.followed;
+        let stops = self.settings.gate.is_none() || self.tasks.get(&tid).is_some_and(stops);
+        ptrace::resume(tid, if stops { Until::Syscall } else { Until::Traced }, signal)
     }
 
     fn on_call(&mut self, tid: i32) -> io::Result<()> {
         self.near.stop_of(tid);
         match (ptrace::call(tid)?, &self.settings.gate) {
             (Call::Seccomp(call, bits), Some(gate))
-                if bits == guard::DEBUGGER || bits == gate.bits && gate.stops(&call) =>
+                if matches!(bits, guard::DEBUGGER | guard::WATCH)
+                    || bits == gate.bits && gate.stops(&call) =>
             {
                 self.decide(tid, &call)
             }
@@ -184,6 +192,11 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
             }
             (Call::Entry(call), None) if self.is_judged(tid, &call) => self.decide(tid, &call),
             (Call::Exit(result), _) => self.on_result(tid, result),
+            (Call::Entry(call), Some(_)) => {
+                let task = self.tasks.entry(tid).or_default();
+                task.entered = Some(call).filter(|_| task.followed);
+                self.resume(tid, 0)
+            }
             (Call::Entry(_) | Call::None, _) => self.resume(tid, 0),
         }
     }
@@ -253,12 +266,17 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
                 self.refuse(tid, result)?;
                 self.record_call(tid, pending, Some(result));
             }
-            None if self.sink.is_some() => {
+            None if self.sink.is_some() || self.is_told(tid, &pending.call) => {
                 self.tasks.entry(tid).or_default().pending = Some(pending);
             }
             None => (),
         }
         self.resume(tid, 0)
+    }
+
+    /// Whether the end of a call matters to a sequence.
+    fn is_told(&self, tid: i32, call: &SeccompData) -> bool {
+        self.decider.begins(call) || self.tasks.get(&tid).is_some_and(|task| task.followed)
     }
 
     /// Has the kernel kill or signal the task, by a number that the guard's filter answers so.
@@ -291,7 +309,11 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
 
     fn on_result(&mut self, tid: i32, result: i64) -> io::Result<()> {
         let task = self.tasks.entry(tid).or_default();
-        if let Some(pending) = task.pending.take() {
+        let entered = task.entered.take();
+        let pending = task.pending.take();
+        let call = pending.as_ref().map(|pending| pending.call).or(entered);
+        let mut happened = Vec::new();
+        if let Some(mut pending) = pending {
             let result = match pending.result {
                 Some(ours) => {
                     ptrace::set_result(tid, ours)?;
@@ -302,8 +324,24 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
             if task.trap.is_some() {
                 trap::send(tid)?;
             }
+            let (done, read) = self.decider.call_ended(tid.cast_unsigned(), &pending.call, result);
+            happened = done;
+            let known = pending.verdict.read.len();
+            for argument in read {
+                let all = pending.verdict.read.iter().take(known);
+                if all.into_iter().all(|it| it.index != argument.index) {
+                    pending.verdict.read.push(argument);
+                }
+            }
+            pending.verdict.read.sort_by_key(|argument| argument.index);
             self.record_call(tid, pending, Some(result));
+        } else if let Some(call) = &call {
+            (happened, _) = self.decider.call_ended(tid.cast_unsigned(), call, result);
         }
+        if call.is_some() {
+            self.follow(tid);
+        }
+        self.react(tid, &happened)?;
         self.resume(tid, 0)
     }
 
@@ -315,8 +353,50 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
         }
         if let Ok(signal) = u8::try_from(signal) {
             self.record(tid, Event::Signal(signal));
+            let happened = self.decider.signalled(tid.cast_unsigned(), signal);
+            self.react(tid, &happened)?;
         }
+        self.follow(tid);
         self.resume(tid, signal)
+    }
+
+    /// Stops the tasks of a process at all their calls while a sequence is under way in it, and no
+    /// longer.
+    fn follow(&mut self, tid: i32) {
+        let is = self.decider.is_under_way(tid.cast_unsigned());
+        let task = self.tasks.entry(tid).or_default();
+        if is == task.followed {
+            return;
+        }
+        task.followed = is;
+        if !is {
+            return;
+        }
+        let pid = self.decider.task(tid.cast_unsigned()).pid;
+        let others: Vec<i32> = self.tasks.keys().copied().filter(|it| *it != tid).collect();
+        for other in others {
+            let id = other.cast_unsigned();
+            // Until it has stopped, what it does meanwhile is not counted.
+            if self.decider.task(id).pid == pid && self.decider.is_under_way(id) {
+                self.tasks.entry(other).or_default().followed = true;
+                let _gone = ptrace::interrupt(other);
+            }
+        }
+    }
+
+    /// Does what a policy says of sequences that have happened.
+    fn react(&mut self, tid: i32, happened: &[Happened]) -> io::Result<()> {
+        for Happened { name, logs, kills } in happened {
+            self.watch.notice(tid.cast_unsigned(), &Notice::Happened { name: name.clone() });
+            for text in logs {
+                let (name, text) = (name.clone(), text.clone());
+                self.record(tid, Event::Sequence { name, text });
+            }
+            if *kills {
+                ptrace::kill(tid)?;
+            }
+        }
+        Ok(())
     }
 
     fn on_created(&mut self, tid: i32, clone: bool) -> io::Result<()> {
@@ -360,6 +440,7 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
             self.record_exit(tid, ended);
         }
         self.tasks.remove(&tid);
+        self.decider.ended(tid.cast_unsigned());
         self.decider.forget(tid.cast_unsigned());
         if tid == self.root {
             self.watch.command_ended();
@@ -413,8 +494,11 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
         let time = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
         let record = Record { time, seq: self.seq, task, event };
         self.seq += 1;
-        if let Some(sink) = &mut self.sink {
-            let _lost = sink.take(&record);
+        if let Some(sink) = &mut self.sink
+            && !sink.take(&record)
+            && sink.on_loss() == OnLoss::Kill
+        {
+            self.lost = true;
         }
     }
 }

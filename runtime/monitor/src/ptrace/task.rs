@@ -12,6 +12,10 @@ use super::decide::Verdict;
 pub(super) struct Task {
     /// The call that it is in, until that has been left.
     pub(super) pending: Option<Pending>,
+    /// The call that it has entered, where all are followed.
+    pub(super) entered: Option<SeccompData>,
+    /// Whether it stops at every call.
+    pub(super) followed: bool,
     /// The SIGSYS that it is to get, and has not got yet.
     pub(super) trap: Option<(SeccompData, u16)>,
     /// What a record says of it once it cannot be asked any more; made only where there are

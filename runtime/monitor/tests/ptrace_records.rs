@@ -104,10 +104,10 @@ fn tell(records: &[Record], root: u32) {
     };
     let calls = || {
         records.iter().filter_map(|record| {
-            if let Event::Call(call) = &record.event { Some(call) } else { None }
+            if let Event::Call(call) = &record.event { Some(&**call) } else { None }
         })
     };
-    let refused = |call: &&Box<filterc_audit::Call>| {
+    let refused = |call: &&filterc_audit::Call| {
         call.data.nr == 83
             && call.ret == Some(-13)
             && call.answer.rule == Some(4)

@@ -351,3 +351,7 @@ impl<'f, const N: usize> Search<'f, N> {
         Some(Tree::Ask { test, then, otherwise })
     }
 }
+
+#[cfg(test)]
+#[path = "optimal_tests.rs"]
+mod tests;

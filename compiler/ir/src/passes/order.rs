@@ -36,7 +36,7 @@ const LEAST_STEPS: usize = 1 << 14;
 /// by all targets. A small policy can have its decisions searched through; one of many
 /// decisions takes hardly longer.
 const TREE_STEPS: usize = 1 << 11;
-const SHARED_TREE_STEPS: usize = 1 << 15;
+const SHARED_TREE_STEPS: usize = 1 << 16;
 
 /// Steps with which no search is begun.
 const FEWEST_TREE_STEPS: usize = 64;

@@ -1,6 +1,11 @@
 //! The search against all trees, on small functions by chance.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test fails by panicking"
+)]
 
 use super::*;
 use crate::test::{Cmp, Word};

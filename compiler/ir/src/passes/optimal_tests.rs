@@ -8,7 +8,8 @@
 )]
 
 use super::*;
-use crate::test::{Cmp, Word};
+use crate::passes::function::Answers;
+use crate::test::{Cmp, Test, Word};
 
 /// Numbers by chance (Marsaglia, "Xorshift RNGs", 2003).
 struct Chance(u64);
@@ -106,7 +107,7 @@ fn no_tree_is_cheaper_and_limits_are_kept() {
         for limit in [f64::INFINITY, least * 1.25, least * 1.001, least * 0.999, least * 0.5] {
             let is_below = least < limit;
             let mut steps = 1 << 20;
-            match function.solve(limit, &mut steps) {
+            match solve(&function, limit, &mut steps) {
                 Solution::Tree(tree) if is_below => {
                     let cost = cost(&function, &tree, all, None);
                     assert!((cost - least).abs() < 1e-6, "{cost} {least} {function:?}");
@@ -120,7 +121,8 @@ fn no_tree_is_cheaper_and_limits_are_kept() {
     assert!(found > 3000, "{found}");
     // A search that is broken off says so.
     let function = std::iter::repeat_with(|| function(&mut chance));
-    let is_broken_off =
-        |function: &Function| matches!(function.solve(f64::INFINITY, &mut 1), Solution::OutOfSteps);
+    let is_broken_off = |function: &Function| {
+        matches!(solve(function, f64::INFINITY, &mut 1), Solution::OutOfSteps)
+    };
     assert!(function.take(100).any(|function| is_broken_off(&function)));
 }

@@ -6,7 +6,7 @@
 //! and by the inequality of Kraft one leaf at most is behind a single test, if they are more than
 //! two. And a word that alone tells two cells of different exits apart is loaded somewhere.
 
-use super::optimal::{Answers, Function};
+use super::function::{Answers, Function};
 use super::set::Set;
 use crate::machine::Held;
 use crate::test::Word;

@@ -6,7 +6,7 @@
 use super::derive;
 use super::facts::Known;
 use super::fragment::Fragment;
-use super::optimal::{Answers, Candidate, Cell, Function};
+use super::function::{Answers, Candidate, Cell, Function};
 use super::set::{MAX_CELLS, Set};
 use super::traffic::{Arriving, Traffic};
 use crate::builder::DagBuilder;

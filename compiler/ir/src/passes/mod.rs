@@ -9,6 +9,7 @@ mod derive;
 mod dispatch;
 mod facts;
 mod fragment;
+mod function;
 mod join;
 mod members;
 mod numbers;

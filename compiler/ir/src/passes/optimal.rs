@@ -9,37 +9,12 @@
 use hashbrown::HashMap;
 
 use super::bound::{Bound, Least};
+use super::function::{Candidate, Cell, Function};
 use super::set::{Set, WORDS};
 use crate::machine::{self, Held};
-use crate::test::Test;
 
 /// States that most searches have room with.
 const STATES: usize = 112;
-
-/// Answers of all tests, a bit each.
-pub(super) type Answers = u32;
-
-/// A cell.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Cell {
-    /// What an instruction that its calls run costs.
-    pub(super) weight: f64,
-    /// Where they leave.
-    pub(super) exit: usize,
-    /// What the tests come to, in their order.
-    pub(super) answers: Answers,
-}
-
-/// A test that may be asked.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Candidate {
-    /// The test.
-    pub(super) test: Test,
-    /// The cells where it holds.
-    pub(super) holds: Set,
-    /// What it needs in A, if that can be there already.
-    pub(super) wants: Option<Held>,
-}
 
 /// A tree of tests.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,19 +23,6 @@ pub(super) enum Tree {
     Exit(usize),
     /// Asks the test with this index.
     Ask { test: usize, then: Box<Tree>, otherwise: Box<Tree> },
-}
-
-/// A function, and what it may be asked with.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Function {
-    /// The cells.
-    pub(super) cells: Vec<Cell>,
-    /// The tests, those first that are preferred among equals.
-    pub(super) tests: Vec<Candidate>,
-    /// Those of them that have one answer in each cell.
-    pub(super) settled: Answers,
-    /// What an instruction costs by being there.
-    pub(super) size: f64,
 }
 
 /// What a search comes to.
@@ -74,14 +36,12 @@ pub(super) enum Solution {
     OutOfSteps,
 }
 
-impl Function {
-    /// The cheapest tree, if it costs less than a limit, and is found in so many steps.
-    pub(super) fn solve(&self, limit: f64, steps: &mut usize) -> Solution {
-        if self.cells.len() <= 64 {
-            Search::<1>::of(self, steps).solve(limit)
-        } else {
-            Search::<WORDS>::of(self, steps).solve(limit)
-        }
+/// The cheapest tree, if it costs less than a limit, and is found in so many steps.
+pub(super) fn solve(function: &Function, limit: f64, steps: &mut usize) -> Solution {
+    if function.cells.len() <= 64 {
+        Search::<1>::of(function, steps).solve(limit)
+    } else {
+        Search::<WORDS>::of(function, steps).solve(limit)
     }
 }
 
@@ -351,3 +311,7 @@ impl<'f, const N: usize> Search<'f, N> {
         Some(Tree::Ask { test, then, otherwise })
     }
 }
+
+#[cfg(test)]
+#[path = "optimal_tests.rs"]
+mod tests;

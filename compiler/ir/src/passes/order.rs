@@ -17,7 +17,7 @@ use super::cells::{Cells, Detail, Weighing};
 use super::facts::{Support, support};
 use super::fragment::Fragment;
 use super::members::Members;
-use super::optimal::{Solution, Tree};
+use super::optimal::{self, Solution, Tree};
 use super::rewrite::Top;
 use super::split::{self, Group, Split};
 use super::traffic::{Arriving, Traffic, is_of_number};
@@ -36,7 +36,7 @@ const LEAST_STEPS: usize = 1 << 14;
 /// by all targets. A small policy can have its decisions searched through; one of many
 /// decisions takes hardly longer.
 const TREE_STEPS: usize = 1 << 11;
-const SHARED_TREE_STEPS: usize = 1 << 15;
+const SHARED_TREE_STEPS: usize = 1 << 16;
 
 /// Steps with which no search is begun.
 const FEWEST_TREE_STEPS: usize = 64;
@@ -359,7 +359,7 @@ fn is_chain(dag: &Dag, split: &Split) -> bool {
 fn solve(cells: &Cells, limit: f64, left: &mut usize) -> Solution {
     let given = *left / 2;
     let mut steps = given;
-    let solution = cells.function.solve(limit, &mut steps);
+    let solution = optimal::solve(&cells.function, limit, &mut steps);
     *left -= given - steps;
     solution
 }

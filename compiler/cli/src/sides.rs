@@ -179,7 +179,7 @@ pub(crate) fn read_as(
 
 /// Reads a policy or a program of any form; `own` are options for it alone, and what they are
 /// called.
-fn side_as(
+pub(crate) fn side_as(
     path: &Path,
     args: &ReadingArgs,
     own: (&str, &[String]),

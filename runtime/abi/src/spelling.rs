@@ -20,6 +20,9 @@ const SECOND_NAMES: &[&str] = &[
     "WUNTRACED",
 ];
 
+/// Names that are meant where drivers have names of their own for the number.
+const PREFERRED: &[&str] = &["TCGETS", "TCSETS"];
+
 /// The set that an argument's numbers are named from. Where it depends on another argument what
 /// they mean (`socket.protocol` on `family`), `selected` gives that one's value if it is known: a
 /// number that can mean several things has no name.
@@ -191,7 +194,11 @@ impl Spelling {
 
     fn one(&self, names: &[&'static str], number: u64) -> Option<&'static str> {
         let is = |name: &&'static str| self.of(name) == Some(number) && !self.is_second(name);
-        let mut found = names.iter().copied().filter(is);
+        let found = || names.iter().copied().filter(is);
+        if let Some(name) = found().find(|name| PREFERRED.contains(name)) {
+            return Some(name);
+        }
+        let mut found = found();
         let first = found.next()?;
         found.all(|other| sort(other) == sort(first)).then_some(first)
     }
@@ -235,6 +242,7 @@ mod tests {
         assert_eq!(of("socket", "family").value(16), Some("AF_NETLINK"));
         assert_eq!(of("kill", "sig").value(6), Some("SIGABRT"));
         assert_eq!(of("openat", "flags").value(0), Some("O_RDONLY"));
+        assert_eq!(of("ioctl", "cmd").value(0x5401), Some("TCGETS"));
         assert_eq!(of("mmap", "flags").whole(0x22).unwrap(), ["MAP_PRIVATE", "MAP_ANONYMOUS"]);
     }
 

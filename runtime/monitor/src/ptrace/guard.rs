@@ -112,10 +112,8 @@ impl Guard {
 
     /// What the guard says about a call.
     pub(super) fn answer(&self, call: &SeccompData) -> Action {
-        match Action::from_ret(interpret(&self.0, call, Endian::HOST)) {
-            // That is no answer.
-            Action::Trace(WATCH) => Action::Allow,
-            answer => answer,
-        }
+        let answer = Action::from_ret(interpret(&self.0, call, Endian::HOST));
+        // To watch is no answer.
+        if answer == Action::Trace(WATCH) { Action::Allow } else { answer }
     }
 }

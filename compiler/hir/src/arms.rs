@@ -9,7 +9,7 @@ use filterc_grammar::ast;
 use filterc_grammar::source::Span;
 use hashbrown::HashSet;
 
-use crate::asked::Asking;
+use crate::asking::Asking;
 use crate::error::{Kind, Limit, Unasked};
 use crate::expr::{CmpOp, Predicate, Relation, Test};
 use crate::field;

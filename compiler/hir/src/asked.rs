@@ -7,46 +7,18 @@
 use filterc_abi::Syscall;
 use filterc_grammar::ast::{self, CmpOp as Op};
 use filterc_grammar::source::Span;
-use hashbrown::HashMap;
 
 use crate::error::{Kind, Unasked};
 use crate::expr::{CmpOp, Predicate, Test};
 use crate::field;
 use crate::findings::{Calls, Subject};
-use crate::limits::MAX_QUESTIONS;
 use crate::paths;
 use crate::predicate::Reader;
-use crate::questions::{Asked, Number, Pattern, Question, Who};
+use crate::questions::{Asked, Number, Pattern, Who};
 use crate::types::{self, Field, Place, Type};
 
 /// Bytes of a command name, at most.
 const LONGEST_NAME: usize = filterc_abi::facts::COMM_SIZE - 1;
-
-/// The questions of a policy so far.
-#[derive(Debug, Default)]
-pub(crate) struct Asking {
-    list: Vec<Question>,
-    known: HashMap<Asked, u16>,
-}
-
-impl Asking {
-    /// All questions, in the order of their fields.
-    pub(crate) fn into_list(self) -> Vec<Question> {
-        self.list
-    }
-
-    /// The position of a question; `None` if there are too many.
-    fn position(&mut self, asked: Asked, text: &str) -> Option<u16> {
-        if let Some(known) = self.known.get(&asked) {
-            return Some(*known);
-        }
-        let position = u16::try_from(self.list.len()).ok();
-        let position = position.filter(|at| usize::from(*at) < MAX_QUESTIONS)?;
-        self.known.insert(asked.clone(), position);
-        self.list.push(Question { asked, text: text.to_owned() });
-        Some(position)
-    }
-}
 
 /// What a field of a test is to a monitor.
 #[derive(Clone, Copy, Debug)]

@@ -13,6 +13,7 @@ mod arms;
 mod asked;
 mod asked_labels;
 mod asked_numbers;
+mod asking;
 mod builtin;
 pub mod check;
 mod comm;

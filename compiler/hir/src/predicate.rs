@@ -5,7 +5,7 @@ use filterc_abi::{Abi, Action, KernelVersion};
 use filterc_grammar::ast::{self, PredicateKind};
 use filterc_grammar::source::Span;
 
-use crate::asked::Asking;
+use crate::asking::Asking;
 use crate::consteval::{self, Constants};
 use crate::error::{Kind, Limit};
 use crate::expr::Predicate;

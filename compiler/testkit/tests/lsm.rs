@@ -254,7 +254,7 @@ fn examples_of_the_reference_compile() {
         assert!(compiled.program().proof().is_some());
         count += 1;
     }
-    assert_eq!(count, 3);
+    assert_eq!(count, 4);
 }
 
 /// The kernel refuses programs at these hooks on some machines, whatever they do. Their

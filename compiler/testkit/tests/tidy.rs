@@ -199,6 +199,7 @@ fn every_code_has_a_corpus_file_or_a_test() {
                 "compiler/driver",
                 "compiler/import",
                 "compiler/cli/tests/audit.rs",
+                "compiler/cli/tests/notify.rs",
                 "compiler/review",
                 "runtime/loader",
                 "compiler/codegen",

@@ -30,6 +30,7 @@ pub(crate) mod run;
 mod run_notify;
 mod run_ptrace;
 mod run_strict;
+mod running;
 pub(crate) mod subset;
 pub(crate) mod test;
 pub(crate) mod verify;

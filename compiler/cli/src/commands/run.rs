@@ -11,15 +11,15 @@ use filterc_abi::{self as abi, Action, Endian};
 use filterc_audit::OnLoss;
 use filterc_hir::eval::Reason;
 use filterc_loader::supervised::OnDeath;
-use filterc_loader::{Exec, Flags, LoadError, install};
+use filterc_loader::{Exec, Flags, install};
 
 use crate::auditing::SinkArgs;
 use crate::console::{self, Console, Failure};
 use crate::input;
 use crate::options::PolicyArgs;
 
-use super::run_notify::Records;
 use super::run_strict::{self, Strict};
+use super::running::{Records, load_failure};
 use super::{run_notify, run_ptrace};
 
 /// Arguments of `run`.
@@ -180,20 +180,11 @@ fn prepare(words: &[OsString]) -> Result<Exec, Failure> {
     Exec::prepare(&words).map_err(|error| load_failure(&error))
 }
 
-/// A failure with a page.
-pub(super) fn coded(code: &'static str, text: String) -> Failure {
-    Failure::Coded { code, text, details: serde_json::Value::Null }
-}
-
 fn become_command(compiled: &Compiled, exec: &Exec, flags: &Flags) -> Result<(), Failure> {
     let program = compiled.program_for(Endian::HOST);
     install(program.verified(), flags).map_err(|error| load_failure(&error))?;
     let error = exec.exec();
     Err(Failure::Environment(format!("{}: {error}", exec.path().display())))
-}
-
-pub(super) fn load_failure(error: &LoadError) -> Failure {
-    Failure::Environment(format!("{error} [{}]", error.code()))
 }
 
 /// The policy governs the very call that starts the command. Asked beforehand, it can be

@@ -5,25 +5,15 @@ use std::{process, thread};
 
 use filterc::Compiled;
 use filterc_abi::{Action, Endian};
-use filterc_audit::{OnLoss, Ring, Sink};
+use filterc_audit::{Ring, Sink};
 use filterc_loader::notify::Listener;
 use filterc_loader::supervised::{self, End, Front, OnDeath, Side, Supervisor, die_by};
 use filterc_loader::{Exec, Flags, action_available};
 use filterc_monitor::notify::{Supervision, supervise};
 
-use super::run::coded;
-use super::run_ptrace::lines;
-use crate::auditing::{self, SinkArgs};
+use super::running::{Records, coded, lines};
+use crate::auditing;
 use crate::console::{Console, Failure};
-
-/// Where records go.
-#[derive(Clone, Copy)]
-pub(super) struct Records<'a> {
-    /// The sink.
-    pub(super) sink: &'a SinkArgs,
-    /// What happens where one is lost.
-    pub(super) on_loss: OnLoss,
-}
 
 /// Runs the command; returns only if that failed, and in the supervisor's process, when nothing is
 /// left to supervise.

@@ -11,8 +11,7 @@ use filterc_monitor::ptrace::{
     ByPolicy, Gate, Guard, Notice, Settings, Supervisor, Watch, codes, guard,
 };
 
-use super::run::{coded, load_failure};
-use super::run_notify::Records;
+use super::running::{Records, coded, lines, load_failure};
 use crate::auditing;
 use crate::console::{Console, Failure};
 
@@ -118,17 +117,6 @@ fn watch(
         }
     }
     ring.map(Ring::finish).map_or(Ok(()), |summary| auditing::report(&summary, console))
-}
-
-/// The line on which each rule begins.
-pub(super) fn lines(compiled: &Compiled) -> Vec<u32> {
-    let line = |span| compiled.sources().line_column(span).0;
-    compiled
-        .policy()
-        .rules()
-        .iter()
-        .map(|rule| u32::try_from(line(rule.span)).unwrap_or(0))
-        .collect()
 }
 
 /// What is said on standard error while the command runs: each thing once.

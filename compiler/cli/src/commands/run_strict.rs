@@ -15,7 +15,7 @@ use filterc::{Compiled, Options, Source, compile};
 use filterc_loader::Exec;
 use filterc_monitor::ptrace::codes;
 
-use super::run::coded;
+use super::running::coded;
 use crate::console::Failure;
 
 /// What a command may do.

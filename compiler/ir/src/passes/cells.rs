@@ -63,7 +63,8 @@ impl Cells {
         let (asked, words, tests) = match detail {
             Detail::Asked => (asked.clone(), of_words(&asked, weighing.objective)?, asked),
             Detail::Finer => {
-                let finer = derive::finer(&asked).unwrap_or_else(|| asked.clone());
+                let finer = derive::finer(&asked).filter(|finer| finer.len() <= MAX_TESTS);
+                let finer = finer.unwrap_or_else(|| asked.clone());
                 let words = of_words(&finer, weighing.objective)?;
                 let tests = with_derived(&finer, &words);
                 if tests == asked {

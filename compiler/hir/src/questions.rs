@@ -167,12 +167,13 @@ impl Asked {
             | Self::Family { .. }
             | Self::Port { .. }
             | Self::Ip { .. }
-            | Self::Word { .. } => true,
+            | Self::Word { .. }
+            // Threads share their table of descriptors as they do memory.
+            | Self::Socket { .. } => true,
             Self::Exe { .. }
             | Self::Comm { .. }
             | Self::Cgroup { .. }
             | Self::Number { .. }
-            | Self::Socket { .. }
             | Self::Result { .. } => false,
         }
     }

@@ -104,7 +104,7 @@ fn addresses_words_and_tasks() {
         ]
     );
     assert_eq!(
-        asked("allow read if fd.socket == 1\nallow write if fd.socket != 1"),
+        asked("racy read, write\nallow read if fd.socket == 1\nallow write if fd.socket != 1"),
         [Asked::Socket { argument: 0 }]
     );
     assert_eq!(

@@ -73,6 +73,9 @@ pub fn split() -> io::Result<Side> {
         }
     }
     leave();
+    // Whoever is watched may be of the same user: it may not look into this process, nor write its
+    // memory. (Root may, and is not kept from it here.)
+    sys::prctl(libc::PR_SET_DUMPABLE, 0).map_err(io::Error::from_raw_os_error)?;
     Ok(Side::Watcher(Watcher { pid, word: write }))
 }
 

@@ -13,11 +13,13 @@
 //! What outlives the command is served on. Where the supervisor ends before all of them do, the
 //! kernel makes calls that would be asked about fail with ENOSYS; with [`OnDeath::Kill`] the process
 //! in front then kills everything below it, and where that is gone as well, the command itself is
-//! killed by the kernel.
+//! killed by the kernel. Who may kill both (the same user) and install filters can then put a
+//! listener of its own in the supervisor's place: a policy against programs that would try should
+//! refuse `seccomp`, or `kill` of others.
 #![expect(unsafe_code, reason = "fork, prctl, waitpid, signals")]
 
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use std::{fs, thread};
@@ -32,18 +34,10 @@ use crate::shared::Shared;
 use crate::{sys, wait};
 
 mod front;
+mod kernel;
 
-pub use front::{End, Front, die_by};
-
-/// What becomes of the command when the supervisor ends too early.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnDeath {
-    /// It and everything that it started are killed.
-    #[default]
-    Kill,
-    /// Calls that would be asked about fail with ENOSYS.
-    Errno,
-}
+pub use front::{End, Front, OnDeath, die_by};
+use kernel::{checked, pidfd};
 
 /// Which process this is.
 #[derive(Debug)]
@@ -105,6 +99,7 @@ pub fn start(exec: &Exec, filter: &Verified, flags: &Flags, on_death: OnDeath) -
     // SAFETY: this process has one thread, so that the new one is whole.
     let supervisor = checked(unsafe { libc::fork() })?;
     if supervisor != 0 {
+        unseen()?;
         return Ok(Side::Front(Front::new(supervisor, fs::File::from(read), life, on_death)));
     }
     drop((read, life));
@@ -117,6 +112,7 @@ pub fn start(exec: &Exec, filter: &Verified, flags: &Flags, on_death: OnDeath) -
         become_command(exec, filter, flags, on_death, own, shared.words());
     }
     leave();
+    unseen()?;
     let pidfd = pidfd(command)?;
     Ok(Side::Supervisor(Supervisor { command, pidfd, shared, words: write.into(), front }))
 }
@@ -167,6 +163,12 @@ fn become_command(
     }
     // SAFETY: it does not return; nothing of the parent's is run.
     unsafe { libc::_exit(NOT_STARTED) }
+}
+
+/// Whoever is supervised may be of the same user: it may not look into this process, nor write its
+/// memory, nor take its descriptors. (Root may, and is not kept from it here.)
+fn unseen() -> io::Result<()> {
+    sys::prctl(libc::PR_SET_DUMPABLE, 0).map(drop).map_err(io::Error::from_raw_os_error)
 }
 
 fn pause() -> bool {
@@ -306,18 +308,4 @@ fn pipe() -> io::Result<[OwnedFd; 2]> {
     // SAFETY: the kernel writes two descriptors.
     checked(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
     Ok(ends.map(sys::own))
-}
-
-fn pidfd(pid: pid_t) -> io::Result<OwnedFd> {
-    // SAFETY: the call takes numbers.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    match c_int::try_from(fd) {
-        // SAFETY: the kernel has just made it.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        Ok(_) | Err(_) => Err(io::Error::last_os_error()),
-    }
-}
-
-fn checked(result: c_int) -> io::Result<c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

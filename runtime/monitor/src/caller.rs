@@ -261,6 +261,8 @@ impl<'a> Caller<'a> {
     /// # Errors
     /// What keeps it from being looked at; that there is none is no error.
     pub fn is_socket(&self, argument: u8) -> Result<bool, Errno> {
+        // Threads share their table of descriptors as they do memory.
+        self.in_memory.set(true);
         let fd = self.arg(argument) & 0xffff_ffff;
         let link = format!("/proc/{}/fd/{fd}", self.tid);
         match rustix::fs::readlink(link, Vec::new()) {

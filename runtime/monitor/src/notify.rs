@@ -136,11 +136,16 @@ pub fn supervise(
         answered: AtomicU64::new(0),
     };
     thread::scope(|scope| {
+        let mut made = 0;
         for _ in 0..SPARE {
-            supervisor.start(scope);
+            made += usize::from(supervisor.start(scope).is_ok());
         }
-        scope.spawn(|| supervisor.look_after_acts());
-        supervisor.wait_for_end()
+        let looking = thread::Builder::new().spawn_scoped(scope, || supervisor.look_after_acts());
+        if made == 0 || looking.is_err() {
+            supervisor.done.store(true, Ordering::Release);
+        }
+        supervisor.wait_for_end()?;
+        looking.map(drop)
     })?;
     let answered = supervisor.answered.load(Ordering::Relaxed);
     Ok(Ended { answered, lost: supervisor.lost.load(Ordering::Relaxed) })
@@ -185,9 +190,10 @@ impl<'p> Supervisor<'p, '_> {
         result
     }
 
-    fn start<'scope, 'env>(&'scope self, scope: &'scope Scope<'scope, 'env>) {
+    /// One thread more, if the system lets this process have it: else those that there are go on.
+    fn start<'scope, 'env>(&'scope self, scope: &'scope Scope<'scope, 'env>) -> io::Result<()> {
         self.threads.fetch_add(1, Ordering::AcqRel);
-        scope.spawn(move || {
+        let made = thread::Builder::new().spawn_scoped(scope, move || {
             let tid = own_tid();
             lock(&self.all).push(tid);
             // Without a umask of its own a thread may not perform anything.
@@ -197,6 +203,10 @@ impl<'p> Supervisor<'p, '_> {
             lock(&self.all).retain(|other| *other != tid);
             self.threads.fetch_sub(1, Ordering::AcqRel);
         });
+        if made.is_err() {
+            self.threads.fetch_sub(1, Ordering::AcqRel);
+        }
+        made.map(drop)
     }
 
     fn work<'scope, 'env>(&'scope self, scope: &'scope Scope<'scope, 'env>) {
@@ -212,7 +222,8 @@ impl<'p> Supervisor<'p, '_> {
                 continue;
             };
             if waiting == 0 && self.threads.load(Ordering::Acquire) < THREADS_MAX {
-                self.start(scope);
+                // Where the system has no more threads, those that there are go on.
+                let _more = self.start(scope);
             }
             self.handle(&mut judge, &notification);
             self.answered.fetch_add(1, Ordering::Relaxed);

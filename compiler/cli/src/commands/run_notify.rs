@@ -93,6 +93,14 @@ fn answer(
     console: &Console,
 ) -> Result<(), Failure> {
     let failed = |error: std::io::Error| coded("F0923", format!("the supervisor ends: {error}"));
+    // Before the command runs: it may write where records go.
+    let mut ring = match records.sink.open(records.on_loss) {
+        Ok(ring) => ring,
+        Err(error) => {
+            supervisor.kill();
+            return Err(error);
+        }
+    };
     let Ok(listener) = supervisor.listener() else {
         // The process in front has been told.
         return supervisor.reap().map_err(failed);
@@ -112,13 +120,6 @@ fn answer(
     let (reaping, waiting) = (supervisor.clone(), supervisor.clone());
     let reaper = thread::spawn(move || reaping.reap());
     thread::spawn(move || waiting.wait_for_front());
-    let mut ring = match records.sink.open(records.on_loss) {
-        Ok(ring) => ring,
-        Err(error) => {
-            supervisor.kill();
-            return Err(error);
-        }
-    };
     let sink = ring.as_mut().map(|ring| -> &mut (dyn Sink + Send) { ring });
     match supervise(what, listener, sink) {
         Err(error) => {

@@ -2,9 +2,10 @@
 
 use std::io::{self, Read};
 
-use super::{
-    FRAME_HEAD, HEADER_SIZE, MAGIC, MARKER, MAX_PAYLOAD, SELECTED, VERSION, checksum, payload,
+use super::form::{
+    FRAME_HEAD, HEADER_SIZE, MAGIC, MARKER, MAX_PAYLOAD, SELECTED, VERSION, checksum,
 };
+use super::payload;
 use crate::crc::crc32;
 use crate::record::Record;
 

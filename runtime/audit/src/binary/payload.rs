@@ -6,7 +6,7 @@ use crate::record::{Answer, Argument, Call, Event, Exit, Record, Task};
 use crate::wire::{Rest, put as number, put_bytes, put_signed};
 
 /// The kind of a record of lost ones.
-pub(super) const LOST: u8 = 6;
+pub(super) const LOST: u8 = kind::LOST;
 
 /// Kinds of events, as the first byte of a payload.
 mod kind {
@@ -16,7 +16,7 @@ mod kind {
     pub(super) const EXIT: u8 = 3;
     pub(super) const KILLED: u8 = 4;
     pub(super) const SIGNAL: u8 = 5;
-    pub(super) const LOST: u8 = super::LOST;
+    pub(super) const LOST: u8 = 6;
     pub(super) const SEQUENCE: u8 = 7;
 }
 

@@ -1,6 +1,26 @@
 //! The process in front: it stands for the command to whoever started it.
 
-use super::*;
+#![allow(unsafe_code, reason = "waitpid, signals, prctl")]
+
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::time::Duration;
+use std::{fs, thread};
+
+use libc::{c_int, pid_t};
+
+use super::kernel::{checked, pidfd};
+use crate::{sys, wait};
+
+/// What becomes of the command when the supervisor ends too early.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDeath {
+    /// It and everything that it started are killed.
+    #[default]
+    Kill,
+    /// Calls that would be asked about fail with ENOSYS.
+    Errno,
+}
 
 /// How a supervision ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

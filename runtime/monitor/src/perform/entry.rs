@@ -9,7 +9,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::umask;
 
-use super::{DONE, Failure, Outcome, low};
+use super::outcome::{DONE, Failure, Outcome, low};
 use crate::caller::Caller;
 use crate::view::path::{Found, Last, own_link};
 

@@ -9,8 +9,6 @@
 //! peers of a socket are told the monitor's process id; limits of file sizes are the monitor's; and
 //! what a task has forbidden itself beyond system calls (Landlock) is not known here.
 
-use std::os::fd::OwnedFd;
-
 use rustix::io::Errno;
 
 use crate::caller::Caller;
@@ -18,36 +16,10 @@ use crate::caller::Caller;
 mod entry;
 mod object;
 mod open;
+mod outcome;
 mod socket;
 
-/// What a performed call returns.
-#[derive(Debug)]
-pub enum Outcome {
-    /// This number.
-    Value(i64),
-    /// A new descriptor.
-    Descriptor {
-        /// To be copied into the task.
-        fd: OwnedFd,
-        /// Whether `execve` closes it there.
-        close_on_exec: bool,
-    },
-}
-
-/// Why a call was not performed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// The kernel, or this process in its place, said so.
-    Errno(Errno),
-    /// What was judged is not there any more, and something else is: it is to be judged.
-    Changed,
-}
-
-impl From<Errno> for Failure {
-    fn from(errno: Errno) -> Self {
-        Self::Errno(errno)
-    }
-}
+pub use outcome::{Failure, Outcome};
 
 /// Performs a call that [`filterc_hir::questions::performed`] names. The thread has its own root,
 /// working folder and umask ([`filterc_loader::task::own_fs`]).
@@ -65,12 +37,4 @@ pub fn perform(caller: &mut Caller<'_>) -> Result<Outcome, Failure> {
         "connect" | "bind" => socket::perform(caller),
         _ => Err(Errno::NOSYS.into()),
     }
-}
-
-/// Success.
-const DONE: Outcome = Outcome::Value(0);
-
-/// The low 32 bits of a register.
-fn low(register: u64) -> u32 {
-    u32::try_from(register & 0xffff_ffff).unwrap_or_default()
 }

@@ -8,7 +8,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{DONE, Failure, Outcome, low};
+use super::outcome::{DONE, Failure, Outcome, low};
 use crate::caller::Caller;
 use crate::view::path::own_link;
 

@@ -9,7 +9,7 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::process::umask;
 
-use super::{Failure, Outcome};
+use super::outcome::{Failure, Outcome};
 use crate::caller::Caller;
 use crate::calls::How;
 use crate::view::path::{Found, own_link};

@@ -7,9 +7,9 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, chdir, fchdir, pidfd_getfd, pidfd_open};
 
 use super::entry::masked;
-use super::{DONE, Failure, Outcome, low};
+use super::outcome::{DONE, Failure, Outcome, low};
 use crate::caller::Caller;
-use crate::view::address::{AF_UNIX, Address, Unix};
+use crate::view::address::{AF_UNIX, AF_UNSPEC, Address, Unix};
 use crate::view::path::{Manner, own_link};
 use crate::view::task::Status;
 
@@ -27,6 +27,10 @@ pub(super) fn perform(caller: &mut Caller<'_>) -> Result<Outcome, Failure> {
     match (caller.name, path) {
         ("connect", None) => {
             caller.as_task(|| errno(connect(socket.as_fd(), address.as_bytes())))??
+        }
+        // As version 4 to the kernel, though rules about families do not see it as such.
+        ("bind", None) if address.family() == Some(AF_UNSPEC) => {
+            return Err(Errno::AFNOSUPPORT.into());
         }
         ("bind", None) => caller.as_task(|| errno(bind(socket.as_fd(), address.as_bytes())))??,
         ("connect", Some(path)) => {

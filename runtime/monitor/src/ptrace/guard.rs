@@ -32,6 +32,10 @@ fn abis() -> &'static [&'static str] {
     }
 }
 
+/// No other listener.
+const NO_LISTENER: &str = "errno(EBUSY) seccomp if op == SECCOMP_SET_MODE_FILTER \
+    && flags & SECCOMP_FILTER_FLAG_NEW_LISTENER != 0\n";
+
 /// The guard's text, in the policy language; `None` on machines that are not known.
 #[must_use]
 pub fn text(policy: &Policy, plain: bool) -> Option<String> {
@@ -48,10 +52,7 @@ pub fn text(policy: &Policy, plain: bool) -> Option<String> {
     // Not followed. Under a gate it could do less than others; but it would outlive the supervisor.
     text.push_str("errno(EPERM) clone if clone_flags & CLONE_UNTRACED != 0\n");
     // `notify` takes precedence over `trace`: whoever holds the listener could let calls go on.
-    text.push_str(
-        "errno(EBUSY) seccomp if op == SECCOMP_SET_MODE_FILTER \
-         && flags & SECCOMP_FILTER_FLAG_NEW_LISTENER != 0\n",
-    );
+    text.push_str(NO_LISTENER);
     // The kernel's own threads do what is asked by rings: no filter and no tracer sees it.
     if !names_call(policy, "io_uring_setup") {
         text.push_str("errno(EPERM) io_uring_setup\n");

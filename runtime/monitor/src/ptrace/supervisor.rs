@@ -163,7 +163,11 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
             Change::Exec => self.on_exec(tid)?,
             Change::Exit => self.on_exit(tid)?,
             // A new task may be seen before what made it says so.
-            Change::Trap => drop(self.tasks.entry(tid).or_default()),
+            Change::Trap => {
+                self.tasks.entry(tid).or_default();
+                // It may be a thread of a process in which a sequence is under way.
+                self.follow(tid);
+            }
         }
         self.resume(tid, 0)
     }

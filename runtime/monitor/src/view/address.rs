@@ -10,6 +10,8 @@ use super::memory::{Memory, bytes};
 pub const ADDRESS_MAX: u64 = 128;
 /// Addresses in the machine's file system, or of a name of their own.
 pub const AF_UNIX: u16 = 1;
+/// No family.
+pub const AF_UNSPEC: u16 = 0;
 const AF_INET: u16 = 2;
 const AF_INET6: u16 = 10;
 /// Bytes before the path of an `AF_UNIX` address.
@@ -65,7 +67,7 @@ impl Address {
     /// The port, in this machine's byte order.
     #[must_use]
     pub fn port(&self) -> Option<u16> {
-        matches!(self.family(), Some(AF_INET | AF_INET6))
+        matches!(self.family(), Some(AF_UNSPEC | AF_INET | AF_INET6))
             .then(|| self.part(2).map(u16::from_be_bytes))?
     }
 
@@ -74,7 +76,8 @@ impl Address {
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         match self.family()? {
-            AF_INET => self.part::<4>(4).map(|ip| Ipv4Addr::from(ip).into()),
+            // The kernel takes one without a family as one of version 4, where it binds and sends.
+            AF_UNSPEC | AF_INET => self.part::<4>(4).map(|ip| Ipv4Addr::from(ip).into()),
             AF_INET6 => self.part::<16>(8).map(|ip| Ipv6Addr::from(ip).to_canonical()),
             _ => None,
         }

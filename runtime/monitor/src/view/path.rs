@@ -10,19 +10,21 @@
 
 use std::collections::VecDeque;
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::OnceLock;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, fstat, fstatfs, openat,
-    openat2, statx,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, StatxFlags, fstat, fstatfs, openat2, statx,
 };
 use rustix::io::Errno;
 
 use super::memory::PATH_MAX;
-use super::task::Status;
 
+mod by_descriptor;
 mod link;
+
+pub use by_descriptor::own_link;
+use by_descriptor::{PROC_SUPER_MAGIC, open_path};
 
 /// Most symbolic links on one way (`MAXSYMLINKS`).
 const LINKS_MAX: u32 = 40;
@@ -178,14 +180,6 @@ fn folder(tid: u32, start: Start) -> Result<OwnedFd, Errno> {
     })
 }
 
-fn open_path<P: rustix::path::Arg>(
-    at: BorrowedFd<'_>,
-    path: P,
-    flags: OFlags,
-) -> Result<OwnedFd, Errno> {
-    openat(at, path, OFlags::PATH | OFlags::CLOEXEC | flags, Mode::empty())
-}
-
 /// What tells folders apart: where they are mounted, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Identity {
@@ -278,9 +272,6 @@ impl Space {
     }
 }
 
-/// `f_type` of `/proc`.
-pub(crate) const PROC_SUPER_MAGIC: i64 = 0x9fa0;
-
 /// A walk: what is still to come, from where.
 struct Walk<'s> {
     space: &'s Space,
@@ -365,6 +356,9 @@ impl<'s> Walk<'s> {
 
     fn name(&mut self, name: &[u8]) -> Result<Step, Errno> {
         let name = CString::new(name).map_err(|_| Errno::INVAL)?;
+        if link::is_of_monitor(self.space.tid, &self.here, &name)? {
+            return Err(Errno::ACCESS);
+        }
         self.last = Last::Name;
         let slash = self.rest.front().is_some_and(Vec::is_empty);
         let is_last = self.rest.is_empty() || slash;
@@ -444,12 +438,6 @@ fn joined(mut path: Vec<u8>, name: &[u8]) -> Vec<u8> {
     }
     path.extend_from_slice(name);
     path
-}
-
-/// The path by which this process reaches the object of a descriptor of its own.
-#[must_use]
-pub fn own_link(fd: &impl AsFd) -> String {
-    format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd())
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
+use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat2, readlinkat};
 use rustix::io::Errno;
 
-use super::{PROC_SUPER_MAGIC, Status, open_path, own_link};
+use super::by_descriptor::{PROC_SUPER_MAGIC, open_path, own_link};
+use crate::view::task::Status;
 
 /// Where a link leads.
 pub(super) enum Target {
@@ -97,4 +99,19 @@ fn own(tid: u32, root: &OwnedFd, thread: bool) -> Result<Vec<u8>, Errno> {
 /// (`pipe:[123]`).
 pub(super) fn name(object: &OwnedFd) -> Result<Vec<u8>, Errno> {
     Ok(readlinkat(CWD, own_link(object), Vec::with_capacity(128))?.into_bytes())
+}
+
+/// Whether an entry of a folder is one of this process, on a `/proc`, though the task is of
+/// another: the kernel lets a process into its own, whoever it acts for.
+pub(super) fn is_of_monitor(tid: u32, here: &OwnedFd, entry: &CStr) -> Result<bool, Errno> {
+    if fstatfs(here)?.f_type != PROC_SUPER_MAGIC {
+        return Ok(false);
+    }
+    let is_thread = |number: u32| Path::new("/proc/self/task").join(number.to_string()).exists();
+    let is_own = |part: &[u8]| {
+        let number = std::str::from_utf8(part).ok().and_then(|it| it.parse().ok());
+        number.is_some_and(is_thread)
+    };
+    let folder = name(here)?;
+    Ok(!is_thread(tid) && folder.split(|byte| *byte == b'/').chain([entry.to_bytes()]).any(is_own))
 }

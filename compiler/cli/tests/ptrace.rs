@@ -26,12 +26,22 @@ const ALLOW: &str = "arch x86_64, i386, aarch64\ndefault allow\nunknown errno(EN
 /// The program of cases; `None`, with a message, where it cannot be made.
 fn target() -> Option<&'static str> {
     static TARGET: OnceLock<Result<String, String>> = OnceLock::new();
-    let made = TARGET.get_or_init(|| {
+    made(&TARGET, "target")
+}
+
+/// The server of the seed's rule.
+fn inetd() -> Option<&'static str> {
+    static TARGET: OnceLock<Result<String, String>> = OnceLock::new();
+    made(&TARGET, "inetd")
+}
+
+fn made(program: &'static OnceLock<Result<String, String>>, name: &str) -> Option<&'static str> {
+    let made = program.get_or_init(|| {
         if !cfg!(target_arch = "x86_64") {
             return Err("calls are counted by the tables of x86-64".to_owned());
         }
-        let target = tool::folder("ptrace").join("target").display().to_string();
-        let source = format!("{SOURCES}/target.c");
+        let target = tool::folder("ptrace").join(name).display().to_string();
+        let source = format!("{SOURCES}/{name}.c");
         let cc = Command::new("cc").args(["-O1", "-pthread", "-o", &target, &source]).output();
         match cc {
             Ok(output) if output.status.success() => Ok(target),
@@ -294,5 +304,51 @@ fn wrong_uses_are_told() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("execve"), "{output:?}");
         let output = watched(&folder, way, &policy, &["/no/such/file"]);
         assert_eq!(status(&output), 2, "{output:?}");
+    }
+}
+
+/// The seed's own rule: whoever inetd has started, is sent data and crashes within some calls.
+#[test]
+fn data_and_a_crash_are_a_sequence() {
+    let Some(inetd) = inetd() else { return };
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus/monitor/net-then-crash.flt");
+    let (folder, _) = policy("sequence", "");
+    let of = |way: &[&str], name: &str, calls: &str| {
+        let records = folder.join("a.bin").display().to_string();
+        let way = [way, &["--audit", &records]].concat();
+        let output = watched(&folder, &way, rules, &[inetd, name, calls]);
+        let told = String::from_utf8_lossy(&output.stderr).contains("F0979");
+        // The supervisor ends after the command, and with it the file: the last record is the end of
+        // the first process.
+        let mut shown = String::new();
+        for _ in 0..100 {
+            shown = text(&run(&folder, &[env!("CARGO_BIN_EXE_filterc"), "audit", &records]));
+            if shown.contains("exited with 0") {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let logged = shown.contains("possible exploit");
+        (text(&output).trim().to_owned(), told, logged)
+    };
+    for way in [&WAYS[..], &[&[]]].concat() {
+        // Killed before the signal is delivered.
+        assert_eq!(of(way, "inetd", "0"), ("9".to_owned(), true, true), "{way:?}");
+        assert_eq!(of(way, "inetd", "3"), ("9".to_owned(), true, true), "{way:?}");
+        assert_eq!(of(way, "inetd", "4"), ("11".to_owned(), false, false), "{way:?}");
+        assert_eq!(of(way, "other", "0"), ("11".to_owned(), false, false), "{way:?}");
+    }
+}
+
+/// What is under way in a process is seen in threads that it makes later.
+#[test]
+fn new_threads_are_followed() {
+    let Some(target) = target() else { return };
+    let rules = "sequence evade within 50 calls per process { getppid getpgid } then log\n";
+    let (folder, policy) = policy("thread", rules);
+    for way in WAYS {
+        let output = watched(&folder, way, &policy, &[target, "sequence-in-thread"]);
+        let told = String::from_utf8_lossy(&output.stderr).contains("F0979");
+        assert!(told, "{way:?} {output:?}");
     }
 }

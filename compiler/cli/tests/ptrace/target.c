@@ -298,6 +298,23 @@ static int killed(void)
 	return after(pid);
 }
 
+static void *second(void *unused)
+{
+	syscall(SYS_getpgid, 0);
+	return unused;
+}
+
+// The first event of a sequence in this thread, the second in one that is made then.
+static int sequence_in_thread(void)
+{
+	pthread_t thread;
+	syscall(SYS_getppid);
+	if (pthread_create(&thread, NULL, second, NULL))
+		return 2;
+	pthread_join(thread, NULL);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
@@ -308,6 +325,7 @@ int main(int argc, char **argv)
 		{ "io-uring", io_uring }, { "traceme", traceme }, { "listener", listener },
 		{ "asks", asks }, { "trap", trap }, { "trap-blocked", trap_blocked },
 		{ "interrupted", interrupted }, { "stops", stops }, { "killed", killed },
+		{ "sequence-in-thread", sequence_in_thread },
 	};
 	self = argv;
 	setvbuf(stdout, 0, _IOLBF, 0);

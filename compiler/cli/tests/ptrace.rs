@@ -311,7 +311,7 @@ fn wrong_uses_are_told() {
 #[test]
 fn data_and_a_crash_are_a_sequence() {
     let Some(inetd) = inetd() else { return };
-    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus/monitor/net-then-crash.flt");
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/../../corpus/sequences/net-then-crash.flt");
     let (folder, _) = policy("sequence", "");
     let of = |way: &[&str], name: &str, calls: &str| {
         let records = folder.join("a.bin").display().to_string();

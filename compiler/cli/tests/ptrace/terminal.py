@@ -15,6 +15,10 @@ pid, fd = pty.fork()
 if pid == 0:
     os.environ.update(PS1="$ ", TERM="dumb", LC_ALL="C")
     os.environ.pop("PROMPT_COMMAND", None)
+    # What is started in the background by a shell without job control ignores these, and hands
+    # that on.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     os.execvp(SHELL[0], SHELL)
 
 seen = b""

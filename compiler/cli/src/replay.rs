@@ -5,7 +5,7 @@
 use filterc::{Options, compile};
 use filterc_abi::{Endian, SeccompData};
 use filterc_cbpf::Verified;
-use filterc_loader::probe::{self, Call, Decision, Entry, ProbeError};
+use filterc_loader::probe::{self, Call, Decision, ProbeError};
 use serde_json::{Value, json};
 
 use crate::console::Failure;
@@ -113,12 +113,7 @@ fn real(
     expected: [u32; 2],
     endian: Endian,
 ) -> Result<Call, &'static str> {
-    let entry = match call.arch {
-        0xc000_003e => Entry::Native,
-        0x4000_0003 => Entry::Int80,
-        _ => return Err("another machine's"),
-    };
-    let real = Call { entry, nr: call.nr.cast_unsigned(), args: call.args };
+    let real = Call::of(call).ok_or("another machine's")?;
     let there = real.seccomp_data();
     if sides.each_ref().map(|side| side.value(&there, &[], endian)) == expected {
         Ok(real)

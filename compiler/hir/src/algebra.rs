@@ -110,21 +110,17 @@ pub trait Algebra: Logic {
     fn less(&mut self, ty: Type, left: &Self::Word, right: &Self::Word) -> Self::Bool;
 }
 
-/// The algebra of one call and given parameters: words are numbers.
-pub struct Concrete<'c> {
-    /// The call.
-    pub call: &'c SeccompData,
-    /// The parameters, by position; one that is missing is 0.
-    pub params: &'c [u64],
+/// What computes in numbers, and has one for each place: all else of an algebra follows.
+pub trait Words: Numbers {
+    /// The bits of a place that are in `mask`, all others 0.
+    fn word(&mut self, place: Place, mask: u64) -> u64;
 }
 
-impl Numbers for Concrete<'_> {}
-
-impl Algebra for Concrete<'_> {
+impl<W: Words> Algebra for W {
     type Word = u64;
 
     fn read(&mut self, place: Place, mask: u64) -> u64 {
-        Field::raw(place, self.call, self.params) & mask
+        self.word(place, mask)
     }
 
     fn bits(&mut self, bits: u64) -> u64 {
@@ -137,5 +133,21 @@ impl Algebra for Concrete<'_> {
 
     fn less(&mut self, ty: Type, left: &u64, right: &u64) -> bool {
         ty.value(*left) < ty.value(*right)
+    }
+}
+
+/// The algebra of one call and given parameters: words are numbers.
+pub struct Concrete<'c> {
+    /// The call.
+    pub call: &'c SeccompData,
+    /// The parameters, by position; one that is missing is 0.
+    pub params: &'c [u64],
+}
+
+impl Numbers for Concrete<'_> {}
+
+impl Words for Concrete<'_> {
+    fn word(&mut self, place: Place, mask: u64) -> u64 {
+        Field::raw(place, self.call, self.params) & mask
     }
 }

@@ -64,7 +64,7 @@ impl<'a> Reader<'_, 'a> {
     ) -> Option<Predicate> {
         let is_of_many = matches!(seen, Seen::Number(Who::Ancestor, _));
         let mut ask = |op: CmpOp, value: i128| {
-            let text = format!("{name} {} {value}", spelled(op));
+            let text = format!("{name} {} {value}", op.symbol());
             let value = i64::try_from(value).ok()?;
             let asked = match seen {
                 Seen::Number(who, number) => Asked::Number { who, number, op, value },
@@ -245,17 +245,6 @@ fn shown(ranges: &[Values]) -> String {
         if first == last { first.to_string() } else { format!("{first}..{last}") }
     };
     ranges.iter().map(one).collect::<Vec<_>>().join(", ")
-}
-
-const fn spelled(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq => "==",
-        CmpOp::Ne => "!=",
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
-    }
 }
 
 /// An address, or a network: `10.0.0.0/8`, `::1`.

@@ -1,6 +1,8 @@
 //! Typed predicates. A [`Test`] can be made only by constructors that check its typing
 //! rules; whoever holds one may rely on them.
 
+use filterc_grammar::ast;
+
 use crate::types::{Field, Kind, Place, Type};
 
 /// A comparison operator; ordering is by the field's sign.
@@ -27,6 +29,19 @@ impl CmpOp {
         !matches!(self, Self::Eq | Self::Ne)
     }
 
+    /// As the language writes it.
+    #[must_use]
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Eq => "==",
+            Self::Ne => "!=",
+            Self::Lt => "<",
+            Self::Le => "<=",
+            Self::Gt => ">",
+            Self::Ge => ">=",
+        }
+    }
+
     /// Whether it holds between two values.
     #[must_use]
     pub fn holds<T: Ord>(self, left: &T, right: &T) -> bool {
@@ -37,6 +52,19 @@ impl CmpOp {
             Self::Le => left <= right,
             Self::Gt => left > right,
             Self::Ge => left >= right,
+        }
+    }
+}
+
+impl From<ast::CmpOp> for CmpOp {
+    fn from(written: ast::CmpOp) -> Self {
+        match written {
+            ast::CmpOp::Eq => Self::Eq,
+            ast::CmpOp::Ne => Self::Ne,
+            ast::CmpOp::Lt => Self::Lt,
+            ast::CmpOp::Le => Self::Le,
+            ast::CmpOp::Gt => Self::Gt,
+            ast::CmpOp::Ge => Self::Ge,
         }
     }
 }

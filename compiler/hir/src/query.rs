@@ -418,7 +418,7 @@ impl<'a> Reader<'_, 'a> {
             Found::Text(_) => None,
         };
         match (number(left), number(right), &test.mask) {
-            (Some(left), Some(right), None) => Some(Query::Numbers(left, cmp(op), right)),
+            (Some(left), Some(right), None) => Some(Query::Numbers(left, CmpOp::from(op), right)),
             _ => self.operator(span, "two fields compare if both are numbers, and whole"),
         }
     }
@@ -448,7 +448,7 @@ impl Constant {
         };
         let kind = match &test.relation {
             Relation::Compare(op, constant) => {
-                ConstantOf::Compare(cmp(*op), reader.constant(constant)?)
+                ConstantOf::Compare(CmpOp::from(*op), reader.constant(constant)?)
             }
             Relation::In(items) => {
                 let mut ranges = Vec::new();
@@ -498,17 +498,6 @@ impl Constant {
                 Test::In(mask, ranges.collect::<Option<_>>()?)
             }
         })
-    }
-}
-
-const fn cmp(op: ast::CmpOp) -> CmpOp {
-    match op {
-        ast::CmpOp::Eq => CmpOp::Eq,
-        ast::CmpOp::Ne => CmpOp::Ne,
-        ast::CmpOp::Lt => CmpOp::Lt,
-        ast::CmpOp::Le => CmpOp::Le,
-        ast::CmpOp::Gt => CmpOp::Gt,
-        ast::CmpOp::Ge => CmpOp::Ge,
     }
 }
 

@@ -64,6 +64,13 @@ pub struct Sequence {
 }
 
 impl Sequence {
+    /// The texts of the records that are written when it has happened: its name if the policy says
+    /// none.
+    #[must_use]
+    pub fn texts(&self) -> Vec<String> {
+        if self.logs.is_empty() { vec![self.name.clone()] } else { self.logs.clone() }
+    }
+
     /// Its part for a call with this token and number; without a number, for what is no call.
     #[must_use]
     pub fn part(&self, arch: u32, nr: Option<u32>) -> Option<&OnAbi> {

@@ -72,8 +72,10 @@ impl<'a> Reader<'_, 'a> {
             ast::Relation::Compare(op, right) => match self.lone_field(right, subject) {
                 Some(other) => self.two_fields(&left, *op, other, right.span),
                 None => match self.param_named(right) {
-                    Some(position) => self.with_param(&left, cmp_op(*op), position, right.span),
-                    None => self.compare(&left, cmp_op(*op), right),
+                    Some(position) => {
+                        self.with_param(&left, CmpOp::from(*op), position, right.span)
+                    }
+                    None => self.compare(&left, CmpOp::from(*op), right),
                 },
             },
             ast::Relation::CompareField(op, right) => {
@@ -109,7 +111,7 @@ impl<'a> Reader<'_, 'a> {
         match &test.relation {
             _ if test.mask.is_some() => {}
             ast::Relation::Compare(op, right) if is_constant(self, right) => {
-                return self.compare(&left, cmp_op(*op), right);
+                return self.compare(&left, CmpOp::from(*op), right);
             }
             ast::Relation::In(items)
                 if items.iter().all(|item| match item {
@@ -385,7 +387,7 @@ impl<'a> Reader<'_, 'a> {
         }
         let named = |field: &Field| (field.name().to_owned(), field.ty());
         let pair = (named(&left.field), named(&other));
-        Test::compare_field(left.field.clone(), cmp_op(op), other)
+        Test::compare_field(left.field.clone(), CmpOp::from(op), other)
             .map_err(|error| {
                 let kind = match error {
                     TypeError::Mismatch(..) => Kind::Incomparable { left: pair.0, right: pair.1 },
@@ -590,16 +592,5 @@ fn item_span(item: &ast::Item) -> Span {
         ast::Item::One(one) => one.span,
         ast::Item::Range(first, last) => first.span.to(last.span),
         ast::Item::Text(text) => text.span,
-    }
-}
-
-const fn cmp_op(op: ast::CmpOp) -> CmpOp {
-    match op {
-        ast::CmpOp::Eq => CmpOp::Eq,
-        ast::CmpOp::Ne => CmpOp::Ne,
-        ast::CmpOp::Lt => CmpOp::Lt,
-        ast::CmpOp::Le => CmpOp::Le,
-        ast::CmpOp::Gt => CmpOp::Gt,
-        ast::CmpOp::Ge => CmpOp::Ge,
     }
 }

@@ -23,16 +23,6 @@ use filterc_testkit::{boundary, corpus};
 /// Calls for each policy: tens of thousands take a second.
 const MAX_CALLS: usize = 60_000;
 
-/// A call that this machine can make: how, and what the filter will see of it.
-fn real(call: &SeccompData) -> Option<Call> {
-    let entry = match call.arch {
-        0xc000_003e => Entry::Native,
-        0x4000_0003 => Entry::Int80,
-        _ => return None,
-    };
-    Some(Call { entry, nr: call.nr.cast_unsigned(), args: call.args })
-}
-
 fn answer<T>(result: Result<T, ProbeError>) -> Option<T> {
     match result {
         Ok(answer) => Some(answer),
@@ -55,7 +45,7 @@ fn the_kernel_agrees_on_every_corpus_policy() {
             ..*call
         });
         let mut real: Vec<Call> =
-            calls.iter().copied().chain(other).filter_map(|c| real(&c)).collect();
+            calls.iter().copied().chain(other).filter_map(|c| Call::of(&c)).collect();
         let stride = real.len().div_ceil(MAX_CALLS).max(1);
         real = real.into_iter().step_by(stride).collect();
         let Some(decisions) = answer(probe::decisions(program.verified(), &real)) else { return };

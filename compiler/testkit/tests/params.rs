@@ -26,7 +26,7 @@ use filterc_codegen as codegen;
 use filterc_hir::eval::{eval, eval_with};
 use filterc_hir::policy::Policy;
 use filterc_ir as ir;
-use filterc_loader::probe::{self, Call, Decision, Entry, ProbeError};
+use filterc_loader::probe::{self, Call, Decision, ProbeError};
 use filterc_testkit::{agree, boundary, corpus, mutants, params};
 
 fn policies() -> Vec<Compiled> {
@@ -376,15 +376,6 @@ fn values_may_make_a_test_constant() {
     assert!(allows(0x30, &call(6, 0xf3f)) && !allows(0x31, &call(6, 0xf3f)));
 }
 
-fn real(call: &SeccompData) -> Option<Call> {
-    let entry = match call.arch {
-        0xc000_003e => Entry::Native,
-        0x4000_0003 => Entry::Int80,
-        _ => return None,
-    };
-    Some(Call { entry, nr: call.nr.cast_unsigned(), args: call.args })
-}
-
 #[test]
 fn the_kernel_agrees_on_patched_programs() {
     let mut asked = 0;
@@ -400,7 +391,8 @@ fn the_kernel_agrees_on_patched_programs() {
             // As a loader does: from bytes.
             let patched = filterc_loader::patch(program.bytes(), program.table(), &given).unwrap();
             let policy = compiled.policy().bound(&params::bits(values));
-            let calls: Vec<Call> = boundary::calls(&policy, 60).iter().filter_map(real).collect();
+            let calls: Vec<Call> =
+                boundary::calls(&policy, 60).iter().filter_map(Call::of).collect();
             let stride = calls.len().div_ceil(6000).max(1);
             let calls: Vec<Call> = calls.into_iter().step_by(stride).collect();
             let decisions = match probe::decisions(&patched, &calls) {

@@ -10,11 +10,11 @@
 use filterc::describe::notation;
 use filterc::evaluate::read_call;
 use filterc::{Compiled, Options, Source};
-use filterc_abi::{self as abi, Endian, SeccompData};
+use filterc_abi::{self as abi, Endian};
 use filterc_check::{Budget, Side};
 use filterc_grammar::source::SourceMap;
 use filterc_hir::eval::eval;
-use filterc_loader::probe::{self, Call, Decision, Entry, ProbeError};
+use filterc_loader::probe::{self, Call, Decision, ProbeError};
 use filterc_relate::{Change, differences};
 use filterc_testkit::corpus;
 
@@ -23,20 +23,10 @@ fn between(left: &Compiled, right: &Compiled) -> Vec<Change> {
     differences(left, right, Endian::HOST, &Budget::default()).unwrap()
 }
 
-/// A call that this machine can make.
-fn real(call: &SeccompData) -> Option<Call> {
-    let entry = match call.arch {
-        0xc000_003e => Entry::Native,
-        0x4000_0003 => Entry::Int80,
-        _ => return None,
-    };
-    Some(Call { entry, nr: call.nr.cast_unsigned(), args: call.args })
-}
-
 /// How many of the calls that show changes the kernel decided; `None` if it cannot be asked.
 fn replayed(left: &Compiled, right: &Compiled, changes: &[Change]) -> Option<usize> {
     let calls: Vec<(Call, &Change)> =
-        changes.iter().filter_map(|change| Some((real(&change.witness)?, change))).collect();
+        changes.iter().filter_map(|change| Some((Call::of(&change.witness)?, change))).collect();
     let made: Vec<Call> = calls.iter().map(|(call, _)| *call).collect();
     let mut seen = 0;
     for (policy, right) in [(left, false), (right, true)] {
@@ -89,7 +79,7 @@ fn the_kernel_sees_the_differences_of_the_corpus() {
             assert_eq!(read, change.witness, "{text}");
         }
         shown += changes.len();
-        made += changes.iter().filter(|it| real(&it.witness).is_some()).count();
+        made += changes.iter().filter(|it| Call::of(&it.witness).is_some()).count();
         let Some(count) = replayed(left, right, &changes) else { return };
         seen += count;
     }

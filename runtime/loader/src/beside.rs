@@ -10,8 +10,6 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::{env, fs};
 
-use libc::c_int;
-
 use crate::sys;
 
 /// Which of the two this is.
@@ -45,16 +43,13 @@ pub fn split() -> io::Result<Side> {
     if fs::read_dir("/proc/self/task")?.count() != 1 {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "the process has several threads"));
     }
-    let mut ends = [0; 2];
-    // SAFETY: the kernel writes two descriptors.
-    checked(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
-    let [read, write] = ends.map(|fd| File::from(sys::own(fd)));
+    let [read, write] = sys::pipe()?.map(File::from);
     // Where the module Yama lets only ancestors trace. Elsewhere there is no such option.
     let _unknown = sys::prctl(libc::PR_SET_PTRACER, libc::PR_SET_PTRACER_ANY);
     // SAFETY: a system call without arguments.
     let pid = unsafe { libc::getpid() };
     // SAFETY: this process has one thread, so that the new one is whole.
-    let between = checked(unsafe { libc::fork() })?;
+    let between = sys::checked(unsafe { libc::fork() })?;
     if between != 0 {
         drop(write);
         let mut status = 0;
@@ -73,9 +68,7 @@ pub fn split() -> io::Result<Side> {
         }
     }
     leave();
-    // Whoever is watched may be of the same user: it may not look into this process, nor write its
-    // memory. (Root may, and is not kept from it here.)
-    sys::prctl(libc::PR_SET_DUMPABLE, 0).map_err(io::Error::from_raw_os_error)?;
+    sys::unseen()?;
     Ok(Side::Watcher(Watcher { pid, word: write }))
 }
 
@@ -168,14 +161,10 @@ pub fn run_on(cpu: usize) -> io::Result<()> {
     }
     // SAFETY: all bits 0 are a set; its size is what the kernel is told to read. The processor is
     // one that the set has a bit for.
-    checked(unsafe {
+    sys::checked(unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
         libc::CPU_SET(cpu, &mut set);
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
     })
     .map(drop)
-}
-
-fn checked(result: c_int) -> io::Result<c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }

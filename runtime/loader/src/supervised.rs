@@ -34,10 +34,8 @@ use crate::shared::Shared;
 use crate::{sys, wait};
 
 mod front;
-mod kernel;
 
 pub use front::{End, Front, OnDeath, die_by};
-use kernel::{checked, pidfd};
 
 /// Which process this is.
 #[derive(Debug)]
@@ -92,14 +90,14 @@ pub fn start(exec: &Exec, filter: &Verified, flags: &Flags, on_death: OnDeath) -
         return Err(io::Error::new(io::ErrorKind::Unsupported, "the process has several threads"));
     }
     let shared = Shared::new(EXEC + 1)?;
-    let [read, write] = pipe()?;
-    let [front, life] = pipe()?;
+    let [read, write] = sys::pipe()?;
+    let [front, life] = sys::pipe()?;
     // What the supervisor leaves behind comes to this process.
     sys::prctl(libc::PR_SET_CHILD_SUBREAPER, 1).map_err(io::Error::from_raw_os_error)?;
     // SAFETY: this process has one thread, so that the new one is whole.
-    let supervisor = checked(unsafe { libc::fork() })?;
+    let supervisor = sys::checked(unsafe { libc::fork() })?;
     if supervisor != 0 {
-        unseen()?;
+        sys::unseen()?;
         return Ok(Side::Front(Front::new(supervisor, fs::File::from(read), life, on_death)));
     }
     drop((read, life));
@@ -107,13 +105,13 @@ pub fn start(exec: &Exec, filter: &Verified, flags: &Flags, on_death: OnDeath) -
     // SAFETY: no arguments.
     let own = unsafe { libc::getpid() };
     // SAFETY: as above.
-    let command = checked(unsafe { libc::fork() })?;
+    let command = sys::checked(unsafe { libc::fork() })?;
     if command == 0 {
         become_command(exec, filter, flags, on_death, own, shared.words());
     }
     leave();
-    unseen()?;
-    let pidfd = pidfd(command)?;
+    sys::unseen()?;
+    let pidfd = sys::pidfd_open(command, 0).map_err(io::Error::from_raw_os_error)?;
     Ok(Side::Supervisor(Supervisor { command, pidfd, shared, words: write.into(), front }))
 }
 
@@ -163,12 +161,6 @@ fn become_command(
     }
     // SAFETY: it does not return; nothing of the parent's is run.
     unsafe { libc::_exit(NOT_STARTED) }
-}
-
-/// Whoever is supervised may be of the same user: it may not look into this process, nor write its
-/// memory, nor take its descriptors. (Root may, and is not kept from it here.)
-fn unseen() -> io::Result<()> {
-    sys::prctl(libc::PR_SET_DUMPABLE, 0).map(drop).map_err(io::Error::from_raw_os_error)
 }
 
 fn pause() -> bool {
@@ -301,11 +293,4 @@ impl Supervisor {
         }
         Ok(())
     }
-}
-
-fn pipe() -> io::Result<[OwnedFd; 2]> {
-    let mut ends = [0; 2];
-    // SAFETY: the kernel writes two descriptors.
-    checked(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
-    Ok(ends.map(sys::own))
 }

@@ -1,6 +1,7 @@
 //! The system calls of the loader, one safe function each.
 #![expect(unsafe_code, reason = "system calls that take addresses")]
 
+use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 
 use filterc_cbpf::{Insn, MAX_INSNS};
@@ -95,6 +96,36 @@ pub(crate) fn prctl(option: c_int, argument: c_ulong) -> Result<(), c_int> {
     // SAFETY: the options used here take no addresses.
     let result = unsafe { libc::prctl(option, argument, ZERO, ZERO, ZERO) };
     if result < 0 { Err(errno()) } else { Ok(()) }
+}
+
+/// What a system call returned, where that is no error.
+pub(crate) fn checked(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// A pipe whose ends are closed on exec: what is read, and what is written to.
+pub(crate) fn pipe() -> io::Result<[OwnedFd; 2]> {
+    let mut ends = [0; 2];
+    // SAFETY: the kernel writes two descriptors.
+    checked(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    Ok(ends.map(own))
+}
+
+/// `pidfd_open`: a process.
+pub(crate) fn pidfd_open(pid: libc::pid_t, flags: libc::c_uint) -> Result<OwnedFd, c_int> {
+    // SAFETY: takes no addresses.
+    let result = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) };
+    if result < 0 {
+        Err(errno())
+    } else {
+        Ok(own(RawFd::try_from(result).map_err(|_| libc::EBADF)?))
+    }
+}
+
+/// Whoever this process supervises may be of the same user: it may not look into this process, nor
+/// write its memory, nor take its descriptors. (Root may, and is not kept from it here.)
+pub(crate) fn unseen() -> io::Result<()> {
+    prctl(libc::PR_SET_DUMPABLE, 0).map_err(io::Error::from_raw_os_error)
 }
 
 /// Takes possession of a descriptor that the kernel has just made.

@@ -4,11 +4,11 @@
 //! does not matter then.
 
 use filterc_abi::SeccompData;
-use filterc_hir::algebra::{Algebra, Numbers};
+use filterc_hir::algebra::{Numbers, Words};
 use filterc_hir::eval::truth;
 use filterc_hir::expr::Predicate;
 use filterc_hir::questions::{Asked, Question};
-use filterc_hir::types::{Field, Place, Type};
+use filterc_hir::types::{Field, Place};
 use rustix::io::Errno;
 
 /// A call, and who answers what is asked about it.
@@ -44,10 +44,8 @@ impl<'c, A: FnMut(&Asked) -> Result<bool, Errno>> Asking<'c, A> {
 
 impl<A> Numbers for Asking<'_, A> {}
 
-impl<A: FnMut(&Asked) -> Result<bool, Errno>> Algebra for Asking<'_, A> {
-    type Word = u64;
-
-    fn read(&mut self, place: Place, mask: u64) -> u64 {
+impl<A: FnMut(&Asked) -> Result<bool, Errno>> Words for Asking<'_, A> {
+    fn word(&mut self, place: Place, mask: u64) -> u64 {
         let Place::Answer(question) = place else {
             return Field::raw(place, self.data, self.params) & mask;
         };
@@ -62,17 +60,5 @@ impl<A: FnMut(&Asked) -> Result<bool, Errno>> Algebra for Asking<'_, A> {
                 0
             }
         }
-    }
-
-    fn bits(&mut self, bits: u64) -> u64 {
-        bits
-    }
-
-    fn equal(&mut self, left: &u64, right: &u64) -> bool {
-        left == right
-    }
-
-    fn less(&mut self, ty: Type, left: &u64, right: &u64) -> bool {
-        ty.value(*left) < ty.value(*right)
     }
 }

@@ -278,7 +278,7 @@ impl<'p> Supervisor<'p, '_> {
                 return;
             }
             let goes_on = matches!(verdict.action, Action::Allow | Action::Log);
-            let task = self.sink.as_ref().map(|_| describe(tid));
+            let task = self.sink.as_ref().map(|_| task::described(tid));
             let ret = if !goes_on || !verdict.in_memory {
                 self.carry_out(notification, verdict.action)
             } else if performed(caller.name) && !verdict.racy {
@@ -421,20 +421,6 @@ impl<'p> Supervisor<'p, '_> {
             self.lost.store(true, Ordering::Relaxed);
             self.done.store(true, Ordering::Release);
         }
-    }
-}
-
-/// What is known of a task for a record; what is not is left empty.
-fn describe(tid: u32) -> Task {
-    let status = Status::read(tid).unwrap_or_default();
-    let [uid, ..] = status.uids;
-    Task {
-        pid: status.pid,
-        tid,
-        ppid: status.ppid,
-        uid,
-        comm: task::comm(tid).unwrap_or_default(),
-        exe: task::exe(tid).unwrap_or_default(),
     }
 }
 

@@ -381,11 +381,8 @@ impl Reading<'_> {
         self.wanted(record, line)?;
         for sequence in happened {
             self.happened += 1;
-            let quiet = [sequence.name.clone()];
-            let texts = if sequence.logs.is_empty() { &quiet[..] } else { &sequence.logs };
-            for text in texts {
-                let (name, text) = (sequence.name.clone(), text.clone());
-                let event = Event::Sequence { name, text };
+            for text in sequence.texts() {
+                let event = Event::Sequence { name: sequence.name.clone(), text };
                 self.wanted(&Record { event, ..record.clone() }, line)?;
             }
         }

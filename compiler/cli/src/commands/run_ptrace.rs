@@ -194,7 +194,7 @@ fn request_name(request: u64) -> String {
 
 fn name(call: &SeccompData) -> String {
     let nr = call.nr.cast_unsigned();
-    let abi = filterc_abi::abis().iter().find(|abi| abi.audit_arch == call.arch && abi.admits(nr));
+    let abi = filterc_abi::abi_of_call(call.arch, nr);
     let known = abi.and_then(|abi| abi.syscall_by_nr(nr));
     known.map_or_else(|| format!("call {nr}"), |call| format!("`{}`", call.name))
 }

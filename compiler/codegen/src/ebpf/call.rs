@@ -173,20 +173,7 @@ fn task(frame: &Frame) -> String {
         Source::Task(path) => Some(path),
         Source::Register(_) | Source::Word(_) => None,
     });
-    let copies = asks.map(|path| {
-        format!(
-            "r3 = r7
-             r3 += {}
-             r1 = r10
-             r1 += {}
-             r2 = {}
-             call bpf_probe_read_kernel
-             if r0 != 0 goto lost\n",
-            asked(&path),
-            frame.task,
-            path.size()
-        )
-    });
+    let copies = asks.map(|path| copied("r7", &asked(&path), frame.task, path.size()));
     copies.collect()
 }
 
@@ -234,6 +221,19 @@ fn convention(frame: &Frame, convention: &Convention, base: Base) -> String {
     format!("*(u32 *)({arch}) = {}\n{copies}", convention.token.cast_signed())
 }
 
+/// Copies bytes of the kernel's to a place of the stack, or gives up.
+fn copied(from: &str, offset: &impl std::fmt::Display, to: i32, size: u32) -> String {
+    format!(
+        "r3 = {from}
+             r3 += {offset}
+             r1 = r10
+             r1 += {to}
+             r2 = {size}
+             call bpf_probe_read_kernel
+             if r0 != 0 goto lost\n"
+    )
+}
+
 /// What makes the registers readable, and where they are then.
 fn copies(frame: &Frame, access: Access, moment: Moment) -> (String, Base) {
     if access == Access::Types && moment != Moment::Hook {
@@ -244,20 +244,10 @@ fn copies(frame: &Frame, access: Access, moment: Moment) -> (String, Base) {
         // No argument of a hook: the kernel says where they are of a task.
         Moment::Hook => "r1 = r7\ncall bpf_task_pt_regs\nr9 = r0",
     };
-    let pieces = frame.pieces.iter().map(|piece| {
-        format!(
-            "r3 = r9
-             r3 += {}
-             r1 = r10
-             r1 += {}
-             r2 = {}
-             call bpf_probe_read_kernel
-             if r0 != 0 goto lost\n",
-            piece.from,
-            piece.to,
-            piece.end - piece.from
-        )
-    });
+    let pieces = frame
+        .pieces
+        .iter()
+        .map(|piece| copied("r9", &piece.from, piece.to, piece.end - piece.from));
     (format!("{from}\n{}", pieces.collect::<String>()), Base::Stack)
 }
 

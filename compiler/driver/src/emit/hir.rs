@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use filterc_abi::Abi;
-use filterc_hir::expr::{CmpOp, Predicate, Relation, Test};
+use filterc_hir::expr::{Predicate, Relation, Test};
 use filterc_hir::policy::{AbiPolicy, Arm, Selector};
 use filterc_hir::types::{Field, Place};
 
@@ -81,8 +81,8 @@ fn test(test: &Test) -> String {
         left = format!("({left} & {:#x})", test.mask());
     }
     match test.relation() {
-        Relation::Compare(op, bits) => format!("{left} {} {:#x}", operator(*op), bits),
-        Relation::Field(op, other) => format!("{left} {} {}", operator(*op), field(other)),
+        Relation::Compare(op, bits) => format!("{left} {} {:#x}", op.symbol(), bits),
+        Relation::Field(op, other) => format!("{left} {} {}", op.symbol(), field(other)),
         Relation::In(ranges) => {
             let items: Vec<_> = ranges
                 .iter()
@@ -108,15 +108,4 @@ fn field(field: &Field) -> String {
         Place::Param(_) => "param".to_owned(),
     };
     format!("{}:{}@{place}", field.name(), field.ty())
-}
-
-const fn operator(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq => "==",
-        CmpOp::Ne => "!=",
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
-    }
 }

@@ -2,7 +2,7 @@
 //! too, and means the same there.
 
 use super::filter::{
-    CmpOp, CpusOp, Matcher, MatcherKind, Never, Operand, Predicate, Test, TestKind, Text,
+    CpusOp, Matcher, MatcherKind, Never, Operand, Predicate, Test, TestKind, Text,
 };
 use super::record::{Field, Part};
 use crate::types::{Kind, Type};
@@ -93,7 +93,7 @@ fn write_test(kind: &TestKind, out: &mut Vec<u8>) {
         TestKind::Compare { operand: left, mask, op, value } => {
             let number = number(left, *value);
             let left_text = operand(left);
-            let op = spelling(*op);
+            let op = op.symbol();
             if *mask == left.mask() {
                 push(out, &format!("{left_text} {op} {number}"));
             } else {
@@ -120,7 +120,7 @@ fn write_test(kind: &TestKind, out: &mut Vec<u8>) {
             push(out, &format!("{}{masked} in {{{}}}", operand(left), items.join(", ")));
         }
         TestKind::Fields { left, op, right } => {
-            push(out, &format!("{} {} {}", operand(left), spelling(*op), operand(right)));
+            push(out, &format!("{} {} {}", operand(left), op.symbol(), operand(right)));
         }
         TestKind::Cpus { operand: left, op, cpus, .. } => {
             let op = match op {
@@ -150,17 +150,6 @@ fn never(field: &Field, why: Never) -> String {
         Never::KernelPointer => format!("{} == \"\"", field.name),
         Never::CpuBits => format!("{} & 1", field.name),
         Never::Stacktrace => format!("{} == 0", field.name),
-    }
-}
-
-const fn spelling(op: CmpOp) -> &'static str {
-    match op {
-        CmpOp::Eq => "==",
-        CmpOp::Ne => "!=",
-        CmpOp::Lt => "<",
-        CmpOp::Le => "<=",
-        CmpOp::Gt => ">",
-        CmpOp::Ge => ">=",
     }
 }
 

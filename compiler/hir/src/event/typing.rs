@@ -251,7 +251,7 @@ impl<'a> Reader<'_, 'a> {
                 }
                 let fit = if test.mask.is_some() { Fit::Exact } else { Fit::Kernel(test) };
                 let value = self.bits(&operand, constant, fit)?;
-                Some(TestKind::Compare { operand, mask, op: cmp(*op), value })
+                Some(TestKind::Compare { operand, mask, op: CmpOp::from(*op), value })
             }
             ast::Relation::CompareField(op, other) => {
                 let other = self.field(other)?;
@@ -298,7 +298,7 @@ impl<'a> Reader<'_, 'a> {
             let (left, right) = (type_of(&left)?, type_of(&right)?);
             return self.tell(span, Fault::Incomparable { left, right });
         }
-        Some(TestKind::Fields { left, op: cmp(op), right })
+        Some(TestKind::Fields { left, op: CmpOp::from(op), right })
     }
 
     fn stacktrace(&mut self, field: Field, test: &'a ast::Test, span: Span) -> Option<TestKind> {
@@ -501,15 +501,4 @@ fn narrowed(field: &Field, view: &str) -> Result<Operand, String> {
 
 fn type_of(operand: &Operand) -> Option<Type> {
     Type::new(operand.width, operand.signed, types::Kind::Integer)
-}
-
-const fn cmp(op: ast::CmpOp) -> CmpOp {
-    match op {
-        ast::CmpOp::Eq => CmpOp::Eq,
-        ast::CmpOp::Ne => CmpOp::Ne,
-        ast::CmpOp::Lt => CmpOp::Lt,
-        ast::CmpOp::Le => CmpOp::Le,
-        ast::CmpOp::Gt => CmpOp::Gt,
-        ast::CmpOp::Ge => CmpOp::Ge,
-    }
 }

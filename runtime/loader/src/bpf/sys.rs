@@ -255,13 +255,8 @@ pub(super) fn open_tracepoint(id: u64) -> Result<OwnedFd, c_int> {
 pub(super) fn pidfd_open(id: u32, thread: bool) -> Result<OwnedFd, c_int> {
     const THREAD: libc::c_uint = libc::O_EXCL.cast_unsigned();
     let id = libc::pid_t::try_from(id).map_err(|_| libc::ESRCH)?;
-    let open = |flags: libc::c_uint| {
-        // SAFETY: takes no addresses.
-        let result = unsafe { libc::syscall(libc::SYS_pidfd_open, id, flags) };
-        if result < 0 { Err(errno()) } else { new_fd(result) }
-    };
-    match open(if thread { THREAD } else { 0 }) {
-        Err(libc::EINVAL) if thread => open(0),
+    match crate::sys::pidfd_open(id, if thread { THREAD } else { 0 }) {
+        Err(libc::EINVAL) if thread => crate::sys::pidfd_open(id, 0),
         result => result,
     }
 }

@@ -42,6 +42,18 @@ const AUDIT_ARCH_X86_64: u32 = 0xc000_003e;
 const AUDIT_ARCH_I386: u32 = 0x4000_0003;
 
 impl Call {
+    /// The call that a filter sees so; `None` for one that this machine's processes cannot make. Its
+    /// instruction pointer is what it is.
+    #[must_use]
+    pub const fn of(data: &SeccompData) -> Option<Self> {
+        let entry = match data.arch {
+            AUDIT_ARCH_X86_64 => Entry::Native,
+            AUDIT_ARCH_I386 => Entry::Int80,
+            _ => return None,
+        };
+        Some(Self { entry, nr: data.nr.cast_unsigned(), args: data.args })
+    }
+
     /// The call as a filter sees it, instruction pointer included, when [`run`] makes it.
     #[must_use]
     pub fn seccomp_data(&self) -> SeccompData {

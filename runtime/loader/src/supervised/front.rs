@@ -9,7 +9,6 @@ use std::{fs, thread};
 
 use libc::{c_int, pid_t};
 
-use super::kernel::{checked, pidfd};
 use crate::{sys, wait};
 
 /// What becomes of the command when the supervisor ends too early.
@@ -84,7 +83,7 @@ impl Front {
             };
             let number = value.cast_signed();
             match word {
-                1 => command = pidfd(number).ok().map(|fd| (number, fd)),
+                1 => command = sys::pidfd_open(number, 0).ok().map(|fd| (number, fd)),
                 2 => return Ok(End::Exited(number)),
                 3 => return Ok(End::Signal(number)),
                 5 => return Ok(End::NotExecuted(number)),
@@ -200,9 +199,9 @@ fn signals() -> io::Result<OwnedFd> {
         for signal in HANDED_ON {
             libc::sigaddset(&raw mut set, signal);
         }
-        checked(libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()))?;
+        sys::checked(libc::sigprocmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()))?;
         let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
-        checked(libc::signalfd(-1, &raw const set, flags)).map(sys::own)
+        sys::checked(libc::signalfd(-1, &raw const set, flags)).map(sys::own)
     }
 }
 

@@ -133,7 +133,7 @@ impl Decide for ByPolicy<'_> {
     }
 
     fn task(&mut self, tid: u32) -> Task {
-        self.tasks.entry(tid).or_insert_with(|| facts(tid)).clone()
+        self.tasks.entry(tid).or_insert_with(|| task::described(tid)).clone()
     }
 
     fn forget(&mut self, tid: u32) {
@@ -142,23 +142,5 @@ impl Decide for ByPolicy<'_> {
 }
 
 fn happened(sequence: &Sequence) -> Happened {
-    let mut logs = sequence.logs.clone();
-    if logs.is_empty() {
-        logs.push(sequence.name.clone());
-    }
-    Happened { name: sequence.name.clone(), logs, kills: sequence.kills }
-}
-
-/// What records say of a task. What cannot be found out any more is left out.
-fn facts(tid: u32) -> Task {
-    let status = task::Status::read(tid).unwrap_or_default();
-    let [uid, ..] = status.uids;
-    Task {
-        pid: status.pid,
-        tid,
-        ppid: status.ppid,
-        uid,
-        comm: task::comm(tid).unwrap_or_default(),
-        exe: task::exe(tid).unwrap_or_default(),
-    }
+    Happened { name: sequence.name.clone(), logs: sequence.texts(), kills: sequence.kills }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use filterc_abi::{Action, Endian, SeccompData};
-use filterc_audit::{Answer, Call as Recorded, Event, Exit, OnLoss, Record, Sink};
+use filterc_audit::{Answer, Call as Recorded, Event, Exit, Record, Sink};
 use filterc_cbpf::{Verified, interpret};
 use filterc_loader::ptrace::{self, Call, Change, Ended, Until};
 
@@ -500,7 +500,7 @@ impl<'s, D: Decide, W: Watch> Supervisor<'s, D, W> {
         self.seq += 1;
         if let Some(sink) = &mut self.sink
             && !sink.take(&record)
-            && sink.on_loss() == OnLoss::Kill
+            && sink.on_loss().kills()
         {
             self.lost = true;
         }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 
+use filterc_audit::Task;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 
@@ -195,6 +196,21 @@ fn errno(error: &std::io::Error) -> Errno {
     match Errno::from_io_error(error) {
         Some(Errno::NOENT) | None => Errno::SRCH,
         Some(other) => other,
+    }
+}
+
+/// What records say of a task, as it is now; what cannot be found out any more is left empty.
+#[must_use]
+pub fn described(tid: u32) -> Task {
+    let status = Status::read(tid).unwrap_or_default();
+    let [uid, ..] = status.uids;
+    Task {
+        pid: status.pid,
+        tid,
+        ppid: status.ppid,
+        uid,
+        comm: comm(tid).unwrap_or_default(),
+        exe: exe(tid).unwrap_or_default(),
     }
 }
 

@@ -96,7 +96,7 @@ impl ModuleArgs {
                 "a seccomp filter is no eBPF program: `filterc run` starts a command under it";
             return Err(Failure::Environment(text.to_owned()));
         }
-        if self.is_object()? {
+        if is_object(&self.file)? {
             let bytes = input::bytes(&self.file)?;
             return filterc_object::read_as(&bytes, Endian::HOST)
                 .map(|module| (module, None))
@@ -124,18 +124,6 @@ impl ModuleArgs {
         })?;
         Ok((module, Some(Box::new(compiled))))
     }
-
-    /// Whether the file is an object file, whatever its name is.
-    fn is_object(&self) -> Result<bool, Failure> {
-        if self.file == Path::new("-") {
-            return Ok(false);
-        }
-        let mut magic = Vec::new();
-        File::open(&self.file)
-            .and_then(|file| file.take(4).read_to_end(&mut magic))
-            .map_err(|error| Failure::io(&self.file, &error))?;
-        Ok(filterc_object::is_object(&magic))
-    }
 }
 
 /// Nobody fills the maps of labels in yet.
@@ -145,7 +133,19 @@ fn no_labels() -> Failure {
     Failure::Environment(text.to_owned())
 }
 
-fn unreadable(path: &Path, error: &ObjectError) -> Failure {
+/// Whether the file is an object file, whatever its name is.
+pub(crate) fn is_object(path: &Path) -> Result<bool, Failure> {
+    if path == Path::new("-") {
+        return Ok(false);
+    }
+    let mut magic = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(4).read_to_end(&mut magic))
+        .map_err(|error| Failure::io(path, &error))?;
+    Ok(filterc_object::is_object(&magic))
+}
+
+pub(crate) fn unreadable(path: &Path, error: &ObjectError) -> Failure {
     let text = format!("{}: {error}", path.display());
     Failure::Coded { code: error.code(), text, details: Value::Null }
 }

@@ -37,6 +37,25 @@ fn a_program_is_written_and_shown_again() {
 }
 
 #[test]
+fn object_files_are_shown_program_by_program() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("policy.flt"), POLICY).unwrap();
+    let made = filterc(folder, &["policy.flt", "--target", "tp_btf", "-o", "policy.bpf.o"]);
+    assert!(made.status.success(), "{}", text(&made.stderr));
+    let shown = filterc(folder, &["disasm", "policy.bpf.o"]);
+    assert!(shown.status.success(), "{}", text(&shown.stderr));
+    let emitted = filterc(folder, &["policy.flt", "--target", "tp_btf", "--emit", "asm"]);
+    let programs = |output: &[u8]| text(output).matches("\n; ").count();
+    assert!(text(&shown.stdout).contains("; exit: tp_btf/sys_exit"), "{}", text(&shown.stdout));
+    assert_eq!(programs(&shown.stdout), programs(&emitted.stdout));
+    fs::write(folder.join("broken.o"), b"\x7fELF, but no more").unwrap();
+    let refused = filterc(folder, &["disasm", "broken.o"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(refused.stdout.is_empty());
+}
+
+#[test]
 fn several_programs_are_no_one_piece() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

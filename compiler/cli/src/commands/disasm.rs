@@ -3,16 +3,18 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use filterc::emit::listing as listing_of;
 use filterc_cbpf::{DisasmOptions, disassemble, listing};
 
 use crate::console::{Console, Failure, write_output};
+use crate::ebpf::{is_object, unreadable};
 use crate::input;
 use crate::options::ByteOrder;
 
 /// Arguments of `disasm`.
 #[derive(Args, Debug)]
 pub(crate) struct DisasmArgs {
-    /// The program; `-` is standard input
+    /// The program, or an object file of eBPF programs; `-` is standard input, for programs
     #[arg(value_name = "PROGRAM")]
     program: PathBuf,
 
@@ -51,6 +53,13 @@ pub(crate) enum Style {
 }
 
 pub(crate) fn run(args: &DisasmArgs, _: &Console) -> Result<(), Failure> {
+    if is_object(&args.program)? {
+        let bytes = input::bytes(&args.program)?;
+        let (module, _) =
+            filterc_object::read(&bytes).map_err(|error| unreadable(&args.program, &error))?;
+        let options = filterc_ebpf::DisasmOptions { plain: args.plain };
+        return write_output(args.output.as_deref(), listing_of(&module, &options).as_bytes());
+    }
     let abi = args.arch.as_deref().map(input::abi_named).transpose()?;
     let endian = abi.map_or(args.endian.into(), |abi| abi.endian);
     if args.ebpf {

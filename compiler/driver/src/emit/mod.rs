@@ -14,11 +14,12 @@ mod rust;
 mod table;
 
 use filterc_abi::Endian;
-use filterc_ebpf::Module;
+use filterc_ebpf::{DisasmOptions, Module};
 
 use crate::compiled::{Compiled, CompiledProgram};
 use crate::module::ModuleProgram;
 
+pub use module::listing;
 pub use pfc::{CODES, NoPfc, pfc};
 
 /// An output form.
@@ -153,7 +154,7 @@ pub fn emit_programs(module: &Module, endian: Endian, format: Format) -> Option<
         Format::Bpf => return module::bytes(module, endian),
         Format::Obj => return module::object(module, endian),
         Format::Hex => hex::text(&module::bytes(module, endian)?),
-        Format::Asm => module::asm(module),
+        Format::Asm => listing(module, &DisasmOptions { plain: false }),
         Format::Ir
         | Format::Dot
         | Format::C

@@ -12,9 +12,10 @@ pub(super) fn bytes(module: &Module, endian: Endian) -> Option<Vec<u8>> {
 }
 
 /// Each program under its name. More than one are not one text to be assembled again.
-pub(super) fn asm(module: &Module) -> String {
+#[must_use]
+pub fn listing(module: &Module, options: &DisasmOptions) -> String {
     let text = |unit: &Unit| {
-        let text = disassemble(&unit.insns, &DisasmOptions { plain: false });
+        let text = disassemble(&unit.insns, options);
         format!("; {}: {}\n{text}", unit.name, unit.hook.section())
     };
     module.units.iter().map(text).collect::<Vec<_>>().join("\n")

@@ -424,6 +424,13 @@ impl Reading<'_> {
                  not count as having happened"
             ));
         }
+        let forgotten = self.sequences.as_ref().map_or(0, Sequences::forgotten);
+        if forgotten > 0 {
+            self.console.note(&format!(
+                "[F0918] too many tasks at once: what was under way in {forgotten} of them was \
+                 forgotten"
+            ));
+        }
         let text = match (self.missing, self.damaged) {
             (0, 0) if self.happened > 0 => format!("sequences have happened: {}", self.happened),
             (0, 0) => return Ok(()),

@@ -48,6 +48,12 @@ impl<'p> Stored<'p> {
         self.sequences.unanswered()
     }
 
+    /// Tasks of which was forgotten what was under way.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.sequences.forgotten()
+    }
+
     /// Takes the next record. Returns the sequences that have happened with it.
     pub fn take(&mut self, record: &Record) -> Vec<&'p Sequence> {
         let task = &record.task;
